@@ -1,0 +1,152 @@
+"""Writing files so that a half-written one is never taken for whole."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from filelock import FileLock, Timeout
+
+from ekg.errors import EkgError
+
+_TEMPORARY_MARK = ".part-"
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `target`; move it onto `target` when the block succeeds.
+
+    Parameters
+    ----------
+    target
+        The file to be made. Its folder is made when missing.
+
+    Yields
+    ------
+    Path
+        A name in the same folder (so that `os.replace` is atomic) with the same suffix.
+
+    Notes
+    -----
+    The bytes are flushed to the disk before the move. When the block fails the temporary file
+    is removed and `target` stays as it was.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(
+        f".{target.stem}{_TEMPORARY_MARK}{secrets.token_hex(4)}{target.suffix}"
+    )
+    try:
+        yield temporary
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_open(target: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file for writing that becomes `target` when the block succeeds.
+
+    Text is UTF-8 with line feeds on every platform.
+    """
+    with atomic_path(target) as temporary:
+        if "b" in mode:
+            with open(temporary, mode) as stream:
+                yield stream
+        else:
+            with open(temporary, mode, encoding="utf-8", newline="") as stream:
+                yield stream
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write `text` to `target` atomically."""
+    with atomic_open(target) as stream:
+        stream.write(text)
+
+
+def write_json(target: str | Path, content: Any) -> None:
+    """Write `content` to `target` as readable JSON, atomically; NaN becomes null."""
+    write_text(target, json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n")
+
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(key): _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    if hasattr(content, "tolist"):  # NumPy scalars and arrays
+        return _without_nan(content.tolist())
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    EkgError
+        If the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EkgError("file not found", path=path) from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise EkgError(f"not a JSON file ({error})", path=path) from None
+
+
+def is_temporary(path: str | Path) -> bool:
+    """Say whether a name was given out by `atomic_path` (left behind by a killed process)."""
+    name = Path(path).name
+    return name.startswith(".") and _TEMPORARY_MARK in name
+
+
+def sha256_of_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
+    """Hold `folder/.lock` so that two runs do not write into one folder.
+
+    Parameters
+    ----------
+    folder
+        The folder; it is made when missing.
+    what
+        What is being done there, for the message ("drawing images").
+
+    Raises
+    ------
+    EkgError
+        If another process holds the lock. The operating system frees the lock when that
+        process ends, however it ends.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise EkgError(
+            f"another process is {what} in this folder",
+            path=folder,
+            remedy="wait for it to end or choose another folder",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,1 @@
+"""How a recording becomes a picture: layout, exact renderer, image sets."""

@@ -1,0 +1,1 @@
+"""What a recording is: records in millivolts, diagnoses, slices, and a simulator of records."""

@@ -1,0 +1,363 @@
+"""WFDB records in, millivolts out: any lead order, rate, gain and unit."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import itertools
+import math
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.signal
+import wfdb
+
+from ekg.errors import RecordError
+from ekg.waveform.diagnoses import diagnoses_of_comments
+
+LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+"""The twelve standard leads in the order of the picture."""
+
+_MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "": 1.0}
+_MAX_SAMPLES = 100_000_000  # over two days at 500 Hz: more is a damaged header, not a recording
+_MAX_SIGNALS = 1024
+_BYTES_PER_SAMPLE = {
+    "8": 1.0,
+    "16": 2.0,
+    "24": 3.0,
+    "32": 4.0,
+    "61": 2.0,
+    "80": 1.0,
+    "160": 2.0,
+    "212": 1.5,
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header file says, without its signals."""
+
+    name: str
+    """The record's name: the header file's name without `.hea`."""
+    path: Path
+    """The header file."""
+    leads: tuple[str, ...]
+    """Names of all signals, as written."""
+    sampling_frequency: float
+    """Hz."""
+    n_samples: int | None
+    """Samples per signal, None where the header does not say."""
+    comments: tuple[str, ...]
+    """Comment lines without `#`."""
+    diagnoses: tuple[str, ...]
+    """Abbreviations; unknown codes as written; empty when none is given."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A 12-lead recording."""
+
+    header: Header
+    signal: np.ndarray
+    """float64, shape (12, N): millivolts, leads in the order of `LEADS`."""
+    sampling_frequency: float
+    """Hz, after resampling."""
+
+    @property
+    def name(self) -> str:
+        """The record's name."""
+        return self.header.name
+
+    @property
+    def diagnoses(self) -> tuple[str, ...]:
+        """The record's diagnoses, as abbreviations."""
+        return self.header.diagnoses
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key under which `A2` comes before `A10`, equal on every platform."""
+    return [
+        (0, int(part), part) if part.isdecimal() and part.isascii() else (1, 0, part)
+        for part in re.split(r"(\d+)", name)
+        if part
+    ]
+
+
+def find_records(folder: str | Path) -> list[Path]:
+    """Return the header files in a folder and the folders below it.
+
+    Returns
+    -------
+    list of Path
+        In natural order of the record's name, then of the path: never in the file system's.
+
+    Raises
+    ------
+    RecordError
+        If there is no such folder, it has no header, or two headers share one record name.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RecordError("no such folder", path=folder, remedy="check the path of the records")
+    headers = sorted(
+        (
+            path
+            for path in folder.rglob("*.hea")
+            if path.is_file() and not path.name.startswith(".")
+        ),
+        key=lambda path: (natural_key(path.stem), natural_key(path.relative_to(folder).as_posix())),
+    )
+    if not headers:
+        raise RecordError(
+            "no WFDB header (*.hea) in this folder",
+            path=folder,
+            remedy="check the path of the records",
+        )
+    for first, second in itertools.pairwise(headers):
+        if first.stem == second.stem:
+            raise RecordError(
+                f"two records are named {first.stem}: {first.parent} and {second.parent}",
+                path=folder,
+                remedy="give a folder in which every record name is unique",
+            )
+    return headers
+
+
+def header_path(path: str | Path) -> Path:
+    """Return the header file of a record given with or without `.hea`, `.mat` or `.dat`."""
+    path = Path(path)
+    if path.suffix.lower() in {".mat", ".dat"}:
+        path = path.with_suffix(".hea")
+    if path.suffix.lower() != ".hea":
+        path = path.with_name(path.name + ".hea")
+    if not path.is_file():
+        raise RecordError("no such header file", path=path, remedy="check the path of the record")
+    return path
+
+
+def read_header(path: str | Path) -> Header:
+    """Read a header file.
+
+    Parameters
+    ----------
+    path
+        The record, with or without `.hea`.
+
+    Raises
+    ------
+    RecordError
+        If the file is missing or is not a usable WFDB header.
+    """
+    return _read_header(header_path(path))[0]
+
+
+def _read_header(path: Path) -> tuple[Header, wfdb.Record]:
+    with _readable_by_wfdb(path) as stem:
+        fields = _call_wfdb(wfdb.rdheader, path, str(stem))
+    if isinstance(fields, wfdb.MultiRecord):
+        raise RecordError(
+            "is a multi-segment record",
+            path=path,
+            remedy="give the headers of its segments instead",
+        )
+    _check_header(path, fields)
+    comments = tuple(str(comment).lstrip("#").strip() for comment in fields.comments or [])
+    return Header(
+        name=path.stem,
+        path=path,
+        leads=tuple(str(name or "").strip() for name in fields.sig_name),
+        sampling_frequency=float(fields.fs),
+        n_samples=None if fields.sig_len is None else int(fields.sig_len),
+        comments=comments,
+        diagnoses=diagnoses_of_comments(comments),
+    ), fields
+
+
+@contextlib.contextmanager
+def _readable_by_wfdb(path: Path) -> Iterator[Path]:
+    """Give the path (without `.hea`) under which wfdb can read a record.
+
+    wfdb refuses headers whose record name ends in `.mat`, as some published ones do. They are
+    read through a corrected copy in a temporary folder, with links to the signal files.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RecordError(f"cannot be read ({error.strerror})", path=path) from None
+    record_line = next(
+        (line for line in text.splitlines() if line.strip() and line.strip()[0] != "#"), ""
+    )
+    name = record_line.split()[0] if record_line.split() else ""
+    if not re.fullmatch(r"[\w-]+\.(mat|dat|hea)", name) and path.suffix == ".hea":
+        yield path.with_suffix("")
+        return
+    with tempfile.TemporaryDirectory(prefix="ekg-header-") as folder:
+        corrected = record_line.replace(name, "record", 1)
+        (Path(folder) / "record.hea").write_text(
+            text.replace(record_line, corrected, 1), encoding="utf-8"
+        )
+        for neighbour in path.parent.glob(glob.escape(path.stem) + ".*"):
+            if neighbour != path:
+                (Path(folder) / neighbour.name).symlink_to(neighbour.resolve())
+        yield Path(folder) / "record"
+
+
+def _call_wfdb(function: Callable[..., Any], path: Path, *arguments: Any, **options: Any) -> Any:
+    """Call wfdb; whatever it raises over a damaged file becomes one clear error."""
+    try:
+        return function(*arguments, **options)
+    except FileNotFoundError as error:
+        raise RecordError(
+            f"signal file {Path(error.filename or '?').name} is missing",
+            path=path,
+            remedy="fetch it again or remove the header",
+        ) from None
+    except Exception as error:  # wfdb raises many kinds (ValueError, IndexError, TypeError, ...)
+        raise RecordError(
+            f"cannot be read as a WFDB record ({type(error).__name__}: {error})",
+            path=path,
+            remedy="fetch the header and its signal file again",
+        ) from error
+
+
+def _check_header(path: Path, fields: wfdb.Record) -> None:
+    """Refuse what would send the reader astray before any signal file is opened."""
+
+    def refuse(problem: str, remedy: str = "fetch the header again") -> RecordError:
+        return RecordError(problem, path=path, remedy=remedy)
+
+    if not fields.n_sig or not fields.sig_name:
+        raise refuse("the header names no signals")
+    if fields.n_sig > _MAX_SIGNALS or len(fields.sig_name) != fields.n_sig:
+        raise refuse(
+            f"field `number of signals` is {fields.n_sig}, {len(fields.sig_name)} are described"
+        )
+    if not fields.fs or not math.isfinite(fields.fs) or not 1 <= fields.fs <= 100_000:
+        raise refuse(f"field `sampling frequency` is {fields.fs} Hz")
+    if fields.sig_len is not None and not 0 < fields.sig_len <= _MAX_SAMPLES:
+        raise refuse(f"field `number of samples` is {fields.sig_len}")
+    for file_name in fields.file_name or []:
+        # A header comes from outside: it must not lead the reader out of its own folder.
+        if not file_name or Path(file_name).name != file_name or file_name in {"~", "-", ".", ".."}:
+            raise refuse(
+                f"signal file name {file_name!r} is not a plain name in the header's folder"
+            )
+
+
+def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
+    """Read the twelve standard leads of a record, in millivolts.
+
+    Parameters
+    ----------
+    path
+        The record: its header, its signal file, or the name without extension.
+    sampling_frequency
+        Hz; a record of another rate is resampled to it (polyphase filter, as in
+        `scipy.signal.resample_poly`, which also removes what lies above the new Nyquist
+        frequency).
+
+    Returns
+    -------
+    Record
+        With the signal as float64 of shape (12, N), leads in the order of `LEADS`; other
+        signals are left out.
+
+    Raises
+    ------
+    RecordError
+        If a file is missing, damaged or truncated, a lead is missing, a unit is unknown, or a
+        sample of the twelve leads is not a number.
+    """
+    path = header_path(path)
+    header, fields = _read_header(path)
+    channels = _channels_of_leads(header)
+    _check_signal_files(path, fields)
+    with _readable_by_wfdb(path) as stem:
+        wfdb_record = _call_wfdb(
+            wfdb.rdrecord, path, str(stem), channels=channels, physical=True, m2s=False
+        )
+    signal = np.ascontiguousarray(np.asarray(wfdb_record.p_signal, dtype=np.float64).T)
+    if header.n_samples is not None and signal.shape[1] != header.n_samples:
+        raise RecordError(
+            f"the signal has {signal.shape[1]} samples, the header says {header.n_samples}",
+            path=path,
+            remedy="fetch the signal file again",
+        )
+    for row, (lead, unit) in enumerate(zip(LEADS, wfdb_record.units, strict=True)):
+        scale = _MILLIVOLTS.get(str(unit or "").strip().lower())
+        if scale is None:
+            raise RecordError(
+                f"lead {lead} has unknown unit {unit!r}", path=path, remedy="use mV or uV"
+            )
+        if scale != 1.0:
+            signal[row] *= scale
+        bad = int(np.count_nonzero(~np.isfinite(signal[row])))
+        if bad:
+            raise RecordError(
+                f"lead {lead} has {bad} samples that are not numbers",
+                path=path,
+                remedy="repair the recording or leave it out",
+            )
+    if header.sampling_frequency != sampling_frequency:
+        signal = _resample(signal, header.sampling_frequency, sampling_frequency)
+    return Record(header=header, signal=signal, sampling_frequency=float(sampling_frequency))
+
+
+def _channels_of_leads(header: Header) -> list[int]:
+    """Return where each of `LEADS` stands among the header's signals; letter case is free."""
+    places: dict[str, int] = {}
+    for index, lead in enumerate(header.leads):
+        places.setdefault(re.sub(r"^(ecg|lead)[\s_]+", "", lead.lower()), index)
+    missing = [lead for lead in LEADS if lead.lower() not in places]
+    if missing:
+        raise RecordError(
+            f"lead{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing "
+            f"(the header has {len(header.leads)}: {', '.join(header.leads)})",
+            path=header.path,
+            remedy="a standard 12-lead recording is needed",
+        )
+    return [places[lead.lower()] for lead in LEADS]
+
+
+def _check_signal_files(path: Path, fields: wfdb.Record) -> None:
+    """Refuse missing and truncated signal files, which wfdb may fill up in silence."""
+    for file_name in dict.fromkeys(fields.file_name):
+        file = path.parent / file_name
+        if not file.is_file():
+            raise RecordError(
+                f"signal file {file_name} is missing",
+                path=path,
+                remedy="fetch it again or remove the header",
+            )
+        members = [i for i, name in enumerate(fields.file_name) if name == file_name]
+        bytes_per_sample = _BYTES_PER_SAMPLE.get(str(fields.fmt[members[0]]))
+        if bytes_per_sample is None or fields.sig_len is None:
+            continue
+        frame = sum(int((fields.samps_per_frame or [1] * fields.n_sig)[i] or 1) for i in members)
+        offset = int((fields.byte_offset or [0] * fields.n_sig)[members[0]] or 0)
+        needed = offset + int(fields.sig_len * frame * bytes_per_sample)
+        if file.stat().st_size < needed:
+            raise RecordError(
+                f"signal file {file_name} has {file.stat().st_size} bytes, the header promises "
+                f"{needed}: it is truncated",
+                path=path,
+                remedy="fetch it again",
+            )
+
+
+def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
+    """Resample along the last axis by the exact ratio of the two rates."""
+    ratio = (
+        Fraction(new).limit_denominator(1000) / Fraction(old).limit_denominator(1000)
+    ).limit_denominator(100_000)
+    # The signal is held at its first and last value beyond its ends: padding with zero would
+    # ring where a baseline is off zero.
+    return scipy.signal.resample_poly(
+        signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line"
+    )
