@@ -1,0 +1,54 @@
+"""Assign every record to a fold: train, val, test, none or excluded."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "--labels", type=Path, required=True, help="CSV with the columns record, diagnoses"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the split file to write")
+    parser.add_argument(
+        "--protocol",
+        choices=("paper", "stratified"),
+        default="paper",
+        help="paper: the published split, exactly; stratified: for any other set (default: paper)",
+    )
+    parser.add_argument("--seed", type=int, default=44, help="default: 44")
+    parser.add_argument("--keep-multi", action="store_true", help="keep multi-label records")
+    parser.add_argument("--keep-ectopy", action="store_true", help="keep PAC and PVC")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from ekg.config import PAPER_SEED
+    from ekg.data import split
+
+    diagnoses = split.read_labels(arguments.labels)
+    folds = split.split_records(
+        diagnoses,
+        protocol=arguments.protocol,
+        seed=arguments.seed,
+        keep_multi=arguments.keep_multi,
+        keep_ectopy=arguments.keep_ectopy,
+    )
+    as_published = (
+        arguments.protocol == "paper"
+        and arguments.seed == PAPER_SEED
+        and not (arguments.keep_multi or arguments.keep_ectopy)
+        and split.is_published_record_set(folds)
+    )
+    if as_published:
+        split.check_published_split(folds)
+    split.write_split(arguments.out, folds, diagnoses)
+    sizes = Counter(folds.values())
+    figures = ", ".join(f"{value} {sizes[value]:,}" for value in split.VALUES)
+    note = " (equals the published split)" if as_published else ""
+    print(f"{arguments.out}: {figures}{note}", file=sys.stderr)
+    return 0

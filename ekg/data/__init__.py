@@ -1,0 +1,1 @@
+"""Where recordings and images come from, and which fold they are in."""
