@@ -1,0 +1,185 @@
+# The whole road from recordings to figures, as a graph of files: nothing that is up to date is
+# made again. `make` alone prints what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# --- variables ------------------------------------------------------------------------------
+DATASET ?= $(if $(RECORDS),local-$(notdir $(patsubst %/,%,$(RECORDS))),synthetic)#? name of the data: synthetic, cpsc2018, ptbxl, georgia, ... (`python -m ekg download --list`)
+RECORDS ?=#? a folder of WFDB records to use instead of DATASET's own
+SIZE ?= 800#? side of the images in pixels
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)#? parallel processes
+EXPERIMENT ?= $(if $(GPU),experiments/paper_800.toml,experiments/quick.toml)#? the training recipe; the default is paper_800 with a GPU, quick without
+RUN ?= $(DATASET)-$(basename $(notdir $(EXPERIMENT)))#? name of the run: its results lie in runs/RUN
+SPLIT ?=#? a ready split file (record,diagnoses,split) to use instead of making one
+SIMULATED ?= 1500#? how many records DATASET=synthetic has
+SEED ?= 44#? seed of simulation, slices and split
+MODEL ?= runs/$(RUN)#? the model that predict, export and external use: a run, a stored model, a weights file
+BASELINE ?=#? what compare compares with; the default is the newest stored model of our own
+PATHS ?=#? records, folders or images for `make predict`
+PYTHON ?=#? an existing Python environment to use instead of building .venv
+TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
+BASE_PYTHON ?= python3#? the Python that builds .venv
+
+# --- what follows from them -----------------------------------------------------------------
+GPU := $(shell nvidia-smi -L 2>/dev/null | head -n 1)
+SEEDED := --seed $(SEED)
+HOME_OF_DATA := data/$(DATASET)
+SET := $(HOME_OF_DATA)/im_res_$(SIZE)
+RUN_DIR := runs/$(RUN)
+FIGURES := paper/output/$(RUN)
+
+# The environment: the caller's (PYTHON=...), the container's (EKG_PYTHON is set there), or .venv.
+ifneq ($(PYTHON)$(EKG_PYTHON),)
+PY := $(or $(PYTHON),$(EKG_PYTHON))
+ENVIRONMENT :=
+else
+PY := .venv/bin/python
+ENVIRONMENT := .venv/made-from.txt
+endif
+# Results must not depend on the user's locale or matplotlib settings.
+export LC_ALL := C.UTF-8
+export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+EKG := $(PY) -m ekg
+
+
+# A setting that changes what is made has a file of its own, rewritten only when it changes.
+define remember
+@mkdir -p $(dir $(1)); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1)
+endef
+
+.PHONY: help
+help: ## print this help
+	@echo "usage: make TARGET [VARIABLE=value ...]"; echo; echo "targets:"
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}'
+	@echo; echo "variables, with their values now:"
+	@sed -n 's/^\([A-Z_]*\) ?=.*#? \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}' \
+	  | while read -r name about; do printf '  %-12s %-38s %s\n' "$$name" "$${!name:-}" "$$about"; done
+help: export DATASET := $(DATASET)
+help: export RECORDS := $(RECORDS)
+help: export SIZE := $(SIZE)
+help: export JOBS := $(JOBS)
+help: export EXPERIMENT := $(EXPERIMENT)
+help: export RUN := $(RUN)
+help: export SPLIT := $(SPLIT)
+help: export SIMULATED := $(SIMULATED)
+help: export SEED := $(SEED)
+help: export MODEL := $(MODEL)
+help: export BASELINE := $(BASELINE)
+help: export PATHS := $(PATHS)
+help: export PYTHON := $(PYTHON)
+help: export TORCH := $(TORCH)
+help: export BASE_PYTHON := $(BASE_PYTHON)
+
+# --- the environment ------------------------------------------------------------------------
+.venv/made-from.txt: requirements.txt scripts/make_environment.py
+	@command -v $(BASE_PYTHON) >/dev/null || { echo "error: no $(BASE_PYTHON) here; install Python 3.11 or newer, or name one: make BASE_PYTHON=/path/to/python" >&2; exit 2; }
+	@$(BASE_PYTHON) scripts/make_environment.py .venv --torch $(TORCH)
+
+.PHONY: environment
+environment: $(ENVIRONMENT) ## build .venv from requirements.txt (every other target does so by itself)
+
+# --- records --------------------------------------------------------------------------------
+ifneq ($(RECORDS),)
+RECORDS_DIR := $(RECORDS)
+RECORDS_READY := $(if $(findstring $() ,$(RECORDS)),,$(wildcard $(RECORDS)/*.hea))
+else ifeq ($(DATASET),synthetic)
+RECORDS_DIR := $(HOME_OF_DATA)/records
+RECORDS_READY := $(RECORDS_DIR).made-$(SIMULATED)-$(SEED)
+$(RECORDS_READY): | $(ENVIRONMENT)
+	@$(EKG) simulate --out $(RECORDS_DIR) --records $(SIMULATED) $(SEEDED) -j $(JOBS)
+	@rm -f $(RECORDS_DIR).made-*; touch $@
+else
+RECORDS_DIR := $(HOME_OF_DATA)/records
+RECORDS_READY := $(RECORDS_DIR).made
+$(RECORDS_READY): | $(ENVIRONMENT)
+	@$(EKG) download $(DATASET) --out $(RECORDS_DIR)
+	@touch $@
+endif
+
+# --- images ---------------------------------------------------------------------------------
+.PHONY: data
+data: $(SET)/manifest.csv ## records and images: simulate or download, then draw
+
+$(SET)/manifest.csv: $(RECORDS_READY) | $(ENVIRONMENT)
+	@$(EKG) images --records "$(RECORDS_DIR)" --out $(SET) --size $(SIZE) $(SEEDED) -j $(JOBS) --dataset $(DATASET) --pack
+	@touch $@
+
+.PHONY: counts
+counts: ## images per class, as CSV on standard output
+	@$(MAKE) data 1>&2
+	@$(EKG) counts $(SET)
+
+# --- split ----------------------------------------------------------------------------------
+SPLIT_FILE := $(or $(SPLIT),$(SET)/split.csv)
+# The published protocol where the published records are; elsewhere every record gets a fold.
+PROTOCOL := $(if $(filter cpsc2018,$(DATASET)),paper,stratified)
+
+.PHONY: split
+split: $(SPLIT_FILE) ## which record is in which fold (cpsc2018: checked against the published split)
+
+$(SET)/split.csv: $(SET)/manifest.csv | $(ENVIRONMENT)
+	@$(EKG) split --labels $(SET)/records.csv --out $@ --protocol $(PROTOCOL) $(SEEDED)
+
+# --- train ----------------------------------------------------------------------------------
+.PHONY: train
+train: $(RUN_DIR)/finished.json ## train EXPERIMENT; goes on where it was interrupted
+
+$(RUN_DIR)/finished.json: $(SET)/manifest.csv $(SPLIT_FILE) $(EXPERIMENT) | $(ENVIRONMENT)
+	@$(EKG) train --images $(SET) --split $(SPLIT_FILE) --run $(RUN_DIR) --experiment $(EXPERIMENT) --resume
+
+# --- evaluate, compare ----------------------------------------------------------------------
+.PHONY: evaluate
+evaluate: $(RUN_DIR)/metrics.json ## predictions, metrics with intervals, and saliency of the run
+
+$(RUN_DIR)/metrics.json: $(RUN_DIR)/finished.json | $(ENVIRONMENT)
+	@$(EKG) evaluate --model $(RUN_DIR) --images $(SET) --split $(SPLIT_FILE) --fold val test --out $(RUN_DIR) --saliency
+
+.PHONY: compare
+compare: $(RUN_DIR)/comparison.json ## the run against the stored best model, and the published one
+	@cat $(RUN_DIR)/comparison.md
+
+$(RUN_DIR)/comparison.json: $(RUN_DIR)/metrics.json | $(ENVIRONMENT)
+	@$(EKG) compare $(RUN_DIR) $(BASELINE) --images $(SET) --split $(SPLIT_FILE) --out $(RUN_DIR)
+
+# --- figures --------------------------------------------------------------------------------
+NOTEBOOKS := $(patsubst paper/notebooks/%.py,$(FIGURES)/%.ipynb,$(wildcard paper/notebooks/*.py))
+
+.PHONY: paper-figures
+paper-figures: $(FIGURES)/report.html ## figures, tables and report of the run (RUN=published: of the paper)
+
+# --- the whole road -------------------------------------------------------------------------
+.PHONY: reproduce
+reproduce: ## everything, from nothing to a compared model; ends with a short table
+
+# --- use of a model -------------------------------------------------------------------------
+.PHONY: predict
+predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
+	@test -n "$(PATHS)" || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
+	@$(EKG) predict $(PATHS) --model $(MODEL)
+
+# --- checks ---------------------------------------------------------------------------------
+.PHONY: test test-all lint
+test: $(ENVIRONMENT) ## the fast tests
+	@$(PY) -m pytest -n $(JOBS) -m "not slow"
+
+test-all: $(ENVIRONMENT) ## all tests, the slow ones too
+	@$(PY) -m pytest -n $(JOBS)
+
+lint: $(ENVIRONMENT) ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+# --- upkeep ---------------------------------------------------------------------------------
+.PHONY: clean lock
+clean: ## remove images, figures and caches (records, runs and .venv stay)
+	@rm -rf paper/output .cache .pytest_cache .mypy_cache .ruff_cache
+	@for set in data/*/im_res_*; do if [ -e "$$set" ]; then rm -rf "$$set"; fi; done
+
+lock: ## compile requirements.in into requirements.txt (needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -o requirements.txt requirements.in
