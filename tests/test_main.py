@@ -1,0 +1,44 @@
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from ekg.__main__ import build_parser, main, verbs
+from ekg.errors import EkgError, RecordError
+
+
+def test_every_verb_has_a_summary_and_help(capsys):
+    parser = build_parser()
+    assert "split" in verbs()
+    for verb in verbs():
+        with pytest.raises(SystemExit) as ended:
+            parser.parse_args([verb, "--help"])
+        assert ended.value.code == 0
+    assert "usage: python -m ekg" in capsys.readouterr().out
+
+
+def test_errors_are_one_line_and_status_2(tmp_path, capsys):
+    assert main(["split", "--labels", str(tmp_path / "x.csv"), "--out", "y"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_operating_system_errors_are_named(tmp_path, capsys):
+    (tmp_path / "labels.csv").write_text("record,diagnoses\nA,AF\n")
+    out = tmp_path / "labels.csv" / "below-a-file.csv"
+    assert main(["split", "--labels", str(tmp_path / "labels.csv"), "--out", str(out)]) == 2
+    assert "labels.csv" in capsys.readouterr().err
+
+
+def test_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m ekg --help | head -n 0"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_survive_pickling():
+    error = pickle.loads(pickle.dumps(RecordError("is bad", path="a.hea", remedy="mend it")))
+    assert isinstance(error, RecordError)
+    assert str(error) == "a.hea: is bad; mend it"
+    assert str(EkgError("just this")) == "just this"
