@@ -1,0 +1,134 @@
+"""From a run folder, a stored model's folder or a weights file to a model that can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ekg.errors import EkgError, ModelError
+from ekg.files import is_temporary, read_json
+from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_SIZE, PUBLISHED_STD, EkgModel
+from ekg.model.networks import PAPER_NETWORK, build_network
+from ekg.model.weights import SAFETENSORS_SUFFIX, fill_network, load_weights
+from ekg.waveform.diagnoses import CLASSES
+
+WEIGHTS_FILE = "weights.safetensors"
+CALIBRATION_FILE = "calibration.json"
+
+
+def weights_file_of(path: str | Path) -> Path:
+    """Return the weights file that a MODEL argument means.
+
+    Parameters
+    ----------
+    path
+        A weights file, or a folder that holds `weights.safetensors` or, failing that, exactly
+        one `.safetensors` or `.model` file.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or more than one to choose from.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ModelError(
+            "no such model",
+            path=path,
+            remedy="give a run folder, a folder of best_model_for_paper/ or a weights file",
+        )
+    if path.is_file():
+        return path
+    if (path / WEIGHTS_FILE).is_file():
+        return path / WEIGHTS_FILE
+    found: list[Path] = []
+    for suffix in (SAFETENSORS_SUFFIX, ".model"):
+        found = found or sorted(
+            file for file in path.glob(f"*{suffix}") if file.is_file() and not is_temporary(file)
+        )
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found)
+        raise ModelError(
+            f"holds several weights files ({names})" if found else f"holds no {WEIGHTS_FILE}",
+            path=path,
+            remedy="name the file" if found else "train this run to its first epoch, or fetch it",
+        )
+    return found[0]
+
+
+def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
+    """Load a model, in eval mode, on the CPU.
+
+    Parameters
+    ----------
+    path
+        A run folder, a folder of `best_model_for_paper/`, or a weights file. A file without
+        metadata (the published one) is taken for the paper's network with the paper's classes
+        and normalisation, if its tensors fit.
+    plain
+        Build the textbook form of the paper's network, for measuring.
+
+    Returns
+    -------
+    EkgModel
+        With the temperature of `calibration.json` beside the weights, if there is one.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, it is damaged, unsafe, or its tensors fit no network.
+    """
+    file = weights_file_of(path)
+    state_dict, metadata = load_weights(file)
+    try:
+        name = str(metadata.get("network", PAPER_NETWORK))
+        classes = tuple(str(c) for c in metadata.get("classes", CLASSES))
+        options = dict(metadata.get("network_options", {}))
+        image_size = int(metadata.get("image_size", PUBLISHED_SIZE))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"its metadata cannot be read ({error})", path=file) from None
+    if plain:
+        options["plain"] = True
+    # Fresh weights are drawn and at once overwritten: that must not move the caller's seed.
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(name, len(classes), **_without_download(name, options))
+    fill_network(network, state_dict, path=file, name=f"{name} with {len(classes)} classes")
+    model = EkgModel(
+        network,
+        classes,
+        image_size,
+        metadata.get("mean", PUBLISHED_MEAN),
+        metadata.get("std", PUBLISHED_STD),
+        _temperature(file, metadata),
+        network_name=name,
+        network_options=options,
+        name=_model_name(file),
+    )
+    return model.eval()
+
+
+def _without_download(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Leave out where the first weights came from: they are about to be replaced."""
+    return options if name == PAPER_NETWORK else {**options, "weights": None}
+
+
+def _model_name(file: Path) -> str:
+    return file.resolve().parent.name if file.name == WEIGHTS_FILE else file.stem
+
+
+def _temperature(file: Path, metadata: dict[str, Any]) -> float | None:
+    """Return the temperature fitted after training, if any."""
+    calibration = file.parent / CALIBRATION_FILE
+    value = metadata.get("temperature")
+    if calibration.is_file():
+        try:
+            value = read_json(calibration)["temperature"]
+        except (EkgError, KeyError, TypeError):
+            raise ModelError("field `temperature` cannot be read", path=calibration) from None
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ModelError(f"field `temperature` is {value!r}, not a number", path=calibration)
+    return float(value)

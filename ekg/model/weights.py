@@ -1,0 +1,233 @@
+"""Weights in and out of files, safely: no file can run code, none is left half-written."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ekg.errors import ModelError
+from ekg.files import atomic_path
+
+SAFETENSORS_SUFFIX = ".safetensors"
+_TORCH_SUFFIXES = (".model", ".pt", ".pth", ".bin", ".ckpt")
+_WRAPPERS = ("module.", "_orig_mod.", "network.")
+"""What DistributedDataParallel, torch.compile and EkgModel put in front of every name."""
+
+
+def save_weights(
+    path: str | Path, state_dict: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Write a state dict to a `.safetensors` file, atomically.
+
+    Parameters
+    ----------
+    path
+        The file to be made; its name ends in `.safetensors`.
+    state_dict
+        Names and tensors, on any device and in any memory layout.
+    metadata
+        What to store beside them; values other than text are stored as JSON, None is left
+        out. `EkgModel.metadata` has everything that `load_model` needs.
+
+    Raises
+    ------
+    ModelError
+        If the name has another ending.
+    """
+    path = Path(path)
+    if path.suffix != SAFETENSORS_SUFFIX:
+        raise ModelError("weights are written as .safetensors", path=path, remedy="rename it")
+    tensors = {
+        _without_wrappers(name): tensor.detach().cpu().contiguous().clone()
+        for name, tensor in state_dict.items()
+    }
+    text = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in sorted((metadata or {}).items())
+        if value is not None
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(_with_sorted_header(safetensors.torch.save(tensors, text)))
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """Put the metadata in order: the library writes it in a random one.
+
+    Equal weights then give equal files. The header is JSON, padded with spaces to a multiple
+    of eight bytes, behind its length as a little-endian 64-bit number (safetensors format).
+    """
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + content[8 + length :]
+
+
+def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a state dict and what stands beside it, to the CPU.
+
+    Parameters
+    ----------
+    path
+        A `.safetensors` file, or a torch file (such as the published `.model`) that holds
+        tensors alone; a torch file that would build anything else is refused, unread.
+
+    Returns
+    -------
+    state_dict : dict
+        Names and tensors.
+    metadata : dict
+        Empty for a torch file; JSON values are decoded.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, unsafe or holds something else than weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError("no such weights file", path=path, remedy="check the path")
+    suffix = path.suffix.lower()
+    if suffix == SAFETENSORS_SUFFIX:
+        state_dict, metadata = _load_safetensors(path)
+    elif suffix in _TORCH_SUFFIXES:
+        state_dict, metadata = _load_torch(path), {}
+    else:
+        raise ModelError(
+            f"ending {path.suffix or '(none)'!r} is not that of a weights file",
+            path=path,
+            remedy=f"use {SAFETENSORS_SUFFIX} or one of {', '.join(_TORCH_SUFFIXES)}",
+        )
+    for name, tensor in state_dict.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ModelError(
+                f"tensor {name} has values that are not numbers",
+                path=path,
+                remedy="take weights from before training went astray",
+            )
+    return state_dict, metadata
+
+
+def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
+            metadata = {key: _decoded(value) for key, value in (file.metadata() or {}).items()}
+            names = list(file.keys())
+            return {_without_wrappers(name): file.get_tensor(name) for name in names}, metadata
+    except safetensors.SafetensorError as error:
+        raise ModelError(
+            f"is not a whole safetensors file ({error})", path=path, remedy="fetch it again"
+        ) from None
+
+
+def _decoded(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _load_torch(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "unsupported" in str(error).lower():
+            raise ModelError(
+                "refused: it holds more than tensors, and reading it could run code",
+                path=path,
+                remedy="have its maker save the state dict alone, as .safetensors",
+            ) from None
+        raise _damaged(path) from None
+    except (EOFError, RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError):
+        # What torch raises over damaged bytes depends on where they break off.
+        raise _damaged(path) from None
+    except (struct.error, UnicodeDecodeError, zipfile.BadZipFile, MemoryError, OverflowError):
+        raise _damaged(path) from None
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
+        raise ModelError(
+            "is not a state dict (names and tensors)",
+            path=path,
+            remedy="give the weights file of a run or of a stored model",
+        )
+    return {_without_wrappers(name): value for name, value in content.items()}
+
+
+def _damaged(path: Path) -> ModelError:
+    return ModelError(
+        "is not a whole torch file: truncated or damaged", path=path, remedy="fetch it again"
+    )
+
+
+def _without_wrappers(name: str) -> str:
+    for wrapper in _WRAPPERS:
+        name = name.removeprefix(wrapper)
+    return name
+
+
+def fill_network(
+    network: nn.Module, state_dict: Mapping[str, Tensor], *, path: str | Path, name: str
+) -> None:
+    """Put weights into a network in which every name and shape fits.
+
+    Parameters
+    ----------
+    network
+        Filled in place.
+    state_dict
+        Names and tensors.
+    path, name
+        The file and the network's name, for the message.
+
+    Raises
+    ------
+    ModelError
+        If they belong to another network; the message names what differs.
+    """
+    difference = differences(network, state_dict)
+    if difference:
+        raise ModelError(
+            f"weights of another network than {name}: {difference}",
+            path=path,
+            remedy="use weights that were trained with this network and number of classes",
+        )
+    network.load_state_dict(dict(state_dict))
+
+
+def differences(network: nn.Module, state_dict: Mapping[str, Tensor]) -> str:
+    """Say in what a state dict differs from a network's; empty when it fits."""
+    wanted = network.state_dict()
+    missing = [name for name in wanted if name not in state_dict]
+    extra = [name for name in state_dict if name not in wanted]
+    misshapen = [
+        name
+        for name in wanted
+        if name in state_dict and wanted[name].shape != state_dict[name].shape
+    ]
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} of {len(wanted)} tensors missing (first {missing[0]})")
+    if extra:
+        parts.append(f"{len(extra)} unknown (first {extra[0]})")
+    if misshapen:
+        first = misshapen[0]
+        parts.append(
+            f"{len(misshapen)} of another shape (first {first}: {tuple(state_dict[first].shape)} "
+            f"in the file, {tuple(wanted[first].shape)} in the network)"
+        )
+    return ", ".join(parts)
