@@ -1,0 +1,179 @@
+"""95 % intervals by resampling whole records, and the full set of figures with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ekg.evaluation.levels import Units, levels_of
+from ekg.evaluation.metrics import figures_of
+from ekg.evaluation.predictions import classes_of
+from ekg.evaluation.resampling import all_figures, confusion_figures, resample_counts
+
+RESAMPLES = 10_000
+SEED = 44
+COVERAGE = 0.95
+FEWEST_RECORDS = 10
+"""Below it (in the fold or, for a class's own figures, in the class) no interval is given."""
+
+
+def percentile_interval(values: np.ndarray) -> list[float] | None:
+    """Return the central 95 % of a figure's resampled values, None if it has none."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    tail = 100 * (1 - COVERAGE) / 2
+    return [float(v) for v in np.percentile(known, [tail, 100 - tail])]
+
+
+def intervals_of(
+    units: Units,
+    counts: np.ndarray,
+    *,
+    confusion_only: bool = False,
+) -> dict[str, list[float]]:
+    """Return the intervals of one level's figures.
+
+    Parameters
+    ----------
+    units
+        One level's units.
+    counts
+        Resampled counts of the records, (B, n_records).
+    confusion_only
+        Leave out what needs probabilities.
+
+    Returns
+    -------
+    dict
+        Figure (`macro_f1`, `recall/AF`, `reliability/9`) to [low, high]. Empty for fewer than
+        10 records; the figures of a class with fewer than 10 records are left out.
+    """
+    if units.n_records < FEWEST_RECORDS:
+        return {}
+    values = (confusion_figures if confusion_only else all_figures)(units, counts)
+    sizes = np.bincount(units.record_labels, minlength=len(units.classes))
+    small = {name for name, size in zip(units.classes, sizes, strict=True) if size < FEWEST_RECORDS}
+    intervals = {}
+    for figure, resampled in values.items():
+        if figure.partition("/")[2] in small:
+            continue
+        interval = percentile_interval(resampled)
+        if interval is not None:
+            intervals[figure] = interval
+    return intervals
+
+
+def figures_with_intervals(
+    units: Units, counts: np.ndarray | None, *, confusion_only: bool = False
+) -> dict[str, Any]:
+    """Return `figures_of` with `intervals`, for the level and within each class.
+
+    Parameters
+    ----------
+    units
+        One level's units.
+    counts
+        Resampled counts of the records, (B, n_records); None gives no intervals.
+    confusion_only
+        Give intervals only to what follows from the confusion matrix.
+    """
+    result = figures_of(units)
+    found = {} if counts is None else intervals_of(units, counts, confusion_only=confusion_only)
+    result["intervals"] = {name: value for name, value in found.items() if "/" not in name}
+    for class_, figures in result["per_class"].items():
+        figures["intervals"] = {
+            name.partition("/")[0]: value
+            for name, value in found.items()
+            if name.partition("/")[2] == class_
+        }
+    if "reliability" in result:
+        result["reliability"]["accuracy_interval"] = [
+            found.get(f"reliability/{b}") for b in range(len(result["reliability"]["accuracy"]))
+        ]
+    return result
+
+
+def evaluate_predictions(
+    predictions: pd.DataFrame,
+    classes: Sequence[str] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> dict[str, Any]:
+    """Return every figure of one fold at every level, with intervals.
+
+    Parameters
+    ----------
+    predictions
+        As `read_predictions` returns them.
+    classes
+        Classes in index order, by default those of the predictions.
+    resamples
+        Number of resamples; 0 gives no intervals.
+    seed
+        Seed of the resampling.
+
+    Returns
+    -------
+    dict
+        records, images, records_by_class, images_by_class, left_out (classes without an
+        image), notes (sentences a reader must see), resampling, and one entry a level of
+        `ekg.evaluation.levels.LEVELS`.
+    """
+    classes = tuple(classes or classes_of(predictions))
+    levels = levels_of(predictions, classes)
+    images = levels["per_image"]
+    sizes = np.bincount(images.record_labels, minlength=len(classes))
+    left_out = [name for name, size in zip(classes, sizes, strict=True) if size == 0]
+    wanted = resamples > 0 and images.n_records >= FEWEST_RECORDS
+    counts = resample_counts(images.n_records, resamples, seed) if wanted else None
+    result: dict[str, Any] = {
+        "records": images.n_records,
+        "images": len(images.labels),
+        "records_by_class": dict(zip(classes, sizes.tolist(), strict=True)),
+        "images_by_class": dict(
+            zip(classes, np.bincount(images.labels, minlength=len(classes)).tolist(), strict=True)
+        ),
+        "left_out": left_out,
+        "notes": notes_of(images, resamples),
+        "resampling": {
+            "unit": "record",
+            "method": "percentile interval of plain resamples of the fold's records",
+            "coverage": COVERAGE,
+            "resamples": resamples if wanted else 0,
+            "seed": seed,
+        },
+    }
+    return result | {name: figures_with_intervals(units, counts) for name, units in levels.items()}
+
+
+def notes_of(units: Units, resamples: int = RESAMPLES) -> list[str]:
+    """Return what a reader of the figures must be told, one sentence each."""
+    sizes = np.bincount(units.record_labels, minlength=len(units.classes))
+    notes = []
+    if absent := [c for c, n in zip(units.classes, sizes, strict=True) if n == 0]:
+        notes.append(
+            f"no image of {', '.join(absent)} in this fold: left out of all macro averages"
+        )
+    if resamples > 0 and units.n_records < FEWEST_RECORDS:
+        notes.append(
+            f"{units.n_records} records: too few for intervals (at least {FEWEST_RECORDS})"
+        )
+    elif resamples > 0 and (
+        few := [
+            f"{c} ({n})"
+            for c, n in zip(units.classes, sizes, strict=True)
+            if 0 < n < FEWEST_RECORDS
+        ]
+    ):
+        notes.append(
+            f"fewer than {FEWEST_RECORDS} records of {', '.join(few)}: no intervals for "
+            "the figures of these classes"
+        )
+    if units.probabilities is None:
+        notes.append("hard labels only: no figure that needs probabilities")
+    return notes
