@@ -1,0 +1,1 @@
+"""The figures, one module a topic; every function returns a matplotlib `Figure`."""

@@ -1,0 +1,200 @@
+"""Figures of the data: class counts, slices per record, examples, the split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ekg.paper.run_files import FOLD_NAMES, count_of
+from ekg.paper.style import (
+    BLUE,
+    FOLD_COLOURS,
+    GREY,
+    ONE_COLUMN,
+    SMALLEST_FONT,
+    TWO_COLUMNS,
+    hide_axes,
+    journal_figure,
+    new_figure,
+)
+
+HATCHES = {"train": "", "val": "////", "test": "....", "none": ""}
+PANEL_ORDER = "I, II, III / aVR, aVL, aVF / V1, V2, V3 / V4, V5, V6"
+
+
+@journal_figure
+def class_count_figure(counts: pd.DataFrame, classes: Sequence[str], title: str) -> Figure:
+    """Draw records and images of each class, stacked by fold, a page wide.
+
+    Parameters
+    ----------
+    counts
+        Columns class, fold (train, val, test, none), records, images; a number that was not
+        saved is missing.
+    classes
+        Classes from top to bottom.
+    title
+        The figure's title, with the dataset's name and n.
+    """
+    folds = [fold for fold in FOLD_NAMES if fold in set(counts["fold"])]
+    units = [unit for unit in ("records", "images") if counts[unit].notna().all()]
+    figure = new_figure(TWO_COLUMNS if len(units) > 1 else ONE_COLUMN, 0.9 + 0.24 * len(classes))
+    panels = figure.subplots(1, len(units), sharey=True, squeeze=False)[0]
+    for axes, unit in zip(panels, units, strict=True):
+        table = counts.pivot_table(index="class", columns="fold", values=unit, aggfunc="sum")
+        table = table.reindex(index=list(classes), columns=folds).fillna(0)
+        _stack(axes, table)
+        axes.set_xlabel(unit.capitalize())
+        axes.margins(x=0.12)
+    panels[0].set_yticks(range(len(classes)), list(classes))
+    panels[0].invert_yaxis()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(title)
+    return figure
+
+
+def _stack(axes: Axes, table: pd.DataFrame) -> None:
+    left = np.zeros(len(table))
+    for fold in table.columns:
+        widths = table[fold].to_numpy(float)
+        axes.barh(
+            range(len(table)), widths, left=left, height=0.72, label=FOLD_NAMES[fold],
+            color=FOLD_COLOURS[fold], hatch=HATCHES[fold], edgecolor="white",
+        )  # fmt: skip
+        left += widths
+    for row, total in enumerate(left):
+        axes.annotate(
+            f"{total:,.0f}", (total, row), (3, 0), textcoords="offset points",
+            va="center", fontsize=SMALLEST_FONT,
+        )  # fmt: skip
+    axes.grid(axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+
+
+@journal_figure
+def slices_figure(slices: pd.Series, title: str) -> Figure:
+    """Draw how many records have 1, 2, ... slices.
+
+    Parameters
+    ----------
+    slices
+        Slices of each record, int (n_records,).
+    title
+        The figure's title, with the dataset's name.
+    """
+    figure = new_figure(ONE_COLUMN, 2.3)
+    axes = figure.subplots()
+    counts = slices.value_counts().sort_index()
+    bars = axes.bar(counts.index.to_numpy(), counts.to_numpy(), width=0.8, color=BLUE)
+    axes.bar_label(bars, fmt="{:,.0f}", padding=1, fontsize=SMALLEST_FONT)
+    mean = float(slices.mean())
+    axes.axvline(mean, color=GREY, linestyle=":", linewidth=1, label=f"mean {mean:.2f}")
+    axes.set_xlabel("Slices of 2.5 s in a record")
+    axes.set_ylabel("Records")
+    axes.set_xlim(0.4, max(10, int(slices.max())) + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
+    axes.margins(y=0.12)
+    axes.legend(loc="best")
+    figure.suptitle(title)
+    return figure
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image to be shown: class, record, and its grey pixels, uint8 (size, size)."""
+
+    name: str
+    record: str
+    pixels: np.ndarray
+
+
+@journal_figure
+def example_figure(examples: Sequence[Example], title: str) -> Figure:
+    """Draw one image of each class, four in a row, with what its panels mean beside them.
+
+    Parameters
+    ----------
+    examples
+        One a class, in class order.
+    title
+        The figure's title, with the dataset's name.
+    """
+    columns = 4
+    rows = math.ceil((len(examples) + 1) / columns)
+    figure = new_figure(TWO_COLUMNS, 0.3 + 1.9 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, example in zip(panels, examples, strict=False):
+        axes.imshow(example.pixels, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+        axes.set_title(f"{example.name} ({example.record})")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set(visible=True, linewidth=0.5, color=GREY)
+    for axes in panels[len(examples) :]:
+        hide_axes(axes)
+    panels[len(examples)].text(
+        0.02, 0.98,
+        "Each panel: one lead,\n0 to 2.5 s, −3 to 3 mV\n\nOrder of the leads:\n"
+        + PANEL_ORDER.replace(" / ", "\n")
+        + "\n\nGrid: 0.2 s and 0.5 mV,\nfine 0.04 s and 0.1 mV",
+        transform=panels[len(examples)].transAxes, va="top", fontsize=SMALLEST_FONT,
+        linespacing=1.35,
+    )  # fmt: skip
+    figure.suptitle(title)
+    return figure
+
+
+@journal_figure
+def split_figure(counts: pd.DataFrame, classes: Sequence[str], title: str) -> Figure:
+    """Draw which part of each class's records is in which fold.
+
+    Parameters
+    ----------
+    counts
+        Columns class, fold, records.
+    classes
+        Classes from top to bottom.
+    title
+        The figure's title, with the dataset's name.
+    """
+    folds = [fold for fold in FOLD_NAMES if fold in set(counts["fold"])]
+    table = counts.pivot_table(index="class", columns="fold", values="records", aggfunc="sum")
+    table = table.reindex(index=list(classes), columns=folds).fillna(0)
+    table.loc["all"] = table.sum()
+    totals = table.sum(axis=1)
+    shares = 100 * table.div(totals.where(totals > 0), axis=0).fillna(0)
+    figure = new_figure(ONE_COLUMN, 0.95 + 0.24 * len(table))
+    axes = figure.subplots()
+    left = np.zeros(len(table))
+    for fold in folds:
+        widths = shares[fold].to_numpy(float)
+        axes.barh(
+            range(len(table)), widths, left=left, height=0.72, label=FOLD_NAMES[fold],
+            color=FOLD_COLOURS[fold], hatch=HATCHES[fold], edgecolor="white",
+        )  # fmt: skip
+        left += widths
+    names = [f"{name} (n = {total:,.0f})" for name, total in totals.items()]
+    axes.set_yticks(range(len(table)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of the class's records")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(folds),
+                  columnspacing=1.0, handlelength=1.4)  # fmt: skip
+    figure.suptitle(title)
+    return figure
+
+
+def counts_title(dataset: str, counts: pd.DataFrame) -> str:
+    """Return `dataset: n = ... records, ... images` for a table of counts."""
+    parts = [
+        count_of(int(counts[f"{unit}s"].sum()), unit)
+        for unit in ("record", "image")
+        if counts[f"{unit}s"].notna().all()
+    ]
+    return f"{dataset}: n = {', '.join(parts)}" if parts else dataset

@@ -1,0 +1,158 @@
+"""Figures of the results: scores with intervals, ROC, precision-recall, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ekg.paper.curves import Curve, Reliability
+from ekg.paper.style import (
+    BLUE,
+    GREY,
+    ONE_COLUMN,
+    ORANGE,
+    TWO_COLUMNS,
+    VERMILLION,
+    class_look,
+    journal_figure,
+    new_figure,
+)
+from ekg.paper.tables import with_interval
+
+MARKS = (("o", BLUE), ("s", VERMILLION), ("D", ORANGE), ("^", GREY))
+
+
+@journal_figure
+def score_figure(
+    panels: Mapping[str, pd.DataFrame], rows: Sequence[str], title: str, names: Sequence[str]
+) -> Figure:
+    """Draw scores with their 95 % intervals, one panel a metric, a page wide.
+
+    Parameters
+    ----------
+    panels
+        Metric: table with columns row, series, value, low, high; an interval may be missing.
+    rows
+        Names from top to bottom (classes, levels).
+    title
+        The figure's title, with the dataset's name and n.
+    names
+        The series, in drawing order; with one only there is no legend.
+    """
+    figure = new_figure(TWO_COLUMNS, 0.85 + 0.13 * len(rows) * (1 + len(names) * 0.45))
+    axes_row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    offsets = np.linspace(-0.2, 0.2, len(names)) if len(names) > 1 else [0.0]
+    for axes, (metric, table) in zip(axes_row, panels.items(), strict=True):
+        for name, offset, (marker, colour) in zip(names, offsets, MARKS, strict=False):
+            part = table[table["series"] == name].set_index("row").reindex(list(rows))
+            places = np.arange(len(rows)) + offset
+            axes.hlines(places, part["low"].astype(float), part["high"].astype(float),
+                        color=colour, linewidth=1.3)  # fmt: skip
+            axes.plot(part["value"].astype(float), places, marker, color=colour, label=name)
+        axes.set_title(metric)
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+        axes.grid(axis="x")
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+    axes_row[0].set_yticks(range(len(rows)), list(rows))
+    if len(names) > 1:
+        handles = axes_row[0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=len(names))
+    figure.suptitle(title)
+    return figure
+
+
+@journal_figure
+def curve_figure(
+    roc: Sequence[Curve],
+    precision_recall: Sequence[Curve],
+    areas: Mapping[str, Mapping[str, tuple[float | None, Sequence[float | None] | None]]],
+    title: str,
+) -> Figure:
+    """Draw ROC and precision-recall curves of each class against the rest, a page wide.
+
+    Parameters
+    ----------
+    roc, precision_recall
+        One curve a class.
+    areas
+        `auroc` and `average_precision`: class: (value, interval or None), for the legends.
+    title
+        The figure's title, with the dataset's name and n.
+    """
+    figure = new_figure(TWO_COLUMNS, 4.6)
+    left, right = figure.subplots(1, 2)
+    for curve in roc:
+        label = f"{curve.name}  {with_interval(*areas['auroc'][curve.name])}"
+        left.plot(curve.x, curve.y, label=label, **class_look(curve.index))
+    left.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, label="chance  0.500")
+    left.set_xlabel("1 − specificity")
+    left.set_ylabel("Recall (sensitivity)")
+    left.set_title("ROC")
+    for curve in precision_recall:
+        label = f"{curve.name}  {with_interval(*areas['average_precision'][curve.name])}"
+        right.plot(curve.x, curve.y, label=label, **class_look(curve.index))
+    right.set_xlabel("Recall (sensitivity)")
+    right.set_ylabel("Precision")
+    right.set_title("Precision and recall")
+    for axes, name in ((left, "AUROC"), (right, "Average precision")):
+        _unit_square(axes)
+        axes.legend(
+            title=f"{name} (95 % interval)", title_fontsize=7,
+            loc="upper center", bbox_to_anchor=(0.5, -0.17),
+        )  # fmt: skip
+    figure.suptitle(title)
+    return figure
+
+
+def _unit_square(axes: Axes) -> None:
+    axes.set_xlim(-0.015, 1.015)
+    axes.set_ylim(-0.015, 1.015)
+    axes.set_aspect("equal")
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    axes.grid()
+
+
+@journal_figure
+def reliability_figure(points: Reliability, ece: float | None, title: str) -> Figure:
+    """Draw accuracy against confidence over the number of records, one column wide.
+
+    Parameters
+    ----------
+    points
+        The curve, one unit a record.
+    ece
+        Expected calibration error, for the legend.
+    title
+        The figure's title, with the dataset's name and n.
+    """
+    figure = new_figure(ONE_COLUMN, 3.9)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    upper.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, label="perfect calibration")
+    label = "model" if ece is None else f"model (ECE {ece:.3f})"
+    has_interval = np.isfinite(points.low)
+    upper.vlines(points.confidence[has_interval], points.low[has_interval],
+                 points.high[has_interval], color=BLUE, linewidth=1.2,
+                 label="95 % interval" if has_interval.any() else None)  # fmt: skip
+    upper.plot(points.confidence, points.accuracy, "o-", color=BLUE, linewidth=0.8, label=label)
+    upper.set_ylabel("Share of records\nnamed correctly")
+    upper.set_ylim(-0.02, 1.02)
+    upper.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    upper.grid()
+    upper.legend(loc="upper left")
+    lower.bar(
+        points.edges[:-1], points.histogram, width=np.diff(points.edges), align="edge",
+        color=BLUE, edgecolor="white",
+    )  # fmt: skip
+    lower.set_ylabel("Records")
+    lower.set_xlabel("Confidence (largest mean probability)")
+    lower.set_xlim(0, 1)
+    lower.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,320 @@
+"""The files of a run, as the figures need them: what is there, and what is not."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ekg.errors import EkgError, EvaluationError
+from ekg.evaluation.predictions import classes_of, read_predictions
+from ekg.files import read_json
+from ekg.waveform.diagnoses import CLASSES
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The root of the checkout: relative paths given to a notebook start here."""
+FOLDS = ("train", "val", "test")
+FOLD_NAMES = {"train": "training", "val": "validation", "test": "test", "none": "in no fold"}
+PUBLISHED = "published"
+PUBLISHED_FOLDER = Path("best_model_for_paper/2020-07-16_mobilenetv3_small_custom_800_best")
+NAMES_OF_DATASETS = {
+    "cpsc2018": "CPSC 2018",
+    "synthetic": "Synthetic (simulated EKGs)",
+    "ptbdb": "PTB Diagnostic",
+}
+
+
+def absolute(path: str | Path) -> Path:
+    """Return `path` as it is when absolute, else below the project's root."""
+    return PROJECT / Path(path).expanduser()
+
+
+def newest_run(runs: Path | None = None) -> Path:
+    """Return the folder of `runs/` that was evaluated or trained last.
+
+    Raises
+    ------
+    EkgError
+        If there is none.
+    """
+    runs = runs or PROJECT / "runs"
+    marks = ("metrics.json", "train_results.csv")
+    found = [
+        (max((folder / mark).stat().st_mtime for mark in marks if (folder / mark).exists()), folder)
+        for folder in (runs.iterdir() if runs.is_dir() else ())
+        if any((folder / mark).exists() for mark in marks)
+    ]
+    if not found:
+        raise EkgError(
+            "no run here yet", path=runs, remedy="make one (`make train`), or use RUN=published"
+        )
+    return max(found)[1]
+
+
+def find_run(run: str | Path = "") -> Path:
+    """Return the folder of a run.
+
+    Parameters
+    ----------
+    run
+        A run folder or a folder of `best_model_for_paper/`; a bare name means `runs/<name>`;
+        `published` (or `runs/published`) the published model's own files; nothing the newest
+        run.
+
+    Raises
+    ------
+    EkgError
+        If there is no such folder or it holds no results.
+    """
+    if not str(run):
+        return newest_run()
+    folder = absolute(run)
+    if not folder.is_dir() and "/" not in str(run):
+        folder = PROJECT / "runs" / run
+    if not folder.is_dir() and folder.name == PUBLISHED:
+        return find_published()
+    if not folder.is_dir():
+        raise EkgError(
+            "no such run", path=folder, remedy="`python -m ekg runs` lists them; or RUN=published"
+        )
+    marks = ("metrics.json", "train_results.csv", "predictions_*.csv", "preds_*.csv")
+    if not any(any(folder.glob(mark)) for mark in marks):
+        raise EkgError(
+            "this folder holds no results",
+            path=folder,
+            remedy="train and evaluate first (`make evaluate RUN=...`)",
+        )
+    return folder
+
+
+def find_published() -> Path:
+    """Return the folder that holds the published model's predictions and history.
+
+    Raises
+    ------
+    EkgError
+        If they were not fetched; the message says how to get them.
+    """
+    shared = Path(os.environ.get("EKG_SHARED") or PROJECT.parent / "shared")
+    for folder in (PROJECT / PUBLISHED_FOLDER, shared / "published_model"):
+        if (folder / "preds_test.csv").exists():
+            return folder
+    raise EkgError(
+        "the published model's files are not here",
+        path=PROJECT / PUBLISHED_FOLDER,
+        remedy="fetch them with `make best-model`",
+    )
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What a run, and the image set behind it, left on disk.
+
+    Every property is None (or empty) where the file is not there.
+
+    Parameters
+    ----------
+    folder
+        The run's folder, as `find_run` returns it.
+    images
+        The image set's folder, None where only results are at hand.
+    title
+        The dataset's name for titles; by default from the results.
+    """
+
+    folder: Path
+    images: Path | None = None
+    title: str = ""
+
+    @property
+    def is_published(self) -> bool:
+        """Whether this is the published model with its own predictions."""
+        return (self.folder / "preds_test.csv").exists()
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return "published model" if self.is_published else self.folder.name
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """`metrics.json`, empty when there is none."""
+        path = self.folder / "metrics.json"
+        return dict(read_json(path)) if path.exists() else {}
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """`config.toml` as nested tables, empty when there is none."""
+        path = self.folder / "config.toml"
+        if not path.exists():
+            return {}
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise EkgError(f"not a TOML file ({error})", path=path) from None
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """`environment.json` (machine and versions), empty when there is none."""
+        return self._json("environment.json")
+
+    @cached_property
+    def model_info(self) -> dict[str, Any]:
+        """`model_info.json` of the published model, empty for any other."""
+        return self._json("model_info.json")
+
+    @cached_property
+    def dataset_info(self) -> dict[str, Any]:
+        """The image set's `dataset.json`, empty when there is none."""
+        path = self.images / "dataset.json" if self.images else None
+        return dict(read_json(path)) if path and path.exists() else {}
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        return dict(read_json(path)) if path.exists() else {}
+
+    @cached_property
+    def dataset(self) -> str:
+        """The dataset's short name, as the results say."""
+        if self.is_published:
+            return "cpsc2018"
+        found = (
+            self.metrics.get("dataset")
+            or self.dataset_info.get("dataset")
+            or self.environment.get("dataset")
+        )
+        return str(found or "unnamed dataset")
+
+    @property
+    def dataset_title(self) -> str:
+        """The dataset's name for titles."""
+        return self.title or NAMES_OF_DATASETS.get(self.dataset, self.dataset)
+
+    @cached_property
+    def history(self) -> pd.DataFrame | None:
+        """`train_results.csv`, one row an epoch."""
+        path = self.folder / "train_results.csv"
+        if not path.exists():
+            return None
+        table = pd.read_csv(path)
+        missing = [c for c in ("epoch", "train_loss", "val_loss") if c not in table.columns]
+        if missing or table.empty:
+            problem = f"column `{missing[0]}` is missing" if missing else "no epoch in it"
+            raise EkgError(problem, path=path, remedy="train again")
+        return table
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in index order, as the metrics or the predictions name them."""
+        if self.metrics.get("classes"):
+            return tuple(str(name) for name in self.metrics["classes"])
+        for fold in FOLDS:
+            path = self.predictions_path(fold)
+            if path is not None:
+                return classes_of(read_predictions(path))
+        return CLASSES
+
+    def predictions_path(self, fold: str) -> Path | None:
+        """Return the file of a fold's predictions, our form or the published one."""
+        for name in (f"predictions_{fold}.csv", f"preds_{fold}.csv"):
+            if (self.folder / name).exists():
+                return self.folder / name
+        return None
+
+    def predictions(self, fold: str) -> pd.DataFrame | None:
+        """Return a fold's predictions, None when they were not saved."""
+        path = self.predictions_path(fold)
+        return None if path is None else read_predictions(path, self.classes)
+
+    @property
+    def folds(self) -> tuple[str, ...]:
+        """The folds whose predictions were saved: validation and test at most.
+
+        The training fold's figures would say how well it was learnt by heart.
+        """
+        return tuple(fold for fold in ("val", "test") if self.predictions_path(fold) is not None)
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame | None:
+        """The image set's manifest with the fold of each record (`split`), None without images."""
+        path = self.images / "manifest.csv" if self.images else None
+        if path is None or not path.exists():
+            return None
+        table = pd.read_csv(path, dtype={"image": str, "record": str, "diagnosis": str})
+        folds = self.split_of_records
+        split = table["record"].map(folds) if folds is not None else None
+        return table.assign(split=split)
+
+    @cached_property
+    def records(self) -> pd.DataFrame | None:
+        """The image set's `records.csv`: every record found, kept or not."""
+        path = self.images / "records.csv" if self.images else None
+        if path is None or not path.exists():
+            return None
+        return pd.read_csv(
+            path, dtype={"record": str, "diagnoses": str, "reason": str}, keep_default_na=False
+        )
+
+    @cached_property
+    def split_of_records(self) -> pd.Series[Any] | None:
+        """Fold of each record, by name: the run's own split file or the image set's."""
+        for folder in (self.folder, self.images):
+            path = folder / "split.csv" if folder else None
+            if path and path.exists():
+                table = pd.read_csv(path, dtype=str, keep_default_na=False)
+                if {"record", "split"} <= set(table.columns):
+                    return table.drop_duplicates("record").set_index("record")["split"]
+                raise EkgError("columns `record` and `split` are needed", path=path)
+        return None
+
+    @cached_property
+    def comparison(self) -> dict[str, Any]:
+        """`comparison.json`, empty when there is none."""
+        return self._json("comparison.json")
+
+    def fold_title(self, fold: str, what: str = "") -> str:
+        """Return a two-line title: dataset, fold and subject; n records and images."""
+        table = self.predictions(fold)
+        head = f"{self.dataset_title}, {FOLD_NAMES[fold]} fold" + (f": {what}" if what else "")
+        if table is None:
+            return head
+        records, images = table["record"].nunique(), len(table)
+        return f"{head}\nn = {count_of(records, 'record')}, {count_of(images, 'image')}"
+
+
+def count_of(count: int, word: str) -> str:
+    """Return `1 record`, `3,311 images`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def open_run(run: str | Path = "", images: str | Path = "", title: str = "") -> RunFiles:
+    """Return the files of a run for a notebook, with every default filled in.
+
+    Parameters
+    ----------
+    run
+        As for `find_run`.
+    images
+        The image set's folder; nothing means none at hand.
+    title
+        The dataset's name for titles; nothing means as the results say.
+
+    Raises
+    ------
+    EkgError
+        If there is no such run.
+    EvaluationError
+        If an images folder is named that is not there.
+    """
+    folder = find_run(run)
+    images_folder = absolute(images) if str(images) else None
+    if images_folder is not None and not images_folder.is_dir():
+        raise EvaluationError(
+            "no such image set", path=images_folder, remedy="leave it out, or `make images`"
+        )
+    return RunFiles(folder, images_folder, title)
