@@ -67,7 +67,9 @@ def split_requirements(text: str) -> tuple[list[str], str]:
         The pins of torch and torchvision, and the lock without them and the CUDA libraries.
     """
     blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", text)
-    pins = [re.split(r"[\s\\]", block)[0] for block in blocks if re.match(r"torch(vision)?==", block)]
+    pins = [
+        re.split(r"[\s\\]", block)[0] for block in blocks if re.match(r"torch(vision)?==", block)
+    ]
     return pins, "".join(block for block in blocks if not CUDA_PACKAGE.match(block))
 
 
@@ -81,7 +83,9 @@ def pip(python: Path, *arguments: str) -> None:
     """Run pip in the environment; its output goes to standard error."""
     command = [str(python), "-m", "pip", "--disable-pip-version-check", *arguments]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-        complain(f"`{' '.join(command)}` failed; the lines above say why. Run the same command again to go on")
+        complain(
+            f"`{' '.join(command)}` failed; the lines above say why. Run the same command again to go on"
+        )
 
 
 def build(folder: Path, torch: str, index: str) -> None:
@@ -109,7 +113,11 @@ def build(folder: Path, torch: str, index: str) -> None:
             pins, rest = split_requirements(lock.read_text(encoding="utf-8"))
             lock = Path(temporary) / "requirements.txt"
             lock.write_text(rest, encoding="utf-8")
-            place = ["--find-links", index, "--no-index"] if Path(index).is_dir() else ["--index-url", index]
+            place = (
+                ["--find-links", index, "--no-index"]
+                if Path(index).is_dir()
+                else ["--index-url", index]
+            )
             pip(python, "install", "--quiet", "--require-hashes", "-r", str(lock))
             pip(python, "install", "--quiet", *place, *pins)
         else:
@@ -123,6 +131,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--torch", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--torch-index", default=CPU_INDEX, help="an index address or a folder of wheels")
+    parser.add_argument(
+        "--torch-index", default=CPU_INDEX, help="an index address or a folder of wheels"
+    )
     arguments = parser.parse_args()
     build(arguments.folder.absolute(), arguments.torch, arguments.torch_index)
