@@ -40,7 +40,7 @@ def complain(problem: str) -> None:
 def check_python() -> None:
     """Refuse a Python that is too old or cannot make virtual environments."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (this script is run by whatever Python there is)
         complain(
             f"Python {version} is too old ({sys.executable}); install Python 3.11 or newer and "
             "run `make BASE_PYTHON=/path/to/python3.11 ...`"
@@ -84,7 +84,8 @@ def pip(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "--disable-pip-version-check", *arguments]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
         complain(
-            f"`{' '.join(command)}` failed; the lines above say why. Run the same command again to go on"
+            f"`{' '.join(command)}` failed; the lines above say why. "
+            "Run the same command again to go on"
         )
 
 
@@ -99,8 +100,8 @@ def build(folder: Path, torch: str, index: str) -> None:
     print(f"environment {folder}: {ESTIMATE[torch]}; {free:,.0f} GB are free", file=sys.stderr)
     if free < GIGABYTES[torch]:
         complain(
-            f"{folder.parent}: {free:.1f} GB free, {GIGABYTES[torch]:g} GB are needed; make room, or "
-            "use an existing environment with `make PYTHON=/path/to/python ...`"
+            f"{folder.parent}: {free:.1f} GB free, {GIGABYTES[torch]:g} GB are needed; make room, "
+            "or use an existing environment with `make PYTHON=/path/to/python ...`"
         )
     started = time.monotonic()
     stamp.unlink(missing_ok=True)

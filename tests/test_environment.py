@@ -89,7 +89,7 @@ def test_make_alone_prints_every_target_and_variable(root):
     )
     for target in f"{wanted} lint clean help".split():
         assert re.search(rf"^  {target} +\w", done.stdout, re.MULTILINE), target
-    for variable in "DATASET RECORDS SIZE JOBS RUN EXPERIMENT SPLIT PYTHON TORCH".split():
+    for variable in ("DATASET", "RECORDS", "SIZE", "JOBS", "RUN", "EXPERIMENT", "SPLIT", "TORCH"):
         assert re.search(rf"^  {variable} ", done.stdout, re.MULTILINE), variable
     assert "synthetic" in done.stdout and "800" in done.stdout
 
