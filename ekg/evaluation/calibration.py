@@ -1,0 +1,174 @@
+"""One temperature for a model's probabilities, fitted on the validation fold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from ekg.errors import EvaluationError
+from ekg.evaluation.intervals import FEWEST_RECORDS
+from ekg.evaluation.levels import Units, levels_of
+from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_figures
+from ekg.files import read_json, write_json
+
+CALIBRATION_FILE = "calibration.json"
+FITTED_ON = "val"
+TEMPERATURE_LIMITS = (0.05, 20.0)
+_FIGURES = ("log_loss", "ece", "brier")
+
+
+def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return softmax(log(p) / temperature): the same as dividing the logits.
+
+    Parameters
+    ----------
+    probabilities
+        Uncalibrated, float (n, n_classes). Logits differ from log-probabilities by a constant
+        in each row, which the softmax takes out.
+    temperature
+        Above 0; above 1 makes the probabilities less extreme. The order within a row stays.
+    """
+    logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+    scaled: np.ndarray = np.exp(log_softmax(logs / temperature, axis=1))
+    return scaled
+
+
+def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    """Return the temperature with the smallest weighted log loss (Guo et al. 2017).
+
+    Parameters
+    ----------
+    probabilities
+        Uncalibrated, float (n, n_classes).
+    labels
+        True class index, int (n,).
+    weights
+        float (n,); 1/(images of the record) lets every record count once.
+
+    Notes
+    -----
+    The log loss is convex in 1/temperature, so that its minimum is the only one. It is sought
+    within `TEMPERATURE_LIMITS`: where every prediction is right, it would be at 0.
+    """
+    logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(logs / math.exp(log_temperature), axis=1)
+        return float(-(weights @ scaled[rows, labels]) / weights.sum())
+
+    low, high = (math.log(limit) for limit in TEMPERATURE_LIMITS)
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    return math.exp(found.x)
+
+
+def calibrate(units: Units, temperature: float) -> Units:
+    """Return the same units with calibrated probabilities; each prediction stays the same."""
+    assert units.probabilities is not None
+    return replace(units, probabilities=apply_temperature(units.probabilities, temperature))
+
+
+def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Any]:
+    """Return log loss, calibration error and Brier score of a fold, raw and calibrated.
+
+    Parameters
+    ----------
+    predictions
+        With probabilities, as `read_predictions` returns them.
+    temperature
+        As `fit_temperature` gives.
+
+    Returns
+    -------
+    dict
+        `temperature`, and for the levels per_image, record_weighted and per_record the entries
+        `before` and `after`, each with log_loss, ece and brier. A record's probabilities are
+        the mean of its calibrated slices', as in prediction.
+    """
+    raw = levels_of(predictions)
+    columns = [c for c in predictions.columns if c.startswith("p_")]
+    scaled = apply_temperature(predictions[columns].to_numpy(np.float64), temperature)
+    calibrated = levels_of(predictions.assign(**dict(zip(columns, scaled.T, strict=True))))
+    result: dict[str, Any] = {"temperature": temperature}
+    for level, units in raw.items():
+        if units.probabilities is not None:
+            result[level] = {
+                name: {figure: values[figure] for figure in _FIGURES}
+                for name, values in (
+                    ("before", probability_figures(units)),
+                    ("after", probability_figures(calibrated[level])),
+                )
+            }
+    return result
+
+
+def fit_calibration(predictions: pd.DataFrame, weights_sha256: str) -> dict[str, Any] | None:
+    """Fit the temperature on validation predictions; the content of `calibration.json`.
+
+    Returns
+    -------
+    dict or None
+        None where there are no probabilities, or fewer than 10 records to fit on.
+    """
+    units = levels_of(predictions)["record_weighted"]
+    if units.probabilities is None or units.n_records < FEWEST_RECORDS:
+        return None
+    temperature = fit_temperature(units.probabilities, units.labels, units.weights)
+    levels = before_and_after(predictions, temperature)
+    del levels["temperature"]
+    at_limit = min(abs(math.log(temperature / limit)) for limit in TEMPERATURE_LIMITS) < 1e-3
+    return {
+        "temperature": temperature,
+        "at_limit": at_limit,
+        "fitted_on": FITTED_ON,
+        "records": units.n_records,
+        "images": len(units.labels),
+        "loss": "log loss, every record counting once",
+        "weights_sha256": weights_sha256,
+        "levels": {
+            k: v
+            for k, v in before_and_after(predictions, temperature).items()
+            if k != "temperature"
+        },
+    }
+
+
+def write_calibration(folder: Path, calibration: dict[str, Any]) -> None:
+    """Write `calibration.json` atomically."""
+    write_json(folder / CALIBRATION_FILE, calibration)
+
+
+def read_temperature(folder: Path, weights_sha256: str | None) -> float | None:
+    """Return the temperature stored in a folder, None without one.
+
+    Parameters
+    ----------
+    folder
+        A run or model folder.
+    weights_sha256
+        Of the weights in use; a calibration of other weights does not count.
+
+    Raises
+    ------
+    EvaluationError
+        If the file has no usable temperature.
+    """
+    path = folder / CALIBRATION_FILE
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    temperature = content.get("temperature") if isinstance(content, dict) else None
+    if not isinstance(temperature, int | float) or not 0 < temperature < math.inf:
+        raise EvaluationError(
+            "field `temperature` is not a number above 0", path=path, remedy="evaluate again"
+        )
+    if weights_sha256 is not None and content.get("weights_sha256") not in (None, weights_sha256):
+        return None
+    return float(temperature)

@@ -1,0 +1,183 @@
+"""From a model and an image set to predictions, metrics and a temperature on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy.special import softmax
+
+from ekg.data.folds import divide
+from ekg.data.image_sources import open_source
+from ekg.errors import EvaluationError
+from ekg.evaluation.calibration import (
+    CALIBRATION_FILE,
+    FITTED_ON,
+    before_and_after,
+    fit_calibration,
+    read_temperature,
+    write_calibration,
+)
+from ekg.evaluation.inference import BATCH_SIZE, logits_of_images
+from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
+from ekg.evaluation.predictions import make_predictions, read_predictions, write_predictions
+from ekg.evaluation.results import METRICS_FILE, fingerprints, merge_fold
+from ekg.files import folder_lock, read_json, sha256_of_file, write_json
+from ekg.model import EkgModel, load_model
+from ekg.model.loading import weights_file_of
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What to evaluate, on what, and how."""
+
+    model: Path
+    """A run folder, a stored model's folder or a weights file."""
+    images: Path
+    """The image set."""
+    split: Path
+    """Which record is in which fold."""
+    folds: tuple[str, ...]
+    """train, val, test."""
+    out: Path
+    """Where the results go; the run's own folder as a rule."""
+    resamples: int = RESAMPLES
+    seed: int = SEED
+    batch_size: int = BATCH_SIZE
+    saliency: bool = False
+
+
+def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
+    """Evaluate folds and leave everything in `settings.out`.
+
+    Writes `predictions_<fold>.csv` (uncalibrated probabilities), merges the folds into
+    `metrics.json`, fits `calibration.json` when the validation fold is among them, and
+    `saliency.npz` when asked for.
+
+    Returns
+    -------
+    metrics : dict
+        What `metrics.json` now holds.
+    notes : list of str
+        What a reader must be told, one sentence each.
+
+    Raises
+    ------
+    EkgError
+        If the model, images or split cannot be used, or a fold is empty.
+    """
+    if not (settings.images / "manifest.csv").is_file():
+        raise EvaluationError(
+            "no manifest.csv: not an image set",
+            path=settings.images,
+            remedy="draw one with `python -m ekg images`",
+        )
+    # Imported here: the drawing code brings matplotlib with it.
+    from ekg.image.image_set import read_manifest
+
+    weights = weights_file_of(settings.model)
+    model = load_model(settings.model)
+    manifest = read_manifest(settings.images)
+    folds = divide(manifest, settings.split, needed=settings.folds, classes=model.classes)
+    notes = [note for note in folds.notes if "has no image of" not in note]
+    head = head_of(settings, model, weights)
+    with folder_lock(settings.out, "training or evaluating"):
+        figures = {}
+        for fold in settings.folds:
+            rows = folds.fold(fold)
+            predictions = predict_fold(model, settings, rows, fold)
+            write_predictions(predictions_path(settings.out, fold), predictions)
+            figures[fold] = {
+                "dataset": head["dataset"],
+                **evaluate_predictions(
+                    predictions, model.classes, resamples=settings.resamples, seed=settings.seed
+                ),
+                **fingerprints(predictions, rows),
+            }
+            notes += [f"fold {fold}: {note}" for note in figures[fold]["notes"]]
+        metrics, dropped = merge_fold(settings.out, head, figures)
+        notes += [
+            f"fold {fold}: its figures were of other data or weights and have been removed"
+            for fold in dropped
+        ]
+        for fold in dropped:
+            predictions_path(settings.out, fold).unlink(missing_ok=True)
+        notes += calibrate_folds(settings.out, metrics)
+        if settings.saliency:
+            from ekg.evaluation.saliency_file import save_saliency
+
+            notes += save_saliency(model, settings, folds.fold(settings.folds[-1]), head["dataset"])
+    return metrics, notes
+
+
+def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> dict[str, Any]:
+    """Return the part of `metrics.json` that concerns all folds."""
+    description = settings.images / "dataset.json"
+    dataset = read_json(description) if description.is_file() else {}
+    return {
+        "dataset": str(dataset.get("dataset") or settings.images.resolve().parent.name),
+        "model": model.name,
+        "classes": list(model.classes),
+        "image_size": model.image_size,
+        "images_folder": settings.images.as_posix(),
+        "split_file": settings.split.as_posix(),
+        "weights_sha256": sha256_of_file(weights),
+        "manifest_sha256": sha256_of_file(settings.images / "manifest.csv"),
+        "probabilities": "uncalibrated (softmax of the logits)",
+    }
+
+
+def predictions_path(folder: Path, fold: str) -> Path:
+    """Return where a fold's predictions lie."""
+    return folder / f"predictions_{fold}.csv"
+
+
+def predict_fold(
+    model: EkgModel, settings: EvaluationSettings, rows: pd.DataFrame, fold: str
+) -> pd.DataFrame:
+    """Run the model over one fold's images and return its predictions."""
+    source = open_source(settings.images, rows, size=model.image_size)
+    logits = logits_of_images(
+        model, source, rows, batch_size=settings.batch_size, what=f"evaluating {fold}"
+    )
+    # Without the temperature: saved predictions are what the network itself says.
+    return make_predictions(
+        rows["image"].tolist(),
+        rows["record"].tolist(),
+        rows["diagnosis"].tolist(),
+        softmax(logits, axis=1),
+        model.classes,
+    )
+
+
+def calibrate_folds(folder: Path, metrics: dict[str, Any]) -> list[str]:
+    """Fit the temperature if validation was evaluated, and say what it does to every fold.
+
+    Adds `calibration` to each fold of `metrics` and writes `metrics.json` again.
+    """
+    weights_sha256 = metrics["weights_sha256"]
+    notes = []
+    if FITTED_ON in metrics:
+        validation = read_predictions(predictions_path(folder, FITTED_ON), metrics["classes"])
+        calibration = fit_calibration(validation, weights_sha256)
+        if calibration is None:
+            (folder / CALIBRATION_FILE).unlink(missing_ok=True)
+            notes.append("too few validation records to fit a temperature: left uncalibrated")
+        else:
+            write_calibration(folder, calibration)
+            if calibration["at_limit"]:
+                notes.append(
+                    f"the temperature {calibration['temperature']:.3g} is at the edge of what is "
+                    "searched: too little data or none wrong"
+                )
+    temperature = read_temperature(folder, weights_sha256)
+    if temperature is None:
+        return notes
+    for fold in ("train", "val", "test"):
+        if fold in metrics:
+            predictions = read_predictions(predictions_path(folder, fold), metrics["classes"])
+            metrics[fold]["calibration"] = before_and_after(predictions, temperature)
+    write_json(folder / METRICS_FILE, metrics)
+    return notes

@@ -1,0 +1,139 @@
+"""The published model's figures, computed from its prediction files and kept as facts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ekg.errors import EvaluationError
+from ekg.evaluation.intervals import evaluate_predictions
+from ekg.evaluation.predictions import read_predictions
+from ekg.evaluation.results import SCHEMA, fingerprints
+from ekg.files import read_json
+
+PROJECT = Path(__file__).resolve().parents[2]
+PUBLISHED_MODEL = "2020-07-16_mobilenetv3_small_custom_800_best"
+PUBLISHED_FOLDER = PROJECT / "best_model_for_paper" / PUBLISHED_MODEL
+FIGURES_FILE = "published_figures.json"
+DATASET = "cpsc2018"
+SOURCE = {
+    "paper": "Das S, Epland M, Yu J, Suri R. Interpretation of EKG with Image Recognition and "
+    "Convolutional Neural Networks. Current Problems in Cardiology, 2023",
+    "doi": "10.1016/j.cpcardiol.2023.101744",
+    "data_doi": "10.5281/zenodo.7972397",
+    "repository": "https://github.com/mepland/mount_sinai_health_hackathon_ekg_img",
+    "commit": "cab0817",
+}
+_DIGITS = 6
+
+
+def prediction_folder() -> Path:
+    """Return the folder with the published prediction files.
+
+    It is the model's folder in `best_model_for_paper/` once they have been fetched, else
+    `published_model/` in the folder that EKG_SHARED names.
+
+    Raises
+    ------
+    EvaluationError
+        If they are in neither.
+    """
+    shared = Path(os.environ.get("EKG_SHARED") or PROJECT.parent / "shared")
+    for folder in (PUBLISHED_FOLDER, shared / "published_model"):
+        if (folder / "preds_test.csv").is_file():
+            return folder
+    raise EvaluationError(
+        "the published predictions are not here",
+        path=PUBLISHED_FOLDER,
+        remedy="fetch them with `python -m ekg best-model`",
+    )
+
+
+def build_published_figures(folder: Path) -> dict[str, Any]:
+    """Compute every published figure from the published files.
+
+    Parameters
+    ----------
+    folder
+        With preds_test.csv, preds_val.csv, model_info.json and train_results.csv.
+
+    Returns
+    -------
+    dict
+        As `metrics.json`, with `source`, `model_facts` and `abstract` beside the folds.
+    """
+    info = read_json(folder / "model_info.json")
+    history = pd.read_csv(folder / "train_results.csv")
+    best = history.iloc[int(history["val_loss"].to_numpy().argmin())]
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "dataset": DATASET,
+        "model": PUBLISHED_MODEL,
+        "classes": [info["idx_to_class"][str(k)] for k in range(info["n_classes"])],
+        "source": SOURCE,
+        "how": "computed by scripts/published_figures.py from the published prediction files; "
+        "intervals: percentiles over resamples of whole records",
+        "model_facts": {
+            "network": info["model_name"],
+            "parameters": info["total_params"],
+            "image_size": info["im_res"],
+            "mean": float(info["norm_mean"]),
+            "std": float(info["norm_std0"]),
+            "epochs_stored": len(history),
+            "best_epoch": int(best["epoch"]),
+            "best_val_loss": float(best["val_loss"]),
+            "minutes_stored": round(float(history["elapsed_time"].max()), 1),
+        },
+    }
+    for fold in ("test", "val"):
+        predictions = read_predictions(folder / f"preds_{fold}.csv", content["classes"])
+        content[fold] = {
+            "dataset": DATASET,
+            **evaluate_predictions(predictions, content["classes"]),
+            **fingerprints(predictions),
+        }
+    per_class = content["test"]["record_weighted"]["per_class"]
+    precisions = [figures["precision"] for figures in per_class.values()]
+    content["abstract"] = {
+        "statement": "precision by class, test, record-weighted, in per cent",
+        "lowest": round(100 * min(precisions)),
+        "highest": round(100 * max(precisions)),
+    }
+    rounded: dict[str, Any] = _rounded(content)
+    return rounded
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_rounded(value) for value in content]
+    return round(content, _DIGITS) if isinstance(content, float) else content
+
+
+def read_published_figures(path: Path | None = None) -> dict[str, Any]:
+    """Return the stored published figures.
+
+    Parameters
+    ----------
+    path
+        The file or its folder; by default the published model's.
+
+    Raises
+    ------
+    EvaluationError
+        If they are missing or of another form.
+    """
+    path = path or PUBLISHED_FOLDER
+    path = path / FIGURES_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise EvaluationError(
+            "no published figures", path=path, remedy="make them: scripts/published_figures.py"
+        )
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise EvaluationError(f"field `schema` is not {SCHEMA}", path=path)
+    return content

@@ -1,0 +1,111 @@
+"""`metrics.json`: the figures of a model, fold by fold, and what they were computed from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ekg.data.split import FOLDS
+from ekg.errors import EvaluationError
+from ekg.files import read_json, write_json
+from ekg.waveform.records import natural_key
+
+METRICS_FILE = "metrics.json"
+SCHEMA = 1
+_IDENTITY = ("dataset", "weights_sha256", "manifest_sha256")
+
+
+def digest_of_lines(lines: Iterable[str]) -> str:
+    """Return the SHA-256 over sorted lines, each with a line feed."""
+    return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()
+
+
+def fingerprints(predictions: pd.DataFrame, rows: pd.DataFrame | None = None) -> dict[str, str]:
+    """Return what tells whether two folds are the same data.
+
+    Parameters
+    ----------
+    predictions
+        Columns record and label.
+    rows
+        The fold's manifest rows, if they are at hand.
+
+    Returns
+    -------
+    dict
+        `records_sha256` over `record,label`; with manifest rows also `slices_sha256` over
+        `record,diagnosis,start` and `images_sha256` over `record,slice,sha256` of the pixels.
+    """
+    pairs = predictions[["record", "label"]].drop_duplicates()
+    found = {
+        "records_sha256": digest_of_lines(
+            f"{record},{label}" for record, label in pairs.itertuples(index=False)
+        )
+    }
+    if rows is not None:
+        for name, columns in (
+            ("slices_sha256", ["record", "diagnosis", "start"]),
+            ("images_sha256", ["record", "slice", "sha256"]),
+        ):
+            if set(columns) <= set(rows.columns):
+                found[name] = digest_of_lines(
+                    ",".join(map(str, row)) for row in rows[columns].itertuples(index=False)
+                )
+    return found
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """Return the content of `metrics.json`, None where there is none.
+
+    Raises
+    ------
+    EvaluationError
+        If the file was made by another version of the project or is something else.
+    """
+    path = folder / METRICS_FILE
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise EvaluationError(
+            f"field `schema` is not {SCHEMA}", path=path, remedy="delete it and evaluate again"
+        )
+    return content
+
+
+def merge_fold(
+    folder: Path, head: dict[str, Any], folds: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    """Put folds into `metrics.json`, atomically.
+
+    Parameters
+    ----------
+    folder
+        Where the file is or will be.
+    head
+        dataset, model, classes, weights_sha256, manifest_sha256 and what else concerns all
+        folds.
+    folds
+        Figures by fold.
+
+    Returns
+    -------
+    content : dict
+        What the file now holds.
+    dropped : list of str
+        Folds that were thrown out because they are of another dataset or other weights.
+    """
+    old = read_metrics(folder) or {}
+    same = all(old.get(key) == head.get(key) for key in _IDENTITY)
+    kept = {name: old[name] for name in FOLDS if name in old and same}
+    dropped = [name for name in FOLDS if name in old and not same and name not in folds]
+    merged = kept | folds
+    content = {"schema": SCHEMA, **head} | {
+        name: merged[name] for name in sorted(merged, key=natural_key)
+    }
+    write_json(folder / METRICS_FILE, content)
+    return content, dropped
