@@ -1,0 +1,60 @@
+"""What has been verified already, so that gigabytes are not hashed again in every run."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+LEDGER_NAME = ".verified.jsonl"
+
+
+class Ledger:
+    """The files of one folder whose SHA-256 was seen, with the size and time they had then.
+
+    One JSON line a file, appended as soon as the file is right. A line that a killed process
+    left unfinished is passed over: that file is hashed again, no more.
+
+    Parameters
+    ----------
+    folder
+        The folder the paths are relative to; the ledger lies in it.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.path = folder / LEDGER_NAME
+        self._lock = threading.Lock()
+        self._entries: dict[str, tuple[int, int, str]] = {}
+        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                seen = (int(entry["size"]), int(entry["mtime_ns"]), str(entry["sha256"]))
+                self._entries[str(entry["path"])] = seen
+            except (ValueError, KeyError, TypeError):
+                continue
+        # A torn last line must not swallow the next one.
+        self._needs_newline = bool(lines) and not self.path.read_bytes().endswith(b"\n")
+
+    def sha256(self, local: str) -> str | None:
+        """Return the SHA-256 of a file that is still as it was when verified, else None."""
+        entry = self._entries.get(local)
+        if entry is None:
+            return None
+        try:
+            status = (self.folder / local).stat()
+        except OSError:
+            return None
+        return entry[2] if (status.st_size, status.st_mtime_ns) == entry[:2] else None
+
+    def add(self, local: str, sha256: str) -> None:
+        """Record that a file has been verified just now."""
+        status = (self.folder / local).stat()
+        entry = (status.st_size, status.st_mtime_ns, sha256)
+        line = json.dumps({"path": local, "size": entry[0], "mtime_ns": entry[1], "sha256": sha256})
+        with self._lock:
+            self._entries[local] = entry
+            with open(self.path, "a", encoding="utf-8") as stream:
+                stream.write(("\n" if self._needs_newline else "") + line + "\n")
+            self._needs_newline = False
