@@ -1,8 +1,14 @@
-"""The settings of every stage, as frozen dataclasses whose defaults are the paper's values."""
+"""The settings of every stage, as frozen dataclasses whose defaults are the paper's values.
+
+`ekg.config_file` reads and writes them as TOML.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from ekg.errors import ConfigError
 
 PAPER_SEED = 44
 IMAGE_SIZE_LIMITS = (16, 2048)
@@ -25,3 +31,228 @@ class SliceConfig:
     def length(self) -> int:
         """Samples per slice: 1250."""
         return round(self.sampling_frequency * self.seconds)
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Which network, and which part of it learns."""
+
+    name: str = "mobilenetv3_small_custom"
+    """Any name that `ekg.model.build_network` knows."""
+    weights: str = ""
+    """Weights to start from: empty for fresh ones, "imagenet" (torchvision's backbones only), or
+    a file or run folder with weights of this network."""
+    train: Literal["all", "final"] = "all"
+    """Train the whole network or its final layer alone (torchvision's backbones only)."""
+    dropout: float = 0.2
+    """Dropout before the final layer (used by mobilenetv3_small_custom)."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What the network sees."""
+
+    image_size: int = 800
+    """Side of the square image, pixels; must be that of the image set."""
+    channels: int = 1
+    """1 for grey; 3 repeats the grey channel for networks made for colour."""
+    mean: tuple[float, ...] = (0.95816243,)
+    """Normalisation of values in 0..1: published for the training images. One or per channel."""
+    std: tuple[float, ...] = (0.09317242,)
+    """Likewise; the mean of per-batch standard deviations."""
+    source: Literal["auto", "pack", "png", "records"] = "auto"
+    """Packed file, PNG files, or drawn from the records; auto: packed when there is one."""
+    slices: Literal["fixed", "random"] = "fixed"
+    """The image set's slices, or (source = "records") new slice positions in every epoch."""
+    max_train_images: int = 0
+    """Use at most this many training images, spread evenly over classes and records; 0: all."""
+    max_val_images: int = 0
+    """Likewise for validation."""
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Changes of the signal before it is drawn (training only; needs source = "records").
+
+    Each keeps an EKG an EKG: a value of 0 switches it off.
+    """
+
+    amplitude: float = 0.0
+    """Scale all leads by a factor between 1 - x and 1 + x."""
+    baseline_wander: float = 0.0
+    """Peak of a slow sine (0.15 to 0.5 Hz) added to each lead, mV."""
+    noise: float = 0.0
+    """Standard deviation of white noise added to each lead, mV."""
+    time_shift: float = 0.0
+    """Move the slice by up to this many seconds either way, inside the record."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is switched on."""
+        return any(getattr(self, f.name) > 0 for f in fields(self))
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The course of the training."""
+
+    epochs: int = 300
+    """At most this many epochs."""
+    max_minutes: float = 180.0
+    """Time limit; 0 for none."""
+    batch_size: int = 32
+    """Images a step, over all processes together; the last partial batch is kept."""
+    seed: int = PAPER_SEED
+    """NumPy's seed (order of images, slices); torch gets seed + 1 and CUDA seed + 2."""
+    train_loss_pass: bool = True
+    """Measure the training loss in a full pass after each epoch; else while training."""
+    class_weights: Literal["balanced", "none"] = "balanced"
+    """Weight of a class in the loss: total / count, divided by the largest."""
+    label_smoothing: float = 0.0
+    """Share of the target spread over all classes (training steps only)."""
+    averaging_decay: float = 0.0
+    """Exponential moving average of the weights, decay a step (0.99); 0: none."""
+    gradient_clip: float = 0.0
+    """Largest norm of the gradient; 0: not limited."""
+    best_by: Literal["val_loss", "val_macro_f1"] = "val_loss"
+    """What the kept epoch is best at."""
+    checkpoint_minutes: float = 5.0
+    """Time between checkpoints within an epoch; each epoch ends with one."""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How the weights move."""
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    """sgd (with momentum) or adamw."""
+    learning_rate: float = 0.001
+    """The largest of the schedule."""
+    momentum: float = 0.9
+    """sgd only."""
+    weight_decay: float = 0.0
+    """Not applied to biases and batch norm."""
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How the learning rate changes over the planned epochs."""
+
+    name: Literal["constant", "cosine", "one_cycle"] = "constant"
+    """constant; cosine decay; one_cycle: cosine up during the warm-up, cosine down after it."""
+    warmup_fraction: float = 0.0
+    """Share of the training over which the rate rises (linearly, for one_cycle as a cosine)."""
+    final_fraction: float = 0.0
+    """The rate at the end, as a share of the largest."""
+
+
+@dataclass(frozen=True)
+class EarlyStoppingConfig:
+    """The paper's rule. It is not plain patience."""
+
+    enabled: bool = True
+    """Whether to stop early at all."""
+    after_epoch: int = 10
+    """Checked when the epoch index is over this."""
+    window: int = 10
+    """The last so many validation losses; the first of them is the reference."""
+    min_improvement: float = 0.0005
+    """Go on if one of them is lower than the reference by more than this share."""
+
+
+@dataclass(frozen=True)
+class ComputeConfig:
+    """Where and how it is computed. None of it is meant to change what is learned."""
+
+    device: str = "auto"
+    """auto (a GPU when there is one), cpu, cuda, cuda:1, mps."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto: bfloat16 on GPUs that have it, else float16 with scaling; float32 on a CPU."""
+    threads: int = 0
+    """CPU threads of one process; 0: all cores."""
+    workers: int = -1
+    """Loader threads (processes when drawing from records); -1: chosen; 0: none."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile; auto: where it was measured to help."""
+    channels_last: bool = True
+    """Memory order of the activations."""
+    plain: bool = False
+    """The textbook form of the network, for measuring."""
+    deterministic: bool = False
+    """Only deterministic algorithms (a CPU is deterministic anyway)."""
+    tensorboard: bool = False
+    """Write TensorBoard events into the run folder."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything `python -m ekg train` can be told: one TOML file."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
+
+    def __post_init__(self) -> None:
+        for problem in _problems(self):
+            raise ConfigError(problem)
+
+
+def _problems(config: TrainConfig) -> list[str]:
+    """Say what is out of range or does not fit together, one line each."""
+    problems: list[str] = []
+
+    def need(ok: bool, name: str, value: Any, wanted: str) -> None:
+        if not ok:
+            problems.append(f"field `{name}` is {value!r}, must be {wanted}")
+
+    data, training = config.data, config.training
+    low, high = IMAGE_SIZE_LIMITS
+    need(low <= data.image_size <= high, "data.image_size", data.image_size, f"{low} to {high}")
+    need(data.channels in (1, 3), "data.channels", data.channels, "1 or 3")
+    for name in ("mean", "std"):
+        value = getattr(data, name)
+        wanted = f"one value or one for each of {data.channels} channels"
+        need(len(value) in (1, data.channels), f"data.{name}", value, wanted)
+    need(all(value > 0 for value in data.std), "data.std", data.std, "above 0")
+    for name in ("max_train_images", "max_val_images"):
+        need(getattr(data, name) >= 0, f"data.{name}", getattr(data, name), "0 or more")
+    for name in ("epochs", "batch_size"):
+        need(getattr(training, name) >= 1, f"training.{name}", getattr(training, name), ">= 1")
+    for name in ("max_minutes", "gradient_clip", "checkpoint_minutes", "seed"):
+        need(getattr(training, name) >= 0, f"training.{name}", getattr(training, name), ">= 0")
+    for section, name in (
+        ("training", "label_smoothing"),
+        ("training", "averaging_decay"),
+        ("network", "dropout"),
+    ):
+        value = getattr(getattr(config, section), name)
+        need(0 <= value < 1, f"{section}.{name}", value, "at least 0 and below 1")
+    need(
+        config.optimizer.learning_rate > 0,
+        "optimizer.learning_rate", config.optimizer.learning_rate, "above 0",
+    )  # fmt: skip
+    need(0 <= config.optimizer.momentum < 1, "optimizer.momentum", config.optimizer.momentum,
+         "at least 0 and below 1")  # fmt: skip
+    need(config.optimizer.weight_decay >= 0, "optimizer.weight_decay",
+         config.optimizer.weight_decay, ">= 0")  # fmt: skip
+    for name in ("warmup_fraction", "final_fraction"):
+        value = getattr(config.schedule, name)
+        need(0 <= value <= 1, f"schedule.{name}", value, "0 to 1")
+    need(config.early_stopping.window >= 2, "early_stopping.window",
+         config.early_stopping.window, ">= 2")  # fmt: skip
+    need(0 <= config.augmentation.amplitude < 1, "augmentation.amplitude",
+         config.augmentation.amplitude, "at least 0 and below 1")  # fmt: skip
+    for name in ("baseline_wander", "noise", "time_shift"):
+        value = getattr(config.augmentation, name)
+        need(value >= 0, f"augmentation.{name}", value, ">= 0")
+    if data.source != "records" and (data.slices == "random" or config.augmentation.active):
+        problems.append(
+            f'field `data.source` is "{data.source}": random slices and augmentation change the '
+            'signal, so images must be drawn from it; set data.source = "records"'
+        )
+    return problems

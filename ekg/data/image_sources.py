@@ -1,0 +1,248 @@
+"""Where a batch of images comes from: a packed file, PNG files, or the records themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from ekg.config import AugmentationConfig, SliceConfig
+from ekg.data.augmentation import change_signal, shifted_start
+from ekg.errors import ImageError, RecordError
+from ekg.waveform.records import find_records, read_record
+from ekg.waveform.slicing import generator_for, slice_starts
+
+_RECORDS_KEPT = 256  # signals a worker keeps in memory: about 200 MB of 10 s to 60 s records
+
+
+class ImageSource(Protocol):
+    """Gives images of a table's rows."""
+
+    uses_processes: bool
+    """Whether workers must be processes (Python work) or may be threads (copying, decoding)."""
+
+    def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        """Return uint8 images (len(rows), size, size) of the rows with these indices."""
+        ...
+
+
+class PackSource:
+    """Images of a memory-mapped file: no decoding, and the system's page cache is shared."""
+
+    uses_processes = False
+
+    def __init__(self, pack: np.ndarray, places: np.ndarray):
+        """Take the open pack (n, size, size) and the place in it of each row."""
+        self._pack, self._places = pack, places
+
+    def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        """See `ImageSource.read`."""
+        places = self._places[rows]
+        images = np.empty((len(rows), *self._pack.shape[1:]), np.uint8)
+        for index, place in enumerate(places):
+            images[index] = self._pack[place]
+        return images
+
+
+class PngSource:
+    """Images of PNG files."""
+
+    uses_processes = False
+
+    def __init__(self, paths: Sequence[Path], size: int):
+        self._paths, self._size = list(paths), size
+
+    def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        """See `ImageSource.read`."""
+        from ekg.image.image_set import read_image
+
+        images = np.empty((len(rows), self._size, self._size), np.uint8)
+        for index, row in enumerate(rows):
+            images[index] = read_image(self._paths[row], self._size)
+        return images
+
+
+class RecordSource:
+    """Images drawn when they are asked for.
+
+    Parameters
+    ----------
+    rows
+        Columns record, slice, start.
+    headers
+        Path of each record's header.
+    size
+        Side of the image, pixels.
+    seed
+        With the epoch and the record's name it decides everything random.
+    random_slices
+        Draw new slice positions in every epoch.
+    augmentation
+        Changes of the signal.
+    config
+        How slices are cut.
+    """
+
+    uses_processes = True
+
+    def __init__(
+        self,
+        rows: pd.DataFrame,
+        headers: dict[str, Path],
+        size: int,
+        *,
+        seed: int,
+        random_slices: bool = False,
+        augmentation: AugmentationConfig | None = None,
+        config: SliceConfig | None = None,
+    ):
+        missing = sorted(set(rows["record"]) - headers.keys())
+        if missing:
+            raise RecordError(
+                f"{len(missing)} records of the image set are not at hand, first {missing[0]}",
+                remedy="give the folder they were drawn from with --records",
+            )
+        self._records = list(rows["record"])
+        self._slices = rows["slice"].astype(int).to_list()
+        self._starts = rows["start"].astype(int).to_list()
+        self._headers, self._size, self._seed = headers, size, seed
+        self._random_slices = random_slices
+        self._augmentation = augmentation or AugmentationConfig()
+        self._config = config or SliceConfig()
+
+    def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        """See `ImageSource.read`."""
+        draw = _renderer(self._size).draw
+        images = np.empty((len(rows), self._size, self._size), np.uint8)
+        for index, row in enumerate(rows):
+            images[index] = draw(self.signal(int(row), epoch))
+        return images
+
+    def signal(self, row: int, epoch: int) -> np.ndarray:
+        """Return what is drawn for a row in an epoch: float64 (12, slice length), mV."""
+        name, number = self._records[row], self._slices[row]
+        length = self._config.length
+        signal = _signal(self._headers[name], self._config.sampling_frequency)
+        start = self._starts[row]
+        if self._random_slices:
+            starts = slice_starts(
+                f"{name}/epoch {epoch}", signal.shape[1], self._config,
+                seed=self._seed, at_least=number + 1,
+            )  # fmt: skip
+            start = int(starts[number])
+        if start + length > signal.shape[1]:
+            raise ImageError(
+                f"slice {number} starts at {start}, the record has {signal.shape[1]} samples",
+                path=self._headers[name],
+                remedy="draw the image set again from these records",
+            )
+        if not self._augmentation.active:
+            return signal[:, start : start + length]
+        generator = generator_for(self._seed, f"{name}/slice {number}/epoch {epoch}")
+        start = shifted_start(
+            start, signal.shape[1] - length, self._augmentation,
+            self._config.sampling_frequency, generator,
+        )  # fmt: skip
+        return change_signal(
+            signal[:, start : start + length], self._augmentation,
+            self._config.sampling_frequency, generator,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=_RECORDS_KEPT)
+def _signal(header: Path, sampling_frequency: int) -> np.ndarray:
+    return read_record(header, sampling_frequency).signal
+
+
+@lru_cache(maxsize=2)
+def _renderer(size: int):  # type: ignore[no-untyped-def]
+    from ekg.image.renderer import Renderer
+
+    return Renderer(size)
+
+
+def open_source(
+    folder: str | Path,
+    rows: pd.DataFrame,
+    *,
+    size: int,
+    source: str = "auto",
+    records: str | Path | None = None,
+    seed: int = 44,
+    random_slices: bool = False,
+    augmentation: AugmentationConfig | None = None,
+) -> ImageSource:
+    """Open the source of a fold's images.
+
+    Parameters
+    ----------
+    folder
+        The image set.
+    rows
+        The fold's manifest rows.
+    size
+        Side that the images must have, pixels.
+    source
+        pack, png, records, or auto: the pack if there is one, else the PNG files.
+    records
+        Folder of the WFDB records (for records).
+    seed, random_slices, augmentation
+        See `RecordSource`.
+
+    Raises
+    ------
+    ImageError
+        If the set has no pack, lacks images, or has images of another size.
+    """
+    folder = Path(folder)
+    if source == "records":
+        if records is None:
+            raise RecordError(
+                'field `data.source` is "records" and no records are given',
+                remedy="add --records FOLDER",
+            )
+        headers = {path.stem: path for path in find_records(records)}
+        return RecordSource(
+            rows, headers, size,
+            seed=seed, random_slices=random_slices, augmentation=augmentation,
+        )  # fmt: skip
+    if source == "pack" or (source == "auto" and (folder / "pack.npy").is_file()):
+        return _open_pack(folder, rows, size)
+    paths = [folder / image for image in rows["image"]]
+    absent = [path for path in paths if not path.is_file()]
+    if absent:
+        raise ImageError(
+            f"{len(absent)} images of the manifest are missing",
+            path=absent[0],
+            remedy="draw the image set again",
+        )
+    from ekg.image.image_set import read_image
+
+    if paths:
+        read_image(paths[0], size)  # says what is wrong before anything is started
+    return PngSource(paths, size)
+
+
+def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
+    from ekg.image.pack import open_pack
+
+    pack, index = open_pack(folder)
+    if pack.shape[1:] != (size, size):
+        raise ImageError(
+            f"images of {pack.shape[2]} x {pack.shape[1]} pixels, {size} x {size} are wanted",
+            path=folder / "pack.npy",
+            remedy=f"draw the set at size {size}, or set data.image_size={pack.shape[1]}",
+        )
+    place = {image: i for i, image in enumerate(index["image"])}
+    absent = [image for image in rows["image"] if image not in place]
+    if absent:
+        raise ImageError(
+            f"{len(absent)} images of the manifest are not packed, first {absent[0]}",
+            path=folder / "pack.npy",
+            remedy="pack the image set again",
+        )
+    return PackSource(pack, np.array([place[image] for image in rows["image"]], np.int64))

@@ -1,0 +1,54 @@
+"""An exponential moving average of the weights."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class WeightAverage:
+    """Follows a network's weights and batch-norm statistics.
+
+    average <- d * average + (1 - d) * weights after every step, with
+    d = min(decay, (1 + step) / (10 + step)): at first it follows closely, so that the random
+    start does not linger (the rule of TensorFlow's ExponentialMovingAverage).
+
+    Parameters
+    ----------
+    network
+        What is followed.
+    decay
+        Between 0 and 1.
+    """
+
+    def __init__(self, network: nn.Module, decay: float):
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take in the weights after a step."""
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        self.steps += 1
+        averages, values = [], []
+        state = network.state_dict()
+        for name, average in self.network.state_dict().items():
+            if average.is_floating_point():
+                averages.append(average)
+                values.append(state[name])
+            else:
+                average.copy_(state[name])
+        torch._foreach_lerp_(averages, values, 1.0 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything for a checkpoint."""
+        return {"network": self.network.state_dict(), "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        self.network.load_state_dict(state["network"])
+        self.steps = int(state["steps"])

@@ -1,0 +1,78 @@
+"""Everything a run needs to go on, in one file that is never half-written."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ekg.errors import TrainingError
+from ekg.files import atomic_path
+
+CHECKPOINT_FILE = "checkpoint.pt"
+_VERSION = 1
+
+
+def save_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values, atomically."""
+    with atomic_path(path) as temporary:
+        torch.save({"version": _VERSION, **content}, temporary)
+
+
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint to the CPU; nothing but tensors and plain values is accepted.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing, damaged or of another version.
+    """
+    path = Path(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise TrainingError(
+            "no checkpoint to go on from", path=path, remedy="start without --resume"
+        ) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError):
+        raise TrainingError(
+            "is not a whole checkpoint", path=path, remedy="start again without --resume"
+        ) from None
+    if not isinstance(content, dict) or content.get("version") != _VERSION:
+        raise TrainingError(
+            "is a checkpoint of another version", path=path, remedy="start without --resume"
+        )
+    return content
+
+
+def check_same(
+    path: Path, saved: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]
+) -> None:
+    """Refuse a checkpoint whose configuration differs in what changes the result.
+
+    Device, threads, workers, time limits and checkpoint intervals may change.
+
+    Raises
+    ------
+    TrainingError
+        Naming the fields that differ.
+    """
+    free = {"training.checkpoint_minutes", "training.max_minutes"}
+    different = []
+    for section in sorted(saved.keys() | now.keys()):
+        if section == "compute":
+            continue
+        before, after = saved.get(section, {}), now.get(section, {})
+        for name in sorted(before.keys() | after.keys()):
+            full = f"{section}.{name}"
+            if full not in free and before.get(name) != after.get(name):
+                different.append(f"{full} was {before.get(name)!r}, now {after.get(name)!r}")
+    if different:
+        raise TrainingError(
+            f"checkpoint of another configuration: {'; '.join(different)}",
+            path=path,
+            remedy="resume with the run's own configuration, or choose another --run",
+        )

@@ -1,0 +1,344 @@
+"""The training of one network, from a configuration to a run folder."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ekg.config import TrainConfig
+from ekg.config_file import config_to_dict
+from ekg.errors import TrainingError
+from ekg.files import folder_lock
+from ekg.progress import Progress
+from ekg.training import building, compute, distributed, memory, run_folder
+from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
+from ekg.training.data import FoldData, RunData, open_run_data
+from ekg.training.early_stopping import should_stop
+from ekg.training.environment import describe_environment
+from ekg.training.evaluation import FoldScores, evaluate_fold
+from ekg.training.history import line_of
+from ekg.training.loss import class_weights
+from ekg.training.schedule import epochs_that_fit
+from ekg.training.state import State, Sums, new_state
+from ekg.training.steps import StepRunner
+from ekg.waveform.diagnoses import CLASSES
+
+Speak = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended."""
+
+    run: Path
+    epochs: int
+    best_epoch: int
+    best_val_loss: float
+    minutes: float
+    reason: str
+    """Why it ended: all epochs done, early stop, time limit."""
+
+
+def train(
+    config: TrainConfig,
+    images: str | Path,
+    split_file: str | Path,
+    run: str | Path,
+    *,
+    records: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    speak: Speak | None = None,
+) -> Result:
+    """Train a network and leave its run folder.
+
+    Parameters
+    ----------
+    config
+        Everything about the training.
+    images
+        The image set's folder.
+    split_file
+        Columns record and split.
+    run
+        The run's folder: `config.toml`, `environment.json`, `train_results.csv`,
+        `weights.safetensors` (best epoch), `checkpoint.pt`.
+    records
+        Folder of the WFDB records, for `data.source = "records"`.
+    resume
+        Go on from the run's checkpoint; where there is none yet, begin.
+    overwrite
+        Begin anew in a folder that has a run.
+    speak
+        Takes each line for the user; standard error by default.
+
+    Raises
+    ------
+    EkgError
+        A subclass that says what is wrong.
+    """
+    run = Path(run)
+    on_gpu = config.compute.device.startswith(("auto", "cuda")) and torch.cuda.is_available()
+    world = distributed.join("cuda" if on_gpu else "cpu")
+    try:
+        with contextlib.ExitStack() as stack:
+            if world.is_first:
+                stack.enter_context(folder_lock(run, "training"))
+            settings = compute.set_up(config.compute, world.local_rank)
+            checkpoint = run_folder.checkpoint_to_resume(
+                run, config, resume=resume, overwrite=overwrite
+            )
+            world.wait()  # every process has looked before the first one changes anything
+            say = (speak or _say) if world.is_first else _silent
+            data = stack.enter_context(
+                open_run_data(config, Path(images), Path(split_file), records, say)
+            )
+            compute.seed_everything(config.training.seed)
+            course = _Course(config, settings, world, run, data, say)
+            if checkpoint is not None:
+                course.state.from_checkpoint(checkpoint, world)
+                say(f"going on at epoch {course.state.epoch}, step {course.state.step}")
+            elif world.is_first:
+                environment = describe_environment(
+                    settings, images=Path(images), split_file=Path(split_file),
+                    seed=config.training.seed, processes=world.size,
+                )  # fmt: skip
+                run_folder.begin(run, config, environment)
+            course.go()
+            return course.result()
+    finally:
+        distributed.leave(world)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _silent(line: str) -> None:
+    """Leave speaking to the first process."""
+
+
+class _Course:
+    """The epochs of one run."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        settings: compute.Compute,
+        world: distributed.World,
+        run: Path,
+        data: RunData,
+        speak: Speak,
+    ):
+        self.config, self.compute, self.world = config, settings, world
+        self.run, self.data, self.speak = run, data, speak
+        model = building.build_model(config, settings)
+        if world.size > 1:
+            distributed.adapt_network(model, settings.device.type)
+        self.state: State = new_state(config, model, settings)
+        self.weighted = config.training.class_weights == "balanced"
+        weights = class_weights(data.train.labels, len(CLASSES))
+        self.runner = StepRunner(
+            config, self.state, self._wrapped(model),
+            names=data.train.images, labels=data.train.labels,
+            weights=weights if self.weighted else (weights > 0).astype(float),
+            compute=settings, world=world,
+        )  # fmt: skip
+        self._last_checkpoint = time.monotonic()
+
+    def _wrapped(self, model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+        if self.compute.compile:
+            model = torch.compile(model)  # type: ignore[assignment]
+        if self.world.size > 1:
+            ids = [self.compute.device.index] if self.compute.device.type == "cuda" else None
+            return nn.parallel.DistributedDataParallel(
+                model, device_ids=ids, broadcast_buffers=False
+            )
+        return model
+
+    def go(self) -> None:
+        """Do epochs until there is a reason to stop."""
+        while not self.state.finished:
+            self._learn()
+            row = self._measured_row()
+            self._keep(row)
+            self.speak(line_of(row))
+            self._shorten_plan()
+
+    def result(self) -> Result:
+        """Say how the run ended."""
+        rows = self.state.rows
+        best = [row for row in rows if row["saved_model"]][-1]
+        return Result(
+            run=self.run, epochs=len(rows), best_epoch=best["epoch"],
+            best_val_loss=best["val_loss"], minutes=rows[-1]["elapsed_time"],
+            reason=self.state.finished,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------- an epoch
+
+    def _learn(self) -> None:
+        """Do the rest of the epoch's steps."""
+        sums, total = self.state.sums, len(self.data.train.labels)
+        with self._progress(total, f"epoch {self.state.epoch}", sums.images) as progress:
+
+            def tell(count: int) -> None:
+                progress.note(f"loss {sums.loss / max(sums.images, 1):.4f}")
+                progress.update(count)
+
+            try:
+                self.runner.run_epoch(self.data.train.loader, tell, self._between_steps)
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_out_of_memory(error):
+                    raise
+                raise self._out_of_memory() from None
+
+    def _between_steps(self) -> bool:
+        """Save a checkpoint when it is time; return whether the time limit is reached."""
+        training = self.config.training
+        late = time.monotonic() - self._last_checkpoint >= 60.0 * training.checkpoint_minutes
+        if self.world.decided_by_first(late, self.compute.device):
+            self._save_checkpoint()
+        return self._over_time()
+
+    def _over_time(self) -> bool:
+        over = 0 < self.config.training.max_minutes <= self.state.minutes
+        return self.world.decided_by_first(over, self.compute.device)
+
+    def _measured_row(self) -> dict[str, Any]:
+        """Measure the folds and return the epoch's row of the history."""
+        state, sums = self.state, self.state.sums
+        own = torch.tensor([sums.loss, sums.correct], dtype=torch.float64)
+        loss, correct = self.world.sum(own.to(self.compute.device)).tolist()
+        images = max(sums.images, 1)
+        train_loss, train_accuracy = loss / images, correct / images
+        if self.config.training.train_loss_pass:
+            scores = self._evaluate(self.data.measured_train)
+            train_loss, train_accuracy = scores.loss, scores.accuracy
+        val = self._evaluate(self.data.val)
+        on_gpu = self.compute.device.type == "cuda"
+        best_loss = min((row["val_loss"] for row in state.rows), default=math.nan)
+        best_f1 = max((row["val_macro_f1"] for row in state.rows), default=-math.inf)
+        by_f1 = self.config.training.best_by == "val_macro_f1"
+        better = val.macro_f1 > best_f1 if by_f1 else not val.loss >= best_loss
+        first = not state.rows
+        minutes = state.minutes
+        return {
+            "epoch": state.epoch,
+            "train_loss": train_loss,
+            "val_loss": val.loss,
+            "best_val_loss": val.loss if first else min(best_loss, val.loss),
+            "delta_per_best": 0.0 if first else (val.loss - best_loss) / best_loss,
+            "saved_model": better,
+            "elapsed_time": minutes,
+            "epoch_time": minutes - (0.0 if first else state.rows[-1]["elapsed_time"]),
+            "cuda_mem_alloc": torch.cuda.memory_allocated() if on_gpu else 0,
+            "cuda_mem_cached": torch.cuda.max_memory_reserved() if on_gpu else 0,
+            "learning_rate": float(state.optimizer.param_groups[0]["lr"]),
+            "images_per_second": images / max(sums.seconds, 1e-9),
+            "train_accuracy": train_accuracy,
+            "val_accuracy": val.accuracy,
+            "val_macro_f1": val.macro_f1,
+            "planned_epochs": state.plan.epochs,
+            "steps": state.step,
+        }
+
+    def _keep(self, row: dict[str, Any]) -> None:
+        """Write weights (if best), history and checkpoint, in this order.
+
+        A run killed in between goes on from the checkpoint before, and writes the same again.
+        """
+        state = self.state
+        state.rows.append(row)
+        state.epoch, state.step, state.sums = state.epoch + 1, 0, Sums()
+        state.finished = self._reason_to_stop()
+        if self.world.is_first:
+            if row["saved_model"]:
+                run_folder.keep_weights(self.run, state.measured_model, row)
+            run_folder.keep_history(self.run, state.rows)
+        self._save_checkpoint()
+
+    def _reason_to_stop(self) -> str:
+        if should_stop([row["val_loss"] for row in self.state.rows], self.config.early_stopping):
+            return "early stop"
+        if self._over_time():
+            return f"time limit of {self.config.training.max_minutes:g} minutes"
+        return "all epochs done" if self.state.epoch >= self.state.plan.epochs else ""
+
+    def _shorten_plan(self) -> None:
+        """Where a schedule would not come to its end within the time limit, run it faster."""
+        state, limit = self.state, self.config.training.max_minutes
+        if state.finished or limit <= 0 or self.config.schedule.name == "constant":
+            return
+        fit = epochs_that_fit(state.epoch, state.plan.epochs, state.minutes, limit)
+        fit = int(self.world.gather(fit)[0])
+        if fit >= state.plan.epochs:
+            return
+        self.speak(
+            f"time limit: the schedule is shortened from {state.plan.epochs} to {fit} epochs; "
+            "a run shortened by the clock cannot be repeated bit by bit"
+        )
+        state.plan.shorten(state.epoch, fit)
+        if fit <= state.epoch:
+            state.finished = f"time limit of {limit:g} minutes"
+        self._save_checkpoint()
+
+    # -------------------------------------------------------------------------- helpers
+
+    def _evaluate(self, fold: FoldData) -> FoldScores:
+        training = self.config.training
+        with self._progress(len(fold.labels), f"measuring {fold.name}", 0) as progress:
+            return evaluate_fold(
+                self.state.measured_model, fold.loader, fold.labels,
+                n_classes=len(CLASSES), batch_size=training.batch_size, seed=training.seed,
+                weighted=self.weighted, compute=self.compute, world=self.world,
+                progress=progress.update,
+            )  # fmt: skip
+
+    def _save_checkpoint(self) -> None:
+        content = self.state.to_checkpoint(self.world)
+        if self.world.is_first:
+            content["config"] = config_to_dict(self.config)
+            save_checkpoint(self.run / CHECKPOINT_FILE, content)
+        self._last_checkpoint = time.monotonic()
+
+    @contextlib.contextmanager
+    def _progress(self, total: int, what: str, done: int) -> Iterator[Any]:
+        """Show a bar on a terminal; elsewhere be silent between the lines of the epochs."""
+        if self.world.is_first and sys.stderr.isatty():
+            with Progress(total, what, "image", done) as progress:
+                yield progress
+        else:
+            yield _Silence()
+
+    def _out_of_memory(self) -> TrainingError:
+        batch, size = self.config.training.batch_size, self.config.data.image_size
+        self.state.optimizer.zero_grad(set_to_none=True)
+
+        def trial(n: int) -> None:
+            images = torch.zeros((n, 1, size, size), dtype=torch.uint8, device=self.compute.device)
+            with self.compute.autocast():
+                self.state.model(images).sum().backward()
+
+        # With several processes the others still wait in the middle of a step.
+        fits = memory.largest_batch(trial, batch) if self.world.size == 1 else 0
+        return memory.out_of_memory(self.compute.device, batch, fits)
+
+
+class _Silence:
+    """Stands in for a progress bar where there is no terminal."""
+
+    def update(self, count: int = 1) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""

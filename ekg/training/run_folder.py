@@ -1,0 +1,64 @@
+"""The folder of a run: what lies there, and who may write into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ekg.config import TrainConfig
+from ekg.config_file import config_to_dict, save_config
+from ekg.errors import TrainingError
+from ekg.files import write_json
+from ekg.model import EkgModel, save_weights
+from ekg.model.loading import WEIGHTS_FILE
+from ekg.training.checkpoint import CHECKPOINT_FILE, check_same, load_checkpoint
+from ekg.training.history import HISTORY_FILE, write_history
+
+CONFIG_FILE = "config.toml"
+ENVIRONMENT_FILE = "environment.json"
+
+
+def checkpoint_to_resume(
+    folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool
+) -> dict[str, Any] | None:
+    """Return the checkpoint to go on from, None for a run that begins.
+
+    Raises
+    ------
+    TrainingError
+        If the folder holds a run and neither is asked for, or its checkpoint is of another
+        configuration.
+    """
+    path = folder / CHECKPOINT_FILE
+    if resume:
+        if not path.is_file():
+            return None  # stopped before its first checkpoint
+        content = load_checkpoint(path)
+        check_same(path, content["config"], config_to_dict(config))
+        return content
+    if not overwrite and (path.is_file() or (folder / WEIGHTS_FILE).is_file()):
+        raise TrainingError(
+            "holds a run already",
+            path=folder,
+            remedy="add --resume to go on, --overwrite to begin anew, or choose another --run",
+        )
+    return None
+
+
+def begin(folder: Path, config: TrainConfig, environment: dict[str, Any]) -> None:
+    """Remove what an earlier run left, and write down what this one is."""
+    for name in (CHECKPOINT_FILE, WEIGHTS_FILE, HISTORY_FILE):
+        (folder / name).unlink(missing_ok=True)
+    save_config(folder / CONFIG_FILE, config)
+    write_json(folder / ENVIRONMENT_FILE, environment)
+
+
+def keep_weights(folder: Path, model: EkgModel, row: dict[str, Any]) -> None:
+    """Write the weights of the best epoch so far."""
+    metadata = {**model.metadata, "epoch": row["epoch"], "val_loss": row["val_loss"]}
+    save_weights(folder / WEIGHTS_FILE, model.network.state_dict(), metadata)
+
+
+def keep_history(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the history of all epochs so far."""
+    write_history(folder / HISTORY_FILE, rows)
