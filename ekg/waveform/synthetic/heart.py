@@ -1,0 +1,237 @@
+"""The heart of one patient with given findings: its waves and its rhythm's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ekg.waveform.synthetic import atria, ischaemia, repolarisation, ventricles
+from ekg.waveform.synthetic.leads import frank_vector
+from ekg.waveform.synthetic.patient import Patient
+from ekg.waveform.synthetic.ranges import draw
+from ekg.waveform.synthetic.repolarisation import TShape
+from ekg.waveform.synthetic.waves import Waves
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One kind of ventricular beat; times count from the onset of QRS."""
+
+    qrs: Waves
+    recovery: Waves
+    """ST, T and U waves at the QT interval `qt`."""
+    duration: float
+    """QRS, s."""
+    qt: float
+    """s, at the mean RR."""
+
+
+@dataclass(frozen=True)
+class Heart:
+    """All waves of a patient with findings, and the rhythm's mean values."""
+
+    rate: float
+    """Beats per minute."""
+    fibrillating: bool
+    pr: float
+    """s."""
+    p: Waves
+    early_p: Waves
+    """P wave of premature atrial complexes."""
+    p_duration: float
+    conducted: Beat
+    aberrant: Beat
+    """Conducted beat that came too early for the right bundle."""
+    ectopic: Beat
+    f_rate: float
+    f_amplitude: float
+    """mV in V1."""
+    variability: float
+    notes: dict[str, float | str] = field(default_factory=dict)
+
+
+def draw_heart(
+    generator: np.random.Generator, patient: Patient, findings: Collection[str]
+) -> Heart:
+    """Draw the heart of a patient with the findings.
+
+    Parameters
+    ----------
+    findings
+        Diagnoses' abbreviations; also "MI" (past infarction) and "HF" (failing heart: low
+        voltage, wide QRS, flat T).
+    """
+    notes: dict[str, float | str] = {}
+    rate = _rate(generator, findings)
+    rr = 60 / rate
+    # QRS and what it would have been with normal conduction: the latter fixes the gradient.
+    usual_duration = draw("qrs.HF" if "HF" in findings else "qrs.normal", generator)
+    amplitude, axis = patient.qrs_amplitude, patient.axis
+    if "HF" in findings:
+        amplitude *= generator.uniform(0.45, 0.8)
+    if "STD" in findings and generator.random() < 0.3:
+        amplitude = min(amplitude * generator.uniform(1.2, 1.6), 2.4)  # hypertrophied
+        notes["hypertrophy"] = "left ventricular"
+    usual = ventricles.normal_qrs(generator, usual_duration, axis, amplitude)
+    shape = TShape(
+        rise=generator.uniform(0.135, 0.175), fall=generator.uniform(0.090, 0.118),
+        ramp=generator.uniform(0.10, 0.30),
+    )  # fmt: skip
+    qt = repolarisation.qt_interval(rr, patient.qtc)
+    t_vector = _t_vector(generator, patient, findings)
+    gradient = repolarisation.area(usual) + t_vector * shape.area_per_height(usual_duration, qt)
+    qrs, duration = _conduction(generator, findings, usual, usual_duration, axis, amplitude)
+    conducted = _beat(qrs, duration, qt, gradient, shape)
+    conducted = _with_st(generator, conducted, patient, findings, notes, t_vector)
+    late = draw("qrs.RBBB", generator)
+    aberrant_qrs = ventricles.right_bundle_branch_block(generator, late, axis, amplitude)
+    origin = str(generator.choice(list(ventricles.ECTOPIC_ORIGINS)))
+    wide = draw("qrs.ectopic", generator)
+    ectopic_qrs = ventricles.ectopic_qrs(
+        generator, wide, origin, float(np.clip(1.25 * amplitude, 0.7, 2.0))
+    )
+    p_duration = draw("p.duration", generator)
+    p_amplitude = draw("p.amplitude", generator)
+    pr = _pr(generator, findings, rr)
+    return Heart(
+        rate=rate,
+        fibrillating="AF" in findings,
+        pr=pr,
+        p=atria.p_wave(generator, p_duration, draw("p.axis", generator), p_amplitude),
+        early_p=atria.ectopic_p_wave(generator, p_duration, p_amplitude),
+        p_duration=p_duration,
+        conducted=conducted,
+        aberrant=_beat(aberrant_qrs, late, qt, gradient, shape),
+        ectopic=_beat(ectopic_qrs, wide, qt + 0.5 * (wide - usual_duration), gradient, shape),
+        f_rate=draw("f.rate", generator),
+        f_amplitude=draw("f.amplitude", generator),
+        variability=float(np.clip(1.5 - patient.age / 75, 0.3, 1.3) * min(70 / rate, 1.2)),
+        notes={**notes, "ectopic_origin": origin},
+    )
+
+
+def _rate(generator: np.random.Generator, findings: Collection[str]) -> float:
+    for finding in ("AF", "LBBB", "RBBB", "I-AVB", "STD", "STE", "MI", "HF"):
+        if finding in findings:
+            return draw(f"rate.{finding}", generator)
+    ectopic = "PAC" in findings or "PVC" in findings
+    return draw("rate.ectopic" if ectopic else "rate.Normal", generator)
+
+
+def _pr(generator: np.random.Generator, findings: Collection[str], rr: float) -> float:
+    if "I-AVB" in findings:
+        return min(draw("pr.I-AVB", generator), max(0.212, 0.42 * rr))
+    return min(draw("pr.normal", generator), 0.30 * rr + 0.02)
+
+
+def _conduction(
+    generator: np.random.Generator,
+    findings: Collection[str],
+    usual: Waves,
+    usual_duration: float,
+    axis: float,
+    amplitude: float,
+) -> tuple[Waves, float]:
+    if "LBBB" in findings:
+        duration = draw("qrs.LBBB", generator)
+        size = float(np.clip(amplitude, 0.5, 1.6))
+        return ventricles.left_bundle_branch_block(
+            generator, duration, draw("axis.LBBB", generator), size
+        ), duration
+    if "RBBB" in findings:
+        duration = draw("qrs.RBBB", generator)
+        axis = draw("axis.LAFB", generator) if generator.random() < 0.14 else axis
+        size = float(np.clip(amplitude, 0.45, 1.6))
+        return ventricles.right_bundle_branch_block(generator, duration, axis, size), duration
+    return usual, usual_duration
+
+
+def _t_vector(
+    generator: np.random.Generator, patient: Patient, findings: Collection[str]
+) -> np.ndarray:
+    """Return the T vector of normal activation, shape (3,), mV."""
+    amplitude, angle, front = patient.t_amplitude, patient.t_axis, patient.t_anterior
+    flat = {"STD": 0.75, "AF": 0.4, "HF": 0.8, "MI": 0.4, "I-AVB": 0.1}
+    chance = max((flat.get(finding, 0.0) for finding in findings), default=0.0)
+    if generator.random() < chance:  # unspecific flattening
+        amplitude *= generator.uniform(0.15, 0.7)
+        front *= generator.uniform(0.3, 0.9)
+    if "STE" in findings:
+        amplitude *= generator.uniform(1.1, 1.7)
+        front = front * generator.uniform(1.2, 1.9) + 0.05
+    return frank_vector(amplitude, angle, -front)
+
+
+def _beat(qrs: Waves, duration: float, qt: float, gradient: np.ndarray, shape: TShape) -> Beat:
+    vector = repolarisation.secondary_t_vector(gradient, qrs, shape, duration, qt)
+    return Beat(qrs, shape.waves(vector, duration, qt), duration, qt)
+
+
+def _with_st(
+    generator: np.random.Generator,
+    beat: Beat,
+    patient: Patient,
+    findings: Collection[str],
+    notes: dict[str, float | str],
+    t_vector: np.ndarray,
+) -> Beat:
+    """Return the beat with its ST shift, Q waves, J notch and U wave."""
+    moment = beat.duration + 0.02
+    qrs, recovery = beat.qrs, beat.recovery
+    duration, qt = beat.duration, beat.qt
+    if "STE" in findings:
+        names = list(ischaemia.ELEVATION)
+        territory = str(generator.choice(names, p=[0.20, 0.09, 0.16, 0.06, 0.05, 0.34, 0.10]))
+        notes["territory"] = territory
+        direction = ischaemia.ELEVATION[territory].direction(generator)
+        margin = draw("st.elevation", generator)
+        infarct = territory in ischaemia.INFARCTION
+        if not infarct:
+            margin *= 0.35
+        vector = ischaemia.scaled_to_elevation(
+            direction, recovery, patient.lead_field, moment,
+            ischaemia.elevation_threshold(patient.age, patient.sex), 0.02 + margin - 0.1,
+        )  # fmt: skip
+        tilt = generator.uniform(0.05, 0.45) if infarct else generator.uniform(-0.2, 0.1)
+        reach = generator.uniform(0.42, 0.6) if infarct else generator.uniform(0.2, 0.35)
+        recovery = recovery + repolarisation.st_shift(vector, duration, qt, tilt, reach)
+        if infarct and generator.random() < 0.45:
+            depth = generator.uniform(0.1, 0.45)
+            qrs = ventricles.with_pathological_q(qrs, generator, direction, depth)
+        if territory == "early repolarisation" and generator.random() < 0.6:
+            notch = direction * generator.uniform(0.05, 0.2)
+            recovery = recovery + repolarisation.j_notch(notch, duration, 0.008)
+    elif "STD" in findings:
+        direction = ischaemia.DEPRESSION.direction(generator)
+        depth = draw("st.depression", generator)
+        vector = ischaemia.scaled_to_depression(
+            direction, recovery, patient.lead_field, duration + 0.05, depth
+        )
+        tilt = generator.choice([0.0, 0.4, 1.0], p=[0.45, 0.35, 0.2]) + generator.uniform(
+            -0.1, 0.15
+        )
+        recovery = recovery + repolarisation.st_shift(
+            vector, duration, qt, float(tilt), generator.uniform(0.3, 0.5)
+        )
+    elif "MI" in findings:
+        territory = str(generator.choice(ischaemia.INFARCTION))
+        notes["territory"] = territory
+        direction = ischaemia.ELEVATION[territory].direction(generator)
+        qrs = ventricles.with_pathological_q(qrs, generator, direction, generator.uniform(0.2, 0.6))
+        if generator.random() < 0.7:  # T turns away from the scar
+            shape = TShape(0.13, 0.11, 0.05)
+            recovery = recovery + shape.waves(
+                -direction * generator.uniform(0.15, 0.5), duration, qt
+            )
+        level = direction * generator.uniform(0.0, 0.12)
+        recovery = recovery + repolarisation.st_shift(level, duration, qt, 0.2, 0.4)
+    elif not {"LBBB", "RBBB"} & set(findings):
+        level = frank_vector(
+            draw("st.normal", generator), patient.t_axis, -generator.uniform(0, 0.05)
+        )
+        recovery = recovery + repolarisation.st_shift(level, duration, qt, 0.0, 0.25)
+    size = float(np.linalg.norm(t_vector))
+    u_vector = draw("u.amplitude", generator) * t_vector / max(size, 1e-6)
+    return Beat(qrs, recovery + repolarisation.u_wave(u_vector, qt), duration, qt)
