@@ -125,6 +125,7 @@ def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> dic
         "split_file": settings.split.as_posix(),
         "weights_sha256": sha256_of_file(weights),
         "manifest_sha256": sha256_of_file(settings.images / "manifest.csv"),
+        "split_sha256": sha256_of_file(settings.split),
         "probabilities": "uncalibrated (softmax of the logits)",
     }
 

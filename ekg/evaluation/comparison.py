@@ -1,0 +1,273 @@
+"""Two models on the same records, or a model beside published figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ekg.errors import EvaluationError
+from ekg.evaluation.agreement import agreement_of
+from ekg.evaluation.intervals import (
+    FEWEST_RECORDS,
+    RESAMPLES,
+    SEED,
+    evaluate_predictions,
+    notes_of,
+    percentile_interval,
+)
+from ekg.evaluation.levels import LEVELS, Units, levels_of
+from ekg.evaluation.metrics import figures_of
+from ekg.evaluation.resampling import Figures, all_figures, resample_counts
+from ekg.evaluation.sides import (
+    DIFFERENT,
+    SAME_IMAGES,
+    SAME_RECORDS,
+    SAME_SLICES,
+    Side,
+    relation,
+)
+
+NOT_COMPARABLE = "different data: not comparable"
+_STATEMENTS = {
+    SAME_IMAGES: "paired: both read the same images",
+    SAME_SLICES: "paired: both read the same slices, drawn differently",
+    SAME_RECORDS: "paired by record: the same records, but not surely the same slices",
+    DIFFERENT: NOT_COMPARABLE,
+}
+UNPAIRED = "unpaired: only figures, no predictions, are at hand for one side"
+_P_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+
+
+def compare_sides(
+    a: Side,
+    b: Side,
+    *,
+    allow_different_data: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> dict[str, Any]:
+    """Compare two sides; the content of `comparison.json`.
+
+    Parameters
+    ----------
+    a, b
+        The sides; differences are a - b.
+    allow_different_data
+        Put them side by side, labelled, even if their data differ.
+    resamples, seed
+        Of the intervals.
+
+    Returns
+    -------
+    dict
+        See docs/evaluation.md. `relation`, `paired`, `comparable` and `statement` say what kind
+        of comparison it is; without `comparable` there are no differences and no p values.
+
+    Raises
+    ------
+    EvaluationError
+        If the data differ and that was not asked for.
+    """
+    related = relation(a, b)
+    if related == DIFFERENT and not allow_different_data:
+        raise EvaluationError(
+            f"different data: {_describe(a)} against {_describe(b)}",
+            remedy="give --images and --split so that both can read the same images, or "
+            "--allow-different-data to see them side by side without differences",
+        )
+    paired = related != DIFFERENT and a.predictions is not None and b.predictions is not None
+    content: dict[str, Any] = {
+        "schema": 1,
+        "fold": a.fold,
+        "dataset": a.dataset,
+        "relation": related,
+        "comparable": related != DIFFERENT,
+        "paired": paired,
+        "statement": _STATEMENTS[related] if paired or related == DIFFERENT else UNPAIRED,
+        "a": _about(a),
+        "b": _about(b),
+        "classes": list(a.classes),
+        "resamples": resamples,
+        "seed": seed,
+    }
+    content["heading"] = (
+        f"{a.name} against {b.name}, "
+        + (a.dataset if a.dataset == b.dataset else f"{a.dataset} against {b.dataset}")
+        + f", fold {a.fold} ({content['statement']})"
+    )
+    if paired:
+        return content | _paired(a, b, resamples, seed)
+    return content | _side_by_side(a, b, content["comparable"], resamples, seed)
+
+
+def _describe(side: Side) -> str:
+    about = _about(side)
+    return f"{side.name} ({side.dataset}, {about['records']} records of fold {side.fold})"
+
+
+def _about(side: Side) -> dict[str, Any]:
+    if side.predictions is not None:
+        records, images = side.predictions["record"].nunique(), len(side.predictions)
+    else:
+        assert side.figures is not None
+        records, images = side.figures["records"], side.figures["images"]
+    return {
+        "name": side.name,
+        "dataset": side.dataset,
+        "source": side.source,
+        "records": int(records),
+        "images": int(images),
+        "predictions": side.predictions is not None,
+    }
+
+
+def _paired(a: Side, b: Side, resamples: int, seed: int) -> dict[str, Any]:
+    assert a.predictions is not None and b.predictions is not None
+    a_levels, b_levels = levels_of(a.predictions, a.classes), levels_of(b.predictions, b.classes)
+    records = a_levels["per_image"]
+    enough = records.n_records >= FEWEST_RECORDS and resamples > 0
+    # One draw for both sides and all levels: that is what makes the differences paired.
+    counts = resample_counts(records.n_records, resamples, seed) if enough else None
+    levels = {
+        level: _paired_level(a_levels[level], b_levels[level], counts)
+        for level in LEVELS
+        if level in a_levels and level in b_levels
+    }
+    summary, differing = agreement_of(a.predictions, b.predictions, records, counts)
+    notes = notes_of(records, resamples)
+    if "per_record" not in levels and "hard labels only" not in " ".join(notes):
+        notes.append("one side has hard labels only: no figure that needs probabilities")
+    return {
+        "levels": levels,
+        "records": summary,
+        "differing_records": differing,
+        "notes": [*notes, "p values are not adjusted for the number of comparisons"],
+    }
+
+
+def _paired_level(a: Units, b: Units, counts: np.ndarray | None) -> dict[str, Any]:
+    a_figures, b_figures = figures_of(a), figures_of(b)
+    a_drawn = {} if counts is None else all_figures(a, counts)
+    b_drawn = {} if counts is None else all_figures(b, counts)
+    sizes = np.bincount(a.record_labels, minlength=len(a.classes))
+    overall = {
+        name: _entry(a_figures[name], b_figures[name], name, a_drawn, b_drawn)
+        for name, value in a_figures.items()
+        if name in b_figures and (value is None or isinstance(value, float))
+    }
+    per_class: dict[str, Any] = {}
+    for k, class_ in enumerate(a.classes):
+        own, theirs = a_figures["per_class"][class_], b_figures["per_class"][class_]
+        few = sizes[k] < FEWEST_RECORDS
+        per_class[class_] = {
+            name: _entry(
+                own[name],
+                theirs[name],
+                f"{name}/{class_}",
+                {} if few else a_drawn,
+                {} if few else b_drawn,
+            )
+            for name in own
+            if name in theirs and name != "support"
+        } | {"records": int(sizes[k]), "support": own["support"]}
+    return {
+        "figures": overall,
+        "per_class": per_class,
+        "confusion_matrix": {
+            "a": a_figures["confusion_matrix"],
+            "b": b_figures["confusion_matrix"],
+        },
+    }
+
+
+def _entry(
+    a: float | None, b: float | None, name: str, a_drawn: Figures, b_drawn: Figures
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "a": a,
+        "b": b,
+        "difference": None if a is None or b is None else a - b,
+        "a_interval": None,
+        "b_interval": None,
+        "interval": None,
+        "p": None,
+    }
+    if a is not None and b is not None and name in a_drawn and name in b_drawn:
+        differences = a_drawn[name] - b_drawn[name]
+        entry["a_interval"] = percentile_interval(a_drawn[name])
+        entry["b_interval"] = percentile_interval(b_drawn[name])
+        entry["interval"] = percentile_interval(differences)
+        if name in _P_FIGURES:
+            entry["p"] = resampled_p(differences)
+    return entry
+
+
+def resampled_p(differences: np.ndarray) -> float | None:
+    """Return twice the share of resampled differences on the rarer side of zero.
+
+    One is added above and below (Davison and Hinkley 1997, section 4.2), so that it is never 0.
+    """
+    known = differences[np.isfinite(differences)]
+    if not known.size:
+        return None
+    rarer = min((known <= 0).sum(), (known >= 0).sum())
+    return float(min(1.0, 2 * (rarer + 1) / (known.size + 1)))
+
+
+def _side_by_side(a: Side, b: Side, comparable: bool, resamples: int, seed: int) -> dict[str, Any]:
+    a_fold, b_fold = _fold_figures(a, resamples, seed), _fold_figures(b, resamples, seed)
+    levels: dict[str, Any] = {}
+    for level in LEVELS:
+        if level not in a_fold or level not in b_fold:
+            continue
+        own, theirs = a_fold[level], b_fold[level]
+        names = [
+            name
+            for name, value in own.items()
+            if name in theirs and (value is None or isinstance(value, float))
+        ]
+        shared = [name for name in a.classes if name in theirs["per_class"]]
+        levels[level] = {
+            "figures": {name: _beside(own, theirs, name, comparable) for name in names},
+            "per_class": {
+                class_: {
+                    name: _beside(
+                        own["per_class"][class_], theirs["per_class"][class_], name, comparable
+                    )
+                    for name in own["per_class"][class_]
+                    if name in theirs["per_class"][class_] and name not in ("support", "intervals")
+                }
+                for class_ in shared
+            },
+            "confusion_matrix": {
+                "a": own["confusion_matrix"],
+                "b": theirs["confusion_matrix"],
+            },
+        }
+    notes = [f"{side.name}: {note}" for side, fold in ((a, a_fold), (b, b_fold))
+             for note in fold.get("notes", [])]  # fmt: skip
+    return {"levels": levels, "records": None, "differing_records": [], "notes": notes}
+
+
+def _beside(
+    own: dict[str, Any], theirs: dict[str, Any], name: str, comparable: bool
+) -> dict[str, Any]:
+    a, b = own[name], theirs[name]
+    known = comparable and a is not None and b is not None
+    return {
+        "a": a,
+        "b": b,
+        "difference": a - b if known else None,
+        "a_interval": own["intervals"].get(name),
+        "b_interval": theirs["intervals"].get(name),
+        "interval": None,
+        "p": None,
+    }
+
+
+def _fold_figures(side: Side, resamples: int, seed: int) -> dict[str, Any]:
+    if side.figures is not None:
+        return side.figures
+    assert side.predictions is not None
+    return evaluate_predictions(side.predictions, side.classes, resamples=resamples, seed=seed)

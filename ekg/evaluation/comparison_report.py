@@ -1,0 +1,198 @@
+"""A comparison as lines for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ekg.evaluation.levels import LEVELS
+from ekg.evaluation.summary import table, with_interval
+
+MAIN_FIGURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "macro_auroc",
+    "macro_average_precision",
+    "brier",
+    "ece",
+    "log_loss",
+)
+TERMINAL_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+CLASS_FIGURES = ("precision", "recall", "f1", "auroc")
+LEVEL_OF_CLASSES = "record_weighted"
+_RECORDS_SHOWN = 50
+
+Row = list[str]
+
+
+def _signed(entry: dict[str, Any]) -> str:
+    if entry["difference"] is None:
+        return "-"
+    text = f"{entry['difference']:+.3f}"
+    interval = entry["interval"]
+    return f"{text} ({interval[0]:+.3f} to {interval[1]:+.3f})" if interval else text
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def figure_rows(
+    content: dict[str, Any], level: str, figures: Iterable[str] = MAIN_FIGURES
+) -> tuple[Row, list[Row]]:
+    """Return head and rows of one level's figures; without differences on different data."""
+    head = ["figure", content["a"]["name"], content["b"]["name"]]
+    if content["comparable"]:
+        head.append("difference")
+    if content["paired"]:
+        head.append("p")
+    rows = []
+    for name in figures:
+        entry = content["levels"][level]["figures"].get(name)
+        if entry is not None:
+            rows.append([name, *_cells(entry, content)])
+    return head, rows
+
+
+def _cells(entry: dict[str, Any], content: dict[str, Any]) -> Row:
+    cells = [
+        with_interval(entry["a"], entry["a_interval"]),
+        with_interval(entry["b"], entry["b_interval"]),
+    ]
+    if content["comparable"]:
+        cells.append(_signed(entry))
+    if content["paired"]:
+        cells.append(_p(entry["p"]))
+    return cells
+
+
+def class_rows(
+    content: dict[str, Any], level: str = LEVEL_OF_CLASSES, figures: Iterable[str] = CLASS_FIGURES
+) -> tuple[Row, list[Row]]:
+    """Return head and rows of the per-class table."""
+    head = ["class", "figure", content["a"]["name"], content["b"]["name"]]
+    if content["comparable"]:
+        head.append("difference")
+    wanted, rows = list(figures), []
+    for class_, entries in content["levels"][level]["per_class"].items():
+        for name in wanted:
+            entry = entries.get(name)
+            if isinstance(entry, dict):
+                rows.append([class_, name, *_cells(entry, {**content, "paired": False})])
+    return head, rows
+
+
+def agreement_sentences(content: dict[str, Any]) -> list[str]:
+    """Return what the record-by-record comparison says; nothing where there is none."""
+    found = content["records"]
+    if found is None:
+        return []
+    kappa = with_interval(found["kappa"], found["kappa_interval"])
+    return [
+        f"One decision a record ({found['rule']}), {found['records']:,} records: both right "
+        f"{found['both_right']:,}, only {content['a']['name']} {found['a_only']:,}, only "
+        f"{content['b']['name']} {found['b_only']:,}, both wrong {found['both_wrong']:,}.",
+        f"McNemar's exact test, by record: p {_p_sentence(found['mcnemar_p'])}.",
+        f"They agree on {found['agree']:,} records; Cohen's kappa {kappa}.",
+    ]
+
+
+def _p_sentence(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def terminal_lines(content: dict[str, Any]) -> list[str]:
+    """Return the short form for the terminal, the dataset's name in every heading."""
+    lines = [content["heading"]]
+    for level in LEVELS:
+        if level in content["levels"]:
+            head, rows = figure_rows(content, level, TERMINAL_FIGURES)
+            lines += ["", f"{content['dataset']}, {level} ({LEVELS[level]})", *table(head, rows)]
+    head, rows = class_rows(content, figures=("recall",))
+    lines += ["", f"{content['dataset']}, recall by class, {LEVEL_OF_CLASSES}"]
+    lines += table([head[0], *head[2:]], [[row[0], *row[2:]] for row in rows])
+    if sentences := agreement_sentences(content):
+        lines += ["", *sentences]
+    if published := content.get("published"):
+        head, rows = figure_rows(published, LEVEL_OF_CLASSES, ("accuracy", "macro_f1"))
+        lines += ["", published["heading"], *table(head, rows)]
+    if content["notes"]:
+        lines += ["", *(f"note: {note}" for note in content["notes"])]
+    return lines
+
+
+def _markdown_table(head: Row, rows: list[Row]) -> list[str]:
+    return [
+        "| " + " | ".join(head) + " |",
+        "|" + "|".join("---" if k == 0 else "---:" for k in range(len(head))) + "|",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+
+
+def _matrix_rows(content: dict[str, Any], side: str, level: str) -> tuple[Row, list[Row]]:
+    matrix = content["levels"][level]["confusion_matrix"][side]
+    return ["true \\ called", *content["classes"]], [
+        [class_, *(f"{value:.1f}".removesuffix(".0") for value in row)]
+        for class_, row in zip(content["classes"], matrix, strict=False)
+    ]
+
+
+def markdown(content: dict[str, Any]) -> str:
+    """Return `comparison.md`."""
+    a, b, dataset = content["a"], content["b"], content["dataset"]
+    lines = [f"# {content['heading']}", ""]
+    lines += [
+        f"{side['name']}: {side['dataset']}, {side['records']:,} records, "
+        f"{side['images']:,} images.  "
+        for side in (a, b)
+    ]
+    if content["paired"]:
+        lines.append(
+            f"Differences are {a['name']} minus {b['name']}; 95 % intervals from "
+            f"{content['resamples']:,} resamples of whole records (seed {content['seed']}), the "
+            "same for both."
+        )
+    elif content["comparable"]:
+        lines.append("Without predictions of both sides there is no interval of a difference.")
+    else:
+        lines.append("The two columns are of different data: they say nothing about each other.")
+    lines += ["Not for clinical use.", ""]
+    for level in LEVELS:
+        if level in content["levels"]:
+            lines += [f"## {dataset}: {level}", "", f"{LEVELS[level].capitalize()}.", ""]
+            lines += [*_markdown_table(*figure_rows(content, level)), ""]
+    lines += [f"## {dataset}: by class, {LEVEL_OF_CLASSES}", ""]
+    lines += [*_markdown_table(*class_rows(content)), ""]
+    for side, about in (("a", a), ("b", b)):
+        lines += [
+            f"## {about['dataset']}: confusion matrix of {about['name']}, {LEVEL_OF_CLASSES}",
+            "",
+            *_markdown_table(*_matrix_rows(content, side, LEVEL_OF_CLASSES)),
+            "",
+        ]
+    if sentences := agreement_sentences(content):
+        lines += [f"## {dataset}: agreement, record by record", "", *sentences, ""]
+        lines += _differing(content)
+    if published := content.get("published"):
+        lines += [f"## {published['heading']}", ""]
+        lines += [*_markdown_table(*figure_rows(published, LEVEL_OF_CLASSES)), ""]
+    if content["notes"]:
+        lines += ["## Notes", "", *(f"* {note}" for note in content["notes"]), ""]
+    return "\n".join(lines)
+
+
+def _differing(content: dict[str, Any]) -> list[str]:
+    records = content["differing_records"]
+    if not records:
+        return []
+    rows = [[r["record"], r["label"], r["a"], r["b"]] for r in records[:_RECORDS_SHOWN]]
+    head = ["record", "label", content["a"]["name"], content["b"]["name"]]
+    lines = [f"### Records read differently: {len(records):,}", "", *_markdown_table(head, rows)]
+    if len(records) > _RECORDS_SHOWN:
+        lines += ["", f"The other {len(records) - _RECORDS_SHOWN:,} stand in comparison.json."]
+    return [*lines, ""]
