@@ -26,9 +26,9 @@ def class_counts(run: RunFiles) -> pd.DataFrame:
         table["fold"] = table["split"].where(table["split"].isin(list(FOLD_NAMES)), "none")
         return _count(table)
     parts = [
-        _count(table.rename(columns={"label": "class"}).assign(fold=fold))
+        _count(saved.rename(columns={"label": "class"}).assign(fold=fold))
         for fold in run.folds
-        if (table := run.predictions(fold)) is not None
+        if (saved := run.predictions(fold)) is not None
     ]
     if run.is_published and (training := published_training_images(run)) is not None:
         parts.insert(0, training)
@@ -98,3 +98,19 @@ def wide(counts: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
             values = [int(by_class.get(c, 0)) for c in classes]
             columns[f"{name} {unit}"] = [*values, sum(values)]
     return pd.DataFrame({"class": [*classes, "all"], **columns})
+
+
+def reasons_table(records: pd.DataFrame) -> pd.DataFrame:
+    """Return how many records were kept and how many left out, by reason.
+
+    Parameters
+    ----------
+    records
+        `records.csv`: record, status (kept, excluded, skipped), reason.
+    """
+    table = records.assign(reason=records["reason"].replace("", "–"))
+    counts = table.groupby(["status", "reason"])["record"].size().reset_index(name="records")
+    order = {"kept": 0, "excluded": 1, "skipped": 2}
+    counts = counts.assign(order=counts["status"].map(order).fillna(3))
+    counts = counts.sort_values(["order", "records", "reason"], ascending=[True, False, True])
+    return counts.drop(columns="order").reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Points of the curves: ROC, precision and recall, reliability, from one unit a record."""
+"""Points of the ROC and precision-recall curves, from one unit a record."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ekg.evaluation.levels import Units
-from ekg.evaluation.metrics import RELIABILITY_BINS, reliability_bins
-from ekg.waveform.slicing import generator_for
-
-RESAMPLES = 2000
-SMALLEST_BIN = 5
-"""A reliability bin with fewer records is drawn without an interval."""
 
 
 @dataclass(frozen=True)
@@ -61,64 +55,3 @@ def precision_recall_curves(units: Units) -> list[Curve]:
         )
         curves.append(Curve(name, k, recall, precision, float(hit.mean())))
     return curves
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Accuracy against confidence, one entry a filled bin.
-
-    Parameters
-    ----------
-    confidence, accuracy
-        Means in the bin, float (n_bins,).
-    low, high
-        95 % interval of the accuracy, float (n_bins,); NaN in bins too small for one.
-    records
-        Records in the bin, int (n_bins,).
-    edges
-        Edges of all bins, float (RELIABILITY_BINS + 1,).
-    histogram
-        Records in each of all bins, int (RELIABILITY_BINS,).
-    """
-
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    records: np.ndarray
-    edges: np.ndarray
-    histogram: np.ndarray
-
-
-def reliability(units: Units, seed: int = 44) -> Reliability:
-    """Return the reliability curve of one unit a record, with intervals.
-
-    Notes
-    -----
-    The intervals are percentiles over resamples of the records, drawn with replacement and
-    binned again, so that both the number in a bin and the share of hits vary.
-    """
-    assert units.probabilities is not None
-    place = reliability_bins(units.probabilities)
-    confidence = units.probabilities.max(axis=1)
-    correct = (units.labels == units.predictions).astype(float)
-    histogram = np.bincount(place, minlength=RELIABILITY_BINS)
-    filled = np.flatnonzero(histogram)
-    n = len(place)
-    generator = generator_for(seed, "reliability")
-    draws = generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float32)
-    member = (place[:, None] == filled[None, :]).astype(np.float32)
-    totals = draws @ member
-    hits = draws @ (member * correct[:, None].astype(np.float32))
-    shares = np.divide(hits, totals, out=np.full_like(hits, np.nan), where=totals > 0)
-    low, high = np.nanpercentile(shares, [2.5, 97.5], axis=0)
-    small = histogram[filled] < SMALLEST_BIN
-    return Reliability(
-        confidence=np.bincount(place, confidence, RELIABILITY_BINS)[filled] / histogram[filled],
-        accuracy=np.bincount(place, correct, RELIABILITY_BINS)[filled] / histogram[filled],
-        low=np.where(small, np.nan, low),
-        high=np.where(small, np.nan, high),
-        records=histogram[filled],
-        edges=np.linspace(0, 1, RELIABILITY_BINS + 1),
-        histogram=histogram,
-    )

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ekg.errors import EkgError
 from ekg.files import read_json, write_json, write_text
 from ekg.paper.style import save_figure
-from ekg.paper.tables import markdown_of
+from ekg.paper.tables import html_of, markdown_of
 
 PARTS_FOLDER = "parts"
 
@@ -32,30 +32,38 @@ class Item:
         What it is and of which data.
     text
         The caption, or the note itself.
+    body
+        A table's rows in HTML, for the report.
     """
 
     kind: str
     name: str
     title: str
     text: str
+    body: str = ""
 
 
-class Shown:
-    """An item that a notebook displays: the picture or table, then its caption."""
+def display_item(item: Item, content: Path | str | None) -> None:
+    """Show an item in the notebook that runs this, if one does: picture or table, then caption."""
+    from IPython.core.getipython import get_ipython
+    from IPython.display import Image, Markdown, display
 
-    def __init__(self, item: Item, content: Path | str | None):
-        self.item, self.content = item, content
+    if get_ipython() is None:
+        return
+    show: Any = display  # IPython's functions have no types
+    if isinstance(content, Path):
+        show(Image(filename=str(content), width=_width_of(content) // 2))
+    elif content is not None:
+        show(Markdown(content))
+    heading = f"**{item.title}.** " if item.title else ""
+    show(Markdown(f"{heading}{item.text}"))
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import Image, Markdown, display
 
-        show: Any = display  # IPython's functions have no types
-        if isinstance(self.content, Path):
-            show(Image(filename=str(self.content), width=1000))
-        elif self.content is not None:
-            show(Markdown(self.content))
-        heading = f"**{self.item.title}** " if self.item.title else ""
-        show(Markdown(f"{heading}{self.item.text}"))
+def _width_of(png: Path) -> int:
+    from PIL import Image
+
+    with Image.open(png) as image:
+        return int(image.width)
 
 
 class Output:
@@ -90,28 +98,28 @@ class Output:
         place, suffixes = kinds.get(item.kind, ("", ()))
         return [self.folder / place / f"{item.name}.{suffix}" for suffix in suffixes]
 
-    def figure(self, name: str, figure: Figure, title: str, caption: str = "") -> Shown:
-        """Save a figure as PDF and PNG; the last line of a cell displays it."""
+    def figure(self, name: str, figure: Figure, title: str, caption: str = "") -> None:
+        """Save a figure as PDF and PNG, and display it."""
         _, png = save_figure(figure, self.folder / "figures", name)
-        return self._add(Item("figure", name, title, caption), png)
+        self._add(Item("figure", name, title, caption), png)
 
-    def table(self, name: str, table: pd.DataFrame, title: str, caption: str = "") -> Shown:
-        """Save a table as CSV (all digits) and Markdown (rounded, with title and caption)."""
+    def table(self, name: str, table: pd.DataFrame, title: str, caption: str = "") -> None:
+        """Save a table as CSV (all digits) and Markdown (rounded, with title), and display it."""
         csv, markdown = self._files(Item("table", name, title, caption))
         write_text(csv, table.to_csv(index=False, lineterminator="\n"))
         body = markdown_of(table)
         write_text(markdown, f"**{title}**\n\n{body}\n" + (f"\n{caption}\n" if caption else ""))
-        return self._add(Item("table", name, title, caption), body)
+        self._add(Item("table", name, title, caption, html_of(table)), body)
 
-    def note(self, text: str) -> Shown:
+    def note(self, text: str) -> None:
         """Say in one line why something is not shown."""
-        return self._add(Item("note", "", "", " ".join(text.split())), None)
+        self._add(Item("note", "", "", " ".join(text.split())), None)
 
-    def _add(self, item: Item, content: Path | str | None) -> Shown:
-        if item.name and any(item.name == other.name for other in self.items):
-            raise EkgError(f"two figures or tables are called {item.name}", path=self.folder)
+    def _add(self, item: Item, content: Path | str | None) -> None:
+        if item.name and any((item.kind, item.name) == (i.kind, i.name) for i in self.items):
+            raise EkgError(f"two {item.kind}s are called {item.name}", path=self.folder)
         self.items.append(item)
-        return Shown(item, content)
+        display_item(item, content)
 
     def finish(self) -> None:
         """Write the list of what was made, for the report."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,10 @@ import pandas as pd
 
 from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import classes_of, read_predictions
-from ekg.files import read_json
+from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
+from ekg.evaluation.published import FIGURES_FILE, PUBLISHED_FOLDER, prediction_folder
+from ekg.evaluation.results import read_metrics
+from ekg.files import read_json, sha256_of_file
 from ekg.waveform.diagnoses import CLASSES
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -21,7 +23,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 FOLDS = ("train", "val", "test")
 FOLD_NAMES = {"train": "training", "val": "validation", "test": "test", "none": "in no fold"}
 PUBLISHED = "published"
-PUBLISHED_FOLDER = Path("best_model_for_paper/2020-07-16_mobilenetv3_small_custom_800_best")
 NAMES_OF_DATASETS = {
     "cpsc2018": "CPSC 2018",
     "synthetic": "Synthetic (simulated EKGs)",
@@ -77,7 +78,7 @@ def find_run(run: str | Path = "") -> Path:
     if not folder.is_dir() and "/" not in str(run):
         folder = PROJECT / "runs" / run
     if not folder.is_dir() and folder.name == PUBLISHED:
-        return find_published()
+        return prediction_folder()
     if not folder.is_dir():
         raise EkgError(
             "no such run", path=folder, remedy="`python -m ekg runs` lists them; or RUN=published"
@@ -90,25 +91,6 @@ def find_run(run: str | Path = "") -> Path:
             remedy="train and evaluate first (`make evaluate RUN=...`)",
         )
     return folder
-
-
-def find_published() -> Path:
-    """Return the folder that holds the published model's predictions and history.
-
-    Raises
-    ------
-    EkgError
-        If they were not fetched; the message says how to get them.
-    """
-    shared = Path(os.environ.get("EKG_SHARED") or PROJECT.parent / "shared")
-    for folder in (PROJECT / PUBLISHED_FOLDER, shared / "published_model"):
-        if (folder / "preds_test.csv").exists():
-            return folder
-    raise EkgError(
-        "the published model's files are not here",
-        path=PROJECT / PUBLISHED_FOLDER,
-        remedy="fetch them with `make best-model`",
-    )
 
 
 @dataclass(frozen=True)
@@ -143,9 +125,11 @@ class RunFiles:
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """`metrics.json`, empty when there is none."""
-        path = self.folder / "metrics.json"
-        return dict(read_json(path)) if path.exists() else {}
+        """`metrics.json`, for the published model its stored figures; empty without either."""
+        found = read_metrics(self.folder)
+        if found is None and self.is_published and (PUBLISHED_FOLDER / FIGURES_FILE).exists():
+            found = dict(read_json(PUBLISHED_FOLDER / FIGURES_FILE))
+        return found or {}
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -182,12 +166,8 @@ class RunFiles:
     def dataset(self) -> str:
         """The dataset's short name, as the results say."""
         if self.is_published:
-            return "cpsc2018"
-        found = (
-            self.metrics.get("dataset")
-            or self.dataset_info.get("dataset")
-            or self.environment.get("dataset")
-        )
+            return PUBLISHED_DATASET
+        found = self.metrics.get("dataset") or self.dataset_info.get("dataset")
         return str(found or "unnamed dataset")
 
     @property
@@ -262,10 +242,13 @@ class RunFiles:
 
     @cached_property
     def split_of_records(self) -> pd.Series[Any] | None:
-        """Fold of each record, by name: the run's own split file or the image set's."""
-        for folder in (self.folder, self.images):
-            path = folder / "split.csv" if folder else None
-            if path and path.exists():
+        """Fold of each record, by name: of the split file that the run used, if it is here."""
+        named = self.metrics.get("split_file") or self.environment.get("split")
+        paths = [absolute(str(named))] if named else []
+        if self.images:
+            paths.append(self.images / "split.csv")
+        for path in paths:
+            if path.is_file():
                 table = pd.read_csv(path, dtype=str, keep_default_na=False)
                 if {"record", "split"} <= set(table.columns):
                     return table.drop_duplicates("record").set_index("record")["split"]
@@ -279,12 +262,24 @@ class RunFiles:
 
     def fold_title(self, fold: str, what: str = "") -> str:
         """Return a two-line title: dataset, fold and subject; n records and images."""
-        table = self.predictions(fold)
         head = f"{self.dataset_title}, {FOLD_NAMES[fold]} fold" + (f": {what}" if what else "")
-        if table is None:
+        numbers = self.numbers(fold)
+        if numbers is None:
             return head
-        records, images = table["record"].nunique(), len(table)
-        return f"{head}\nn = {count_of(records, 'record')}, {count_of(images, 'image')}"
+        return f"{head}\nn = {count_of(numbers[0], 'record')}, {count_of(numbers[1], 'image')}"
+
+    def fold_numbers(self, fold: str) -> str:
+        """Return `test n = 784 records` for a title that names several folds."""
+        numbers = self.numbers(fold)
+        return FOLD_NAMES[fold] + (f" n = {count_of(numbers[0], 'record')}" if numbers else "")
+
+    def numbers(self, fold: str) -> tuple[int, int] | None:
+        """Return the records and images of a fold, None when nothing tells."""
+        figures = self.metrics.get(fold) or {}
+        if "records" in figures and "images" in figures:
+            return int(figures["records"]), int(figures["images"])
+        table = self.predictions(fold)
+        return None if table is None else (table["record"].nunique(), len(table))
 
 
 def count_of(count: int, word: str) -> str:
@@ -300,7 +295,8 @@ def open_run(run: str | Path = "", images: str | Path = "", title: str = "") -> 
     run
         As for `find_run`.
     images
-        The image set's folder; nothing means none at hand.
+        The image set's folder; nothing means the one that the run was made from, where it is
+        still here and unchanged.
     title
         The dataset's name for titles; nothing means as the results say.
 
@@ -312,9 +308,25 @@ def open_run(run: str | Path = "", images: str | Path = "", title: str = "") -> 
         If an images folder is named that is not there.
     """
     folder = find_run(run)
-    images_folder = absolute(images) if str(images) else None
-    if images_folder is not None and not images_folder.is_dir():
+    if not str(images):
+        return RunFiles(folder, _own_images(RunFiles(folder)), title)
+    images_folder = absolute(images)
+    if not (images_folder / "manifest.csv").is_file():
         raise EvaluationError(
-            "no such image set", path=images_folder, remedy="leave it out, or `make images`"
+            "no manifest.csv: not an image set",
+            path=images_folder,
+            remedy="leave it out, or draw one with `python -m ekg images`",
         )
     return RunFiles(folder, images_folder, title)
+
+
+def _own_images(run: RunFiles) -> Path | None:
+    """Return the image set that the run was made from, if it is still here and unchanged."""
+    if run.is_published:
+        return None
+    named = run.metrics.get("images_folder") or run.environment.get("images")
+    expected = run.metrics.get("manifest_sha256") or run.environment.get("manifest_sha256")
+    manifest = absolute(str(named)) / "manifest.csv" if named else None
+    if manifest is None or not manifest.is_file() or sha256_of_file(manifest) != expected:
+        return None
+    return manifest.parent

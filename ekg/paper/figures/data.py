@@ -24,9 +24,9 @@ from ekg.paper.style import (
     journal_figure,
     new_figure,
 )
+from ekg.waveform.records import LEADS
 
 HATCHES = {"train": "", "val": "////", "test": "....", "none": ""}
-PANEL_ORDER = "I, II, III / aVR, aVL, aVF / V1, V2, V3 / V4, V5, V6"
 
 
 @journal_figure
@@ -76,6 +76,8 @@ def _stack(axes: Axes, table: pd.DataFrame) -> None:
         )  # fmt: skip
     axes.grid(axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(axis="y", length=0)
 
 
 @journal_figure
@@ -95,13 +97,13 @@ def slices_figure(slices: pd.Series, title: str) -> Figure:
     bars = axes.bar(counts.index.to_numpy(), counts.to_numpy(), width=0.8, color=BLUE)
     axes.bar_label(bars, fmt="{:,.0f}", padding=1, fontsize=SMALLEST_FONT)
     mean = float(slices.mean())
-    axes.axvline(mean, color=GREY, linestyle=":", linewidth=1, label=f"mean {mean:.2f}")
+    axes.text(0.99, 0.98, f"mean {mean:.2f}", transform=axes.transAxes, ha="right", va="top")
     axes.set_xlabel("Slices of 2.5 s in a record")
     axes.set_ylabel("Records")
     axes.set_xlim(0.4, max(10, int(slices.max())) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
-    axes.margins(y=0.12)
-    axes.legend(loc="best")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.margins(y=0.15)
     figure.suptitle(title)
     return figure
 
@@ -117,7 +119,7 @@ class Example:
 
 @journal_figure
 def example_figure(examples: Sequence[Example], title: str) -> Figure:
-    """Draw one image of each class, four in a row, with what its panels mean beside them.
+    """Draw one image of each class, three in a row, with what its panels mean beside them.
 
     Parameters
     ----------
@@ -126,9 +128,9 @@ def example_figure(examples: Sequence[Example], title: str) -> Figure:
     title
         The figure's title, with the dataset's name.
     """
-    columns = 4
+    columns = 3
     rows = math.ceil((len(examples) + 1) / columns)
-    figure = new_figure(TWO_COLUMNS, 0.3 + 1.9 * rows)
+    figure = new_figure(TWO_COLUMNS, 0.3 + 2.42 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, example in zip(panels, examples, strict=False):
         axes.imshow(example.pixels, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
@@ -138,16 +140,28 @@ def example_figure(examples: Sequence[Example], title: str) -> Figure:
         axes.spines[:].set(visible=True, linewidth=0.5, color=GREY)
     for axes in panels[len(examples) :]:
         hide_axes(axes)
-    panels[len(examples)].text(
-        0.02, 0.98,
-        "Each panel: one lead,\n0 to 2.5 s, −3 to 3 mV\n\nOrder of the leads:\n"
-        + PANEL_ORDER.replace(" / ", "\n")
-        + "\n\nGrid: 0.2 s and 0.5 mV,\nfine 0.04 s and 0.1 mV",
-        transform=panels[len(examples)].transAxes, va="top", fontsize=SMALLEST_FONT,
-        linespacing=1.35,
-    )  # fmt: skip
+    _draw_key(panels[len(examples)])
     figure.suptitle(title)
     return figure
+
+
+def _draw_key(axes: Axes) -> None:
+    """Draw what the twelve panels of an image are."""
+    axes.set_title("Leads in each image")
+    axes.set_xlim(0, 3)
+    axes.set_ylim(4, 0)
+    axes.set_box_aspect(1)
+    axes.spines[:].set(visible=True, linewidth=0.5, color=GREY)
+    for index, lead in enumerate(LEADS):
+        row, column = divmod(index, 3)
+        axes.text(column + 0.5, row + 0.3, lead, ha="center", va="center")
+    axes.hlines([1, 2, 3], 0, 3, color=GREY, linewidth=0.5)
+    axes.vlines([1, 2], 0, 4, color=GREY, linewidth=0.5)
+    axes.text(
+        1.5, 3.68, "each panel 0 to 2.5 s, −3 to 3 mV;\ngrid 0.2 s, 0.5 mV (fine 0.04 s, 0.1 mV)",
+        ha="center", va="center", fontsize=SMALLEST_FONT, backgroundcolor="white",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )  # fmt: skip
 
 
 @journal_figure

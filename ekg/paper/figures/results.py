@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ekg.paper.curves import Curve, Reliability
+from ekg.paper.curves import Curve
 from ekg.paper.style import (
     BLUE,
     GREY,
@@ -23,6 +24,7 @@ from ekg.paper.style import (
 )
 from ekg.paper.tables import with_interval
 
+QUARTERS = ([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
 MARKS = (("o", BLUE), ("s", VERMILLION), ("D", ORANGE), ("^", GREY))
 
 
@@ -55,7 +57,7 @@ def score_figure(
             axes.plot(part["value"].astype(float), places, marker, color=colour, label=name)
         axes.set_title(metric)
         axes.set_xlim(0, 1)
-        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+        axes.set_xticks(*QUARTERS)
         axes.grid(axis="x")
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
@@ -85,7 +87,7 @@ def curve_figure(
     title
         The figure's title, with the dataset's name and n.
     """
-    figure = new_figure(TWO_COLUMNS, 4.6)
+    figure = new_figure(TWO_COLUMNS, 5.2)
     left, right = figure.subplots(1, 2)
     for curve in roc:
         label = f"{curve.name}  {with_interval(*areas['auroc'][curve.name])}"
@@ -104,7 +106,7 @@ def curve_figure(
         _unit_square(axes)
         axes.legend(
             title=f"{name} (95 % interval)", title_fontsize=7,
-            loc="upper center", bbox_to_anchor=(0.5, -0.17),
+            loc="upper center", bbox_to_anchor=(0.5, -0.15),
         )  # fmt: skip
     figure.suptitle(title)
     return figure
@@ -114,45 +116,52 @@ def _unit_square(axes: Axes) -> None:
     axes.set_xlim(-0.015, 1.015)
     axes.set_ylim(-0.015, 1.015)
     axes.set_aspect("equal")
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    axes.set_xticks(*QUARTERS)
+    axes.set_yticks(*QUARTERS)
     axes.grid()
 
 
 @journal_figure
-def reliability_figure(points: Reliability, ece: float | None, title: str) -> Figure:
+def reliability_figure(curve: Mapping[str, Any], ece: float | None, title: str) -> Figure:
     """Draw accuracy against confidence over the number of records, one column wide.
 
     Parameters
     ----------
-    points
-        The curve, one unit a record.
+    curve
+        `reliability` of the per-record figures: edges, confidence, accuracy,
+        accuracy_interval, and units, the number of records in each bin.
     ece
         Expected calibration error, for the legend.
     title
         The figure's title, with the dataset's name and n.
     """
+    numbers = np.asarray(curve["units"])
+    edges = np.asarray(curve["edges"], dtype=float)
+    filled = np.flatnonzero(numbers)
+    confidence = [curve["confidence"][b] for b in filled]
+    accuracy = [curve["accuracy"][b] for b in filled]
+    intervals = curve.get("accuracy_interval") or [None] * len(numbers)
     figure = new_figure(ONE_COLUMN, 3.9)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, label="perfect calibration")
     label = "model" if ece is None else f"model (ECE {ece:.3f})"
-    has_interval = np.isfinite(points.low)
-    upper.vlines(points.confidence[has_interval], points.low[has_interval],
-                 points.high[has_interval], color=BLUE, linewidth=1.2,
-                 label="95 % interval" if has_interval.any() else None)  # fmt: skip
-    upper.plot(points.confidence, points.accuracy, "o-", color=BLUE, linewidth=0.8, label=label)
+    upper.plot(confidence, accuracy, "o-", color=BLUE, linewidth=0.8, label=label)
+    drawn = [(x, *intervals[b]) for x, b in zip(confidence, filled, strict=True) if intervals[b]]
+    if drawn:
+        places, low, high = zip(*drawn, strict=True)
+        upper.vlines(places, low, high, color=BLUE, linewidth=1.4, alpha=0.55,
+                     label="95 % interval")  # fmt: skip
     upper.set_ylabel("Share of records\nnamed correctly")
     upper.set_ylim(-0.02, 1.02)
-    upper.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    upper.set_yticks(*QUARTERS)
     upper.grid()
-    upper.legend(loc="upper left")
     lower.bar(
-        points.edges[:-1], points.histogram, width=np.diff(points.edges), align="edge",
-        color=BLUE, edgecolor="white",
-    )  # fmt: skip
+        edges[:-1], numbers, width=np.diff(edges), align="edge", color=BLUE, edgecolor="white"
+    )
     lower.set_ylabel("Records")
     lower.set_xlabel("Confidence (largest mean probability)")
     lower.set_xlim(0, 1)
-    lower.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    lower.set_xticks(*QUARTERS)
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle(title)
     return figure

@@ -26,7 +26,14 @@ LINES = {"train": "--", "val": "-"}
 
 
 def best_epoch(history: pd.DataFrame) -> int:
-    """Return the epoch whose validation loss is lowest (the one whose weights are kept)."""
+    """Return the epoch whose weights were kept: the last one saved as the best so far.
+
+    A history that does not say what was saved has its best where the validation loss is lowest.
+    """
+    if "saved_model" in history.columns:
+        saved = history[history["saved_model"].astype(str).str.lower() == "true"]
+        if not saved.empty:
+            return int(saved["epoch"].iloc[-1])
     return int(history["epoch"].iloc[int(np.nanargmin(history["val_loss"].to_numpy(float)))])
 
 

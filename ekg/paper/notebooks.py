@@ -1,0 +1,160 @@
+"""Notebook sources in, executed notebooks out: jupytext, then papermill."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ekg.errors import EkgError
+from ekg.files import atomic_path
+from ekg.paper.run_files import PROJECT
+
+SOURCES = PROJECT / "paper" / "notebooks"
+SECONDS_PER_CELL = 300
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def notebook_names() -> list[str]:
+    """Return the names of the notebook sources, in order."""
+    return sorted(path.stem for path in SOURCES.glob("*.py"))
+
+
+def source_of(name: str) -> Path:
+    """Return the source of a notebook.
+
+    Raises
+    ------
+    EkgError
+        If there is none of this name.
+    """
+    path = SOURCES / f"{name}.py"
+    if not path.exists():
+        raise EkgError(
+            "no such notebook", path=path, remedy=f"choose one of {', '.join(notebook_names())}"
+        )
+    return path
+
+
+def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
+    """Convert a py:percent source to a notebook and execute it.
+
+    Parameters
+    ----------
+    source
+        The py:percent file.
+    target
+        The executed notebook; it appears only when every cell ran.
+    parameters
+        Put in after the cell tagged `parameters`.
+
+    Returns
+    -------
+    Path
+        `target`.
+
+    Raises
+    ------
+    EkgError
+        If a cell fails; the notebook as far as it got is kept beside `target` as
+        `<name>.failed.ipynb`.
+
+    Notes
+    -----
+    The kernel is this very interpreter, whatever kernels are installed on the machine, and it
+    starts in the project's root.
+    """
+    import jupytext
+    import papermill
+
+    failed = target.with_name(f"{target.stem}.failed.ipynb")
+    failed.unlink(missing_ok=True)
+    notebook = jupytext.read(source, fmt="py:percent")
+    with atomic_path(target) as temporary:
+        try:
+            papermill.execute_notebook(
+                notebook,
+                str(temporary),
+                parameters=parameters,
+                kernel_name="python3",
+                kernel_manager_class=_own_kernel_manager(),
+                cwd=str(PROJECT),
+                progress_bar=False,
+                execution_timeout=SECONDS_PER_CELL,
+            )
+        except papermill.PapermillExecutionError as error:
+            os.replace(temporary, failed)
+            reason = _COLOUR_CODES.sub("", error.evalue)
+            raise EkgError(
+                f"cell {error.exec_count}: {error.ename}: {reason}",
+                path=source,
+                remedy=f"see {failed} for the whole trace",
+            ) from None
+    return target
+
+
+def _own_kernel_manager() -> type:
+    """Return a kernel manager class that always starts this interpreter, and talks to it alone."""
+    import zmq
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+    from traitlets import default
+
+    class ThisInterpreter(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(resource_dir=str(RESOURCES), **get_kernel_dict())
+
+        @default("transport_encryption")
+        def _encrypt_where_possible(self) -> str:
+            return "auto" if zmq.has("curve") else "disabled"
+
+    return ThisInterpreter
+
+
+def run_notebooks(
+    names: Sequence[str], output: Path, parameters: dict[str, Any], jobs: int = 1
+) -> None:
+    """Execute several notebooks, `jobs` at a time, each in a process of its own.
+
+    Parameters
+    ----------
+    names
+        Names of notebook sources.
+    output
+        Folder for the executed notebooks.
+    parameters
+        The parameters that all of them take.
+    jobs
+        How many at a time.
+
+    Raises
+    ------
+    EkgError
+        The first failure, after all have ended.
+    """
+    sources = [source_of(name) for name in names]
+    targets = [output / f"{name}.ipynb" for name in names]
+    if len(names) == 1 or jobs == 1:
+        for source, target in zip(sources, targets, strict=True):
+            run_notebook(source, target, parameters)
+            _say(target)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(names)), mp_context=context) as pool:
+        futures = [
+            pool.submit(run_notebook, source, target, parameters)
+            for source, target in zip(sources, targets, strict=True)
+        ]
+        for future in futures:
+            _say(future.result())
+
+
+def _say(target: Path) -> None:
+    print(f"executed {target}", file=sys.stderr, flush=True)

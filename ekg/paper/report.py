@@ -1,0 +1,156 @@
+"""One HTML page, complete in itself: the report that a reader opens first."""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path
+
+from ekg.errors import EkgError
+from ekg.files import write_text
+from ekg.paper.counts import class_counts
+from ekg.paper.doubts import doubts
+from ekg.paper.output import PARTS_FOLDER, Item, read_part
+from ekg.paper.run_files import RunFiles
+from ekg.paper.scores import fold_figures
+from ekg.paper.summary import what_data, what_result, what_was_done
+
+REPORT_FILE = "report.html"
+NOT_CLINICAL = "Research only. Not for clinical use."
+
+_CSS = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #1a1a1a;
+       background: #fff; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
+h2 { font-size: 1.3rem; margin: 2.5rem 0 .75rem; padding-top: .75rem;
+     border-top: 1px solid #ccc; }
+h3 { font-size: 1rem; margin: 1.1rem 0 .2rem; }
+.warning { display: inline-block; border: 2px solid #D55E00; padding: .15rem .6rem;
+           font-weight: 600; }
+.summary { background: #f4f6f8; border-left: 4px solid #0072B2; padding: .4rem 1.2rem .9rem;
+           margin: 1.2rem 0; }
+.summary p { margin: .3rem 0; }
+.summary li { margin: .25rem 0; }
+nav { margin: 1rem 0; } nav a { margin-right: 1.2rem; } a { color: #0059a0; }
+figure { margin: 1.5rem 0 2rem; }
+figure img { max-width: 100%; height: auto; display: block; }
+figcaption, .caption { font-size: .9rem; color: #333; margin-top: .5rem; }
+.file { color: #666; font-size: .8rem; }
+.note { border-left: 4px solid #999; background: #f6f6f6; padding: .4rem .8rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left;
+         vertical-align: top; }
+thead th { border-bottom: 2px solid #555; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+@media print { nav { display: none; } figure, .scroll { break-inside: avoid; } }
+"""
+
+
+def write_report(run: RunFiles, output: Path) -> Path:
+    """Write `report.html` from the notebooks' lists of figures and tables.
+
+    Parameters
+    ----------
+    run
+        The run's files.
+    output
+        The output folder, with `parts/`, `figures/` and `tables/`.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    EkgError
+        If no notebook was executed yet, or a figure is missing.
+    """
+    parts = sorted((output / PARTS_FOLDER).glob("*.json"))
+    if not parts:
+        raise EkgError(
+            "no notebook has been executed for this folder",
+            path=output,
+            remedy="run `python -m ekg paper` without --report first",
+        )
+    sections = [(path.stem, *read_part(path)) for path in parts]
+    title = f"EKG images: {run.name} on {run.dataset_title}"
+    page = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{html.escape(title)}</title>",
+        f"<style>{_CSS}</style></head><body>",
+        f"<h1>{html.escape(title)}</h1>",
+        f'<p class="warning">{NOT_CLINICAL}</p>',
+        *_summary(run),
+        "<nav>Contents: "
+        + " ".join(f'<a href="#{s}">{html.escape(heading)}</a>' for s, heading, _ in sections)
+        + "</nav>",
+    ]
+    for stem, heading, items in sections:
+        page.append(f'<section id="{stem}"><h2>{html.escape(heading)}</h2>')
+        page += [_item(output, item) for item in items]
+        page.append("</section>")
+    page.append(_foot(run))
+    page.append("</body></html>")
+    report = output / REPORT_FILE
+    write_text(report, "\n".join(page) + "\n")
+    return report
+
+
+def _summary(run: RunFiles) -> list[str]:
+    figures = {
+        fold: found for fold in ("test", "val") if (found := fold_figures(run, fold)) is not None
+    }
+    results = what_result(figures) or ["No result yet: the run was not evaluated."]
+    lines = ['<div class="summary">', "<h3>What was done</h3>"]
+    lines += [f"<p>{html.escape(text)}</p>" for text in what_was_done(run)]
+    lines += ["<h3>On what data</h3>", f"<p>{html.escape(what_data(run, class_counts(run)))}</p>"]
+    lines.append("<h3>With what result</h3>")
+    lines += [f"<p>{html.escape(text)}</p>" for text in results]
+    lines += ["<h3>With what doubt</h3>", "<ul>"]
+    lines += [f"<li>{html.escape(text)}</li>" for text in doubts(run, figures)]
+    return [*lines, "</ul>", "</div>"]
+
+
+def _item(output: Path, item: Item) -> str:
+    text = html.escape(item.text)
+    if item.kind == "note":
+        return f'<p class="note">{text}</p>'
+    title = f"<strong>{html.escape(item.title)}.</strong>"
+    if item.kind == "table":
+        return (
+            f'<figure><div class="scroll">{item.body}</div><figcaption>{title} {text} '
+            f'<span class="file">tables/{item.name}.csv</span></figcaption></figure>'
+        )
+    png = output / "figures" / f"{item.name}.png"
+    if not png.exists():
+        raise EkgError("figure is missing", path=png, remedy="execute the notebooks again")
+    data = base64.b64encode(png.read_bytes()).decode("ascii")
+    return (
+        f'<figure><img alt="{html.escape(item.title)}" width="{_shown_width(png)}" '
+        f'src="data:image/png;base64,{data}"><figcaption>{title} {text} '
+        f'<span class="file">figures/{item.name}.pdf</span></figcaption></figure>'
+    )
+
+
+def _shown_width(png: Path) -> int:
+    """Return the width in CSS pixels: a third larger than in print, for reading on a screen."""
+    from PIL import Image
+
+    from ekg.paper.style import PNG_DPI
+
+    with Image.open(png) as image:
+        return round(image.width / PNG_DPI * 96 * 4 / 3)
+
+
+def _foot(run: RunFiles) -> str:
+    made = "python -m ekg paper --run " + ("published" if run.is_published else run.folder.name)
+    return (
+        f"<h2>How this page was made</h2><p>From saved results alone, with <code>"
+        f"{html.escape(made)}</code>. Every figure lies beside this page as PDF and PNG, every "
+        f"table as CSV and Markdown; the executed notebooks hold the code. {NOT_CLINICAL}</p>"
+    )

@@ -1,0 +1,202 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Results
+#
+# How well the classes are told apart, on validation and test.
+#
+# Research only: not for clinical use.
+
+# %%
+# Opened by itself, the notebook finds the project and installs what is absent.
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+places = (Path.cwd(), *Path.cwd().parents)
+project = next((place for place in places if (place / "ekg" / "paper").is_dir()), None)
+if project is None:
+    raise FileNotFoundError("open this notebook from inside a checkout of the project")
+sys.path.insert(0, str(project))
+if not all(map(importlib.util.find_spec, ("matplotlib", "pandas", "PIL", "sklearn", "wfdb"))):
+    requirements = str(project / "requirements.txt")
+    subprocess.run([sys.executable, "-m", "pip", "install", "-r", requirements], check=True)
+
+# %% tags=["parameters"]
+run = ""  # a run folder, a name below runs/, or "published"; nothing: the newest run
+images = ""  # the image set's folder; nothing: the run's own, where it is still here
+output = ""  # where figures and tables go; nothing: paper/output/<run>
+dataset_title = ""  # the dataset's name in titles; nothing: as the results say
+
+# %%
+import pandas as pd
+
+from ekg.evaluation.levels import LEVELS, levels_of
+from ekg.evaluation.predictions import has_probabilities
+from ekg.paper.curves import precision_recall_curves, roc_curves
+from ekg.paper.figures.confusion import confusion_figure
+from ekg.paper.figures.results import curve_figure, reliability_figure, score_figure
+from ekg.paper.run_files import FOLD_NAMES
+from ekg.paper.scores import (
+    LEVEL_NAMES,
+    calibration_table,
+    class_scores,
+    class_table,
+    fold_figures,
+    records_by_class,
+    summary_table,
+)
+from ekg.paper.topic import open_topic
+
+files, out = open_topic("3_results", "Results", run, images, output, dataset_title)
+data = files.dataset_title
+print(f"{files.name}, {data}: {files.folder}")
+
+level = "record_weighted"
+figures = {fold: found for fold in ("test", "val") if (found := fold_figures(files, fold))}
+predictions = {fold: files.predictions(fold) for fold in files.folds}
+if not figures:
+    out.note("This run was not evaluated: `python -m ekg evaluate` makes its predictions.")
+
+# %% [markdown]
+# ## Overall
+#
+# The paper's figures are record-weighted: each image weighs 1/(images of its record).
+
+# %%
+weighted = (
+    "Record-weighted: every image weighs 1/(images of its record), as in the paper. In brackets "
+    "95 % intervals from resampling whole records; none where there are fewer than 10."
+)
+for fold, found in figures.items():
+    out.table(
+        f"scores_{fold}",
+        summary_table(found),
+        files.fold_title(fold, "scores").replace("\n", ", "),
+        "In brackets: 95 % intervals from resampling whole records (none where there are "
+        "fewer than 10). " + " ".join(f"{LEVEL_NAMES[k]}: {LEVELS[k]}." for k in LEVEL_NAMES),
+    )
+    for note in found.get("notes", []):
+        out.note(f"{FOLD_NAMES[fold].capitalize()} fold: {note}.")
+
+# %% [markdown]
+# ## By class
+
+# %%
+for fold, found in figures.items():
+    out.table(
+        f"classes_{fold}",
+        class_table(found, level, files.classes),
+        files.fold_title(fold, "scores by class").replace("\n", ", "),
+        weighted,
+    )
+
+# %%
+names = [FOLD_NAMES[fold] for fold in figures]
+panels = {
+    title: pd.concat(
+        class_scores(found, level, files.classes, metric, FOLD_NAMES[fold])
+        for fold, found in figures.items()
+    )
+    for metric, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
+    if figures
+}
+if figures:
+    out.figure(
+        "class_scores",
+        score_figure(
+            panels,
+            files.classes,
+            f"{data}: scores by class, record-weighted\n"
+            + "; ".join(files.fold_numbers(fold) for fold in figures),
+            names,
+        ),
+        f"{data}: precision, recall and F1 by class",
+        weighted,
+    )
+
+# %% [markdown]
+# ## Confusion matrices
+
+# %%
+for fold, found in figures.items():
+    for normalised, kind in ((True, "normalised"), (False, "raw")):
+        out.figure(
+            f"confusion_{kind}_{fold}",
+            confusion_figure(
+                found[level]["confusion_matrix"],
+                files.classes,
+                files.fold_title(fold),
+                normalised=normalised,
+                counts=records_by_class(found, files.classes) if normalised else None,
+            ),
+            f"{data}: {FOLD_NAMES[fold]} confusion matrix, {kind}",
+            ("Per cent of the true class. " if normalised else "Records. ")
+            + "Record-weighted: the images of a record share its weight of one.",
+        )
+
+# %% [markdown]
+# ## ROC and precision-recall curves, reliability
+
+# %%
+for fold, found in figures.items():
+    table = predictions.get(fold)
+    if table is None or not has_probabilities(table):
+        out.note(
+            f"{FOLD_NAMES[fold].capitalize()} fold: only hard labels were saved, so that "
+            "ROC, precision-recall and reliability curves cannot be drawn."
+        )
+        continue
+    records = levels_of(table, files.classes)["per_record"]
+    by_class = found["per_record"]["per_class"]
+    areas = {
+        metric: {
+            name: (entry.get(metric), entry.get("intervals", {}).get(metric))
+            for name, entry in by_class.items()
+        }
+        for metric in ("auroc", "average_precision")
+    }
+    roc, precision_recall = roc_curves(records), precision_recall_curves(records)
+    if roc:
+        out.figure(
+            f"curves_{fold}",
+            curve_figure(roc, precision_recall, areas, files.fold_title(fold)),
+            f"{data}: {FOLD_NAMES[fold]} ROC and precision-recall curves",
+            "Each class against the rest, one point a record: the mean probability over its "
+            "images. Precision depends on how common a class is in this fold.",
+        )
+    out.figure(
+        f"reliability_{fold}",
+        reliability_figure(
+            found["per_record"]["reliability"],
+            found["per_record"].get("ece"),
+            files.fold_title(fold),
+        ),
+        f"{data}: {FOLD_NAMES[fold]} reliability",
+        "One point a bin of confidence, each record counting once; uncalibrated "
+        "probabilities. ECE: expected calibration error over ten bins of equal width.",
+    )
+    calibration = calibration_table(found)
+    if not calibration.empty:
+        out.table(
+            f"calibration_{fold}",
+            calibration,
+            files.fold_title(fold, "calibration").replace("\n", ", "),
+            "One temperature, fitted on the validation fold "
+            f"({found['calibration']['temperature']:.3f}); for validation itself the "
+            "figures after it are optimistic.",
+        )
+
+# %%
+out.finish()
