@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ekg.errors import EkgError, ModelError
-from ekg.files import is_temporary, read_json
+from ekg.files import is_temporary, read_json, sha256_of_file
 from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_SIZE, PUBLISHED_STD, EkgModel
 from ekg.model.networks import PAPER_NETWORK, build_network
 from ekg.model.weights import SAFETENSORS_SUFFIX, fill_network, load_weights
@@ -87,6 +87,8 @@ def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
         classes = tuple(str(c) for c in metadata.get("classes", CLASSES))
         options = dict(metadata.get("network_options", {}))
         image_size = int(metadata.get("image_size", PUBLISHED_SIZE))
+        mean = _floats(metadata.get("mean", PUBLISHED_MEAN))
+        std = _floats(metadata.get("std", PUBLISHED_STD))
     except (TypeError, ValueError) as error:
         raise ModelError(f"its metadata cannot be read ({error})", path=file) from None
     if plain:
@@ -99,14 +101,18 @@ def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
         network,
         classes,
         image_size,
-        metadata.get("mean", PUBLISHED_MEAN),
-        metadata.get("std", PUBLISHED_STD),
+        mean,
+        std,
         _temperature(file, metadata),
         network_name=name,
         network_options=options,
         name=_model_name(file),
     )
     return model.eval()
+
+
+def _floats(value: Any) -> list[float]:
+    return [float(v) for v in (value if isinstance(value, list) else [value])]
 
 
 def _without_download(name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -119,16 +125,22 @@ def _model_name(file: Path) -> str:
 
 
 def _temperature(file: Path, metadata: dict[str, Any]) -> float | None:
-    """Return the temperature fitted after training, if any."""
+    """Return the temperature fitted after training, if any.
+
+    A calibration that names the checksum of other weights (of an earlier training into the
+    same folder) does not count.
+    """
     calibration = file.parent / CALIBRATION_FILE
-    value = metadata.get("temperature")
+    value, source = metadata.get("temperature"), file
     if calibration.is_file():
         try:
-            value = read_json(calibration)["temperature"]
-        except (EkgError, KeyError, TypeError):
+            content = dict(read_json(calibration))
+        except (EkgError, TypeError, ValueError):
             raise ModelError("field `temperature` cannot be read", path=calibration) from None
+        if content.get("weights_sha256") in (None, sha256_of_file(file)):
+            value, source = content.get("temperature", "missing"), calibration
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ModelError(f"field `temperature` is {value!r}, not a number", path=calibration)
+        raise ModelError(f"field `temperature` is {value!r}, not a number", path=source)
     return float(value)

@@ -1,0 +1,54 @@
+"""Read records or pictures with a model: the diagnosis and its probability."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = (
+        "Exit status: 0 when anything was read, 1 when nothing was, 2 when the command could "
+        "not start. Not for clinical use."
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="WFDB record, folder, image, pattern, or - for paths on standard input",
+    )
+    parser.add_argument(
+        "--model",
+        required=True,
+        help="run folder, folder of best_model_for_paper/, weights file or exported .onnx",
+    )
+    parser.add_argument("--format", choices=("text", "json", "csv"), default="text")
+    parser.add_argument(
+        "--engine",
+        choices=("torch", "onnx"),
+        help="what computes; default: what the model's file is made for",
+    )
+    parser.add_argument(
+        "--explain",
+        metavar="DIR",
+        help="write a picture of what each verdict rests on to this folder",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read everything and return 0 when anything could be read, else 1."""
+    from ekg.evaluation.inputs import expand
+    from ekg.evaluation.predict import Predictor
+    from ekg.evaluation.prediction_formats import write_predictions
+    from ekg.model.engines import open_engine
+
+    engine = open_engine(arguments.model, arguments.engine)
+    predictor = Predictor(engine)
+    predictions = predictor.predict_all(expand(arguments.paths, sys.stdin))
+    read, refused = write_predictions(predictions, arguments.format, engine.classes, sys.stdout)
+    print(
+        f"{read} read, {refused} refused, by {engine.name}. Not for clinical use.",
+        file=sys.stderr,
+    )
+    return 0 if read else 1

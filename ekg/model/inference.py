@@ -1,0 +1,61 @@
+"""The same network, faster, for reading alone."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+from ekg.model.ekg_model import EkgModel
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Return a copy for inference, in which batch norm is part of the layer before it.
+
+    In eval mode batch norm is a fixed scale and shift of each channel: the convolution before
+    it can do both at no cost. The copy also uses channels-last memory, in which torch's CPU
+    and GPU kernels filter narrow images faster.
+
+    Parameters
+    ----------
+    network
+        Left as it is. Batch norms are folded where they follow a convolution or a linear layer
+        in an `nn.Sequential`; others stay.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, without gradients; the same numbers within rounding.
+    """
+    folded = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in folded.modules():
+        if not isinstance(module, nn.Sequential):
+            continue
+        for index in range(len(module) - 1):
+            layer, norm = module[index], module[index + 1]
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module[index] = fuse_conv_bn_eval(layer, norm)
+            elif isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
+                module[index] = fuse_linear_bn_eval(layer, norm)
+            else:
+                continue
+            module[index + 1] = nn.Identity()
+    return folded.to(memory_format=torch.channels_last)
+
+
+def for_inference(model: EkgModel) -> EkgModel:
+    """Return a copy of a model with a folded network; see `fold_batch_norm`."""
+    settings = model.metadata
+    return EkgModel(
+        fold_batch_norm(model.network),
+        settings["classes"],
+        settings["image_size"],
+        settings["mean"],
+        settings["std"],
+        settings["temperature"],
+        network_name=model.network_name,
+        network_options=model.network_options,
+        name=model.name,
+    ).eval()
