@@ -108,7 +108,19 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
         if settings.saliency:
             from ekg.evaluation.saliency_file import save_saliency
 
-            notes += save_saliency(model, settings, folds.fold(settings.folds[-1]), head["dataset"])
+            # The examples are shown as evidence: of the fold named last, test as a rule.
+            fold = settings.folds[-1]
+            notes += save_saliency(
+                model,
+                settings.images,
+                folds.fold(fold),
+                read_predictions(predictions_path(settings.out, fold), model.classes),
+                settings.out,
+                dataset=head["dataset"],
+                fold=fold,
+                seed=settings.seed,
+                resamples=settings.resamples,
+            )
     return metrics, notes
 
 

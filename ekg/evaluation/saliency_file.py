@@ -1,0 +1,182 @@
+"""`saliency.npz`: an example of each class, and means over a sample of records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ekg.data.image_sources import ImageSource, open_source
+from ekg.data.loader import batches_of
+from ekg.evaluation.intervals import FEWEST_RECORDS, percentile_interval
+from ekg.evaluation.predictions import PROBABILITY_PREFIX
+from ekg.evaluation.resampling import resample_counts
+from ekg.evaluation.saliency import explain_images, occlusion_by_lead, probabilities_of
+from ekg.evaluation.saliency_check import randomised_correlations
+from ekg.files import atomic_open
+from ekg.model import EkgModel
+from ekg.waveform.records import LEADS, natural_key
+from ekg.waveform.slicing import generator_for
+
+SALIENCY_FILE = "saliency.npz"
+RECORDS_PER_CLASS = 10
+"""Records of each class in the means."""
+
+
+def choose_examples(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return one image a class: the surest correct one or, if none is, the surest at all.
+
+    Surest: the largest probability of the true class; of equals, the first name in natural
+    order. Classes without an image are left out.
+    """
+    chosen = []
+    for class_ in classes:
+        rows = predictions[predictions["label"] == class_]
+        if not len(rows):
+            continue
+        right = rows[rows["pred"] == class_]
+        rows = right if len(right) else rows
+        best = rows[rows[PROBABILITY_PREFIX + class_] == rows[PROBABILITY_PREFIX + class_].max()]
+        chosen.append(min(best.index, key=lambda row: natural_key(predictions["image"][row])))
+    return predictions.loc[chosen]
+
+
+def choose_sample(
+    predictions: pd.DataFrame, classes: Sequence[str], seed: int, per_class: int
+) -> pd.DataFrame:
+    """Return the first image of up to `per_class` records of each class.
+
+    Which records depends on the seed and the records' own names.
+    """
+    firsts = predictions.drop_duplicates("record")
+    chosen: list[int] = []
+    for class_ in classes:
+        rows = firsts[firsts["label"] == class_]
+        draw = {
+            row: generator_for(seed, f"saliency/{record}").random()
+            for row, record in rows["record"].items()
+        }
+        chosen += sorted(draw, key=draw.__getitem__)[:per_class]  # type: ignore[arg-type]
+    return predictions.loc[sorted(chosen)]
+
+
+def save_saliency(
+    model: EkgModel,
+    images: Path,
+    rows: pd.DataFrame,
+    predictions: pd.DataFrame,
+    out: Path,
+    *,
+    dataset: str,
+    fold: str,
+    seed: int,
+    resamples: int,
+) -> list[str]:
+    """Compute saliency and write `saliency.npz`.
+
+    Parameters
+    ----------
+    model
+        In eval mode.
+    images
+        The image set.
+    rows
+        Manifest rows of the fold.
+    predictions
+        Predictions of the same images in the same order.
+    out
+        Folder of the file.
+    dataset, fold
+        Kept in the file, for titles.
+    seed, resamples
+        Of the sample, the randomised weights and the interval.
+
+    Returns
+    -------
+    list of str
+        What a reader must be told.
+
+    Notes
+    -----
+    Arrays: for each example (one a class) image, record, label, pred, probability (of pred,
+    uncalibrated), images uint8 (n, S, S), gradcam float16 (n, h, w), occlusion float32 (n, 12).
+    Over the sample, one image a record: mean_occlusion_by_lead (12,), its 95 % interval
+    mean_occlusion_interval (12, 2; NaN for fewer than 10 records), mean_occlusion_by_class
+    (n_classes, 12; NaN without a record), mean_occlusion_records_by_class,
+    mean_occlusion_records. randomised_stage, randomised_correlation (Grad-CAM) and
+    randomised_occlusion_correlation compare with randomised weights over the examples. leads,
+    classes, dataset, fold, model name what it is about.
+    """
+    classes = model.classes
+    index = {name: k for k, name in enumerate(classes)}
+    examples = choose_examples(predictions, classes)
+    sample = choose_sample(predictions, classes, seed, RECORDS_PER_CLASS)
+    source = open_source(images, rows, size=model.image_size)
+    pictures = source.read(examples.index.to_numpy(), 0)
+    shown = explain_images(model, pictures)
+    stages, correlation, occlusion_correlation = randomised_correlations(
+        model, pictures, shown.targets, seed
+    )
+    drops = np.concatenate(
+        [_occlusion(model, source, piece) for piece in batches_of(sample.index.to_numpy(), 16)]
+    )
+    labels = sample["label"].map(index).to_numpy(np.int64)
+    by_class = np.stack(
+        [
+            drops[labels == k].mean(axis=0) if (labels == k).any() else np.full(12, np.nan)
+            for k in range(len(classes))
+        ]
+    )
+    arrays = {
+        "image": _text(examples["image"]),
+        "record": _text(examples["record"]),
+        "label": _text(examples["label"]),
+        "pred": _text(examples["pred"]),
+        "probability": shown.probabilities.astype(np.float32),
+        "images": pictures,
+        "gradcam": shown.gradcam.astype(np.float16),
+        "occlusion": shown.occlusion,
+        "leads": np.array(LEADS),
+        "classes": np.array(classes),
+        "mean_occlusion_by_lead": drops.mean(axis=0),
+        "mean_occlusion_interval": _interval_of_means(drops, seed, resamples),
+        "mean_occlusion_by_class": by_class.astype(np.float32),
+        "mean_occlusion_records_by_class": np.bincount(labels, minlength=len(classes)),
+        "mean_occlusion_records": np.array(len(sample)),
+        "randomised_stage": np.array(stages),
+        "randomised_correlation": correlation,
+        "randomised_occlusion_correlation": np.array(occlusion_correlation, np.float32),
+        "dataset": np.array(dataset),
+        "fold": np.array(fold),
+        "model": np.array(model.name),
+    }
+    with atomic_open(out / SALIENCY_FILE, "wb") as stream:
+        np.savez_compressed(stream, **arrays)
+    wrong = examples[examples["label"] != examples["pred"]]
+    return [
+        f"saliency: no image of {row['label']} is read correctly; its example is a wrong one"
+        for _, row in wrong.iterrows()
+    ]
+
+
+def _occlusion(model: EkgModel, source: ImageSource, rows: np.ndarray) -> np.ndarray:
+    pictures = source.read(rows, 0)
+    probabilities = probabilities_of(model, pictures)
+    targets = probabilities.argmax(axis=1)
+    chosen = probabilities[np.arange(len(targets)), targets]
+    return occlusion_by_lead(model, pictures, targets, chosen)
+
+
+def _text(values: pd.Series) -> np.ndarray:
+    return np.array(values.tolist(), dtype=str)
+
+
+def _interval_of_means(drops: np.ndarray, seed: int, resamples: int) -> np.ndarray:
+    """Return the 95 % interval of each lead's mean over records, float32 (12, 2)."""
+    empty = np.full((drops.shape[1], 2), np.nan, np.float32)
+    if len(drops) < FEWEST_RECORDS or resamples < 1:
+        return empty
+    means = resample_counts(len(drops), resamples, seed) @ drops / len(drops)
+    return np.array([percentile_interval(column) for column in means.T], np.float32)
