@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import stat
 import tarfile
 import zipfile
@@ -15,6 +16,7 @@ from ekg.errors import DownloadError
 
 _MAX_MEMBERS = 500_000
 _CHUNK = 1 << 20
+_MAX_PADDING = 64 << 20
 
 
 def is_archive(path: Path) -> bool:
@@ -67,7 +69,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
                         raise _refuse(archive, f"unpacks to more than {max_bytes} bytes")
                     output.write(chunk)
             written.append(target)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
     except (NotImplementedError, RuntimeError) as error:  # zipfile: encryption, odd methods
         raise _refuse(archive, f"cannot be unpacked ({error})", "unpack it by hand") from None
@@ -94,6 +96,12 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 if stream is None:
                     raise _refuse(archive, f"member {member.name} is a link or device")
                 yield member.name.removeprefix("./"), stream
+            # What follows the last member is padding; reading it makes gzip check its sum.
+            for _ in range(_MAX_PADDING // _CHUNK):
+                if not tar.fileobj or not tar.fileobj.read(_CHUNK):
+                    break
+            else:
+                raise _refuse(archive, "goes on for long after its last member")
     else:
         raise _refuse(archive, "is neither a zip nor a tar archive", "give a folder or an archive")
 
