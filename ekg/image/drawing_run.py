@@ -1,0 +1,301 @@
+"""One run of drawing an image set: what is there already, drawing the rest, writing it down."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+from ekg import __version__
+from ekg.errors import ImageError
+from ekg.files import atomic_open, write_json
+from ekg.image.drawing import RecordJob, draw_record, fingerprint, glance, image_name
+from ekg.image.journal import Journal
+from ekg.image.pack import PackWriter
+from ekg.image.pool import in_order
+from ekg.image.selection import ImageSetConfig, decide
+from ekg.progress import Progress
+
+MANIFEST, RECORDS, DATASET = "manifest.csv", "records.csv", "dataset.json"
+MANIFEST_COLUMNS = (
+    "image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction",
+)  # fmt: skip
+RECORDS_COLUMNS = (
+    "record", "diagnoses", "sampling_frequency", "n_samples", "slices", "status", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageSetSummary:
+    """What is in a finished image set."""
+
+    folder: Path
+    images: int
+    kept: int
+    excluded: int
+    skipped: int
+    classes: dict[str, int]
+    """Images of each class, most first."""
+    skips: dict[str, int]
+    """Records skipped, by reason."""
+
+
+class DrawingRun:
+    """One call of `ekg.image.image_set.make_image_set`, in three steps."""
+
+    def __init__(
+        self,
+        out: Path,
+        config: ImageSetConfig,
+        headers: list[Path],
+        journal: Journal,
+        packer: PackWriter,
+        *,
+        limit: int | None,
+        png: bool,
+        pack: bool,
+        strict: bool,
+    ):
+        self.out, self.config, self.headers = out, config, headers
+        self.journal, self.packer = journal, packer
+        self.limit, self.png, self.pack, self.strict = limit, png, pack, strict
+        self.done: set[str] = set()
+        """Records whose entry in the journal still holds."""
+        self.packed = 0
+        """So many of the first records are in the pack already."""
+        self.expected = self.there = 0
+        """Images to draw, images of `done`."""
+        self.members: list[str] = []
+        """Records of the finished set, in order."""
+
+    def look_at_what_is_there(self) -> None:
+        """Find out what an earlier run finished, and make the pack ready."""
+        kept = 0
+        pack_matches = True
+        for place, header in enumerate(self.headers):
+            seen = glance(header, self.config)
+            entry = self.journal.get(header.stem)
+            if entry is None or not self._still_holds(entry, header, seen.files):
+                self.expected += seen.images
+                pack_matches = False
+                continue
+            self.done.add(header.stem)
+            self.there += len(entry["images"])
+            if entry["status"] == "kept":
+                kept += 1
+                pack_matches = pack_matches and self.packer.matches_next(entry)
+            if pack_matches:
+                self.packed = place + 1
+            if kept == self.limit and len(self.done) == place + 1:
+                self.headers = self.headers[: place + 1]
+                break
+        if len(self.done) < len(self.headers):
+            # From here on the set is unfinished: nothing may take it for whole.
+            for name in (DATASET, MANIFEST, RECORDS):
+                (self.out / name).unlink(missing_ok=True)
+        all_packed = self.packed == len(self.headers) and self.packer.is_complete
+        if self.pack and not all_packed:
+            if self.packer.finished:
+                self.packed = 0
+            self.packer.start(afresh=self.packed == 0)
+        elif not self.pack and not all_packed:
+            self.packer.discard_finished()
+
+    def _still_holds(self, entry: dict[str, Any], header: Path, files: tuple[str, ...]) -> bool:
+        if entry["sources"] != fingerprint(header, files):
+            return False
+        decision = decide(entry["diagnoses"], self.config)
+        if decision.status != entry["status"] and not (
+            # A record may be kept by its diagnoses and yet be unreadable or too short.
+            decision.status == "kept" and entry["status"] == "skipped"
+        ):
+            return False
+        return not self.png or all(self._is_whole(entry, n) for n in range(len(entry["images"])))
+
+    def _is_whole(self, entry: dict[str, Any], number: int) -> bool:
+        image = self.out / image_name(entry["record"], entry["diagnosis"], number)
+        try:
+            return bool(image.stat().st_size == entry["images"][number]["bytes"])
+        except OSError:
+            return False
+
+    def useful_workers(self, jobs: int) -> int:
+        """Return how many processes there is work for."""
+        redrawn = len(self.headers) - self.packed if self.pack else 0
+        return max(1, min(jobs, max(len(self.headers) - len(self.done), redrawn)))
+
+    def draw(self, executor: Executor, jobs: int) -> None:
+        """Draw what is missing, in order, keeping the journal after every record."""
+        kept = 0
+
+        def may_start(under_way: int) -> bool:
+            # Those under way may all be kept: together they never pass the limit, so a run
+            # with a limit draws the same records whatever the number of workers.
+            return self.limit is None or kept + under_way < self.limit
+
+        work = ((header, self._job(place, header)) for place, header in enumerate(self.headers))
+        total = self.there + self.expected if self.limit is None else None
+        with Progress(total, "drawing", "image", done=self.there) as progress:
+            for header, drawn in in_order(executor, draw_record, work, 4 * jobs, may_start):
+                entry = self._take(header, drawn)
+                self.members.append(entry["record"])
+                kept += entry["status"] == "kept"
+                if entry["record"] not in self.done:
+                    progress.update(len(entry["images"]))
+                if self.strict and entry["status"] == "skipped":
+                    raise ImageError(
+                        f"skipped: {entry['reason']}",
+                        path=header,
+                        remedy="repair or remove the record, or run without --strict",
+                    )
+
+    def _job(self, place: int, header: Path) -> RecordJob | None:
+        name = header.stem
+        is_done = name in self.done
+        to_pack = self.pack and not self.packer.is_complete and place >= self.packed
+        if is_done:
+            entry = self.journal.get(name)
+            to_pack = to_pack and entry is not None and entry["status"] == "kept"
+            if not to_pack:
+                return None
+        return RecordJob(
+            header=header,
+            folder=self.out,
+            config=self.config,
+            write_png=self.png and not is_done,
+            raw=self.packer.raw_file(name) if to_pack else None,
+        )
+
+    def _take(self, header: Path, drawn: dict[str, Any] | None) -> dict[str, Any]:
+        """Return the record's entry, after noting what was drawn."""
+        if header.stem in self.done:
+            entry = self.journal.get(header.stem)
+            assert entry is not None
+            if drawn is not None and _hashes(drawn) != _hashes(entry):
+                raise ImageError(
+                    "gives other pixels than before",
+                    path=header,
+                    remedy=f"delete the folder {self.out} and draw it again",
+                )
+        else:
+            assert drawn is not None
+            entry = drawn
+        if drawn is not None and drawn["status"] == "kept" and self.pack:
+            self.packer.append(drawn)
+        if entry is drawn:
+            self.journal.append(entry)
+        return entry
+
+    def finish(self, dataset: str) -> ImageSetSummary:
+        """Write manifest, records and description, and remove images that are not of the set."""
+        self._remove_strays()
+        status: Counter[str] = Counter()
+        skips: Counter[str] = Counter()
+        classes: Counter[str] = Counter()
+        has_png = True
+        with (
+            atomic_open(self.out / RECORDS) as records_stream,
+            atomic_open(self.out / MANIFEST) as manifest_stream,
+        ):
+            records_csv = csv.writer(records_stream, lineterminator="\n")
+            manifest_csv = csv.writer(manifest_stream, lineterminator="\n")
+            records_csv.writerow(RECORDS_COLUMNS)
+            manifest_csv.writerow(MANIFEST_COLUMNS)
+            for name in self.members:
+                entry = self.journal.get(name)
+                assert entry is not None
+                status[entry["status"]] += 1
+                if entry["status"] == "skipped":
+                    skips[entry["reason"]] += 1
+                if entry["images"]:
+                    classes[entry["diagnosis"]] += len(entry["images"])
+                has_png = has_png and all(image["bytes"] for image in entry["images"])
+                records_csv.writerow(_record_row(entry))
+                manifest_csv.writerows(_manifest_rows(entry))
+        ordered = dict(sorted(classes.items(), key=lambda item: (-item[1], item[0])))
+        summary = ImageSetSummary(
+            self.out, classes.total(), status["kept"], status["excluded"], status["skipped"],
+            ordered, dict(skips.most_common()),
+        )  # fmt: skip
+        if not summary.images:
+            (self.out / MANIFEST).unlink()
+            raise ImageError(
+                f"no image could be drawn: {summary.excluded} records excluded, "
+                f"{summary.skipped} skipped ({'; '.join(skips) or 'none'})",
+                path=self.out / RECORDS,
+                remedy="see that file for each record's reason",
+            )
+        if self.pack and not self.packer.is_complete:
+            self.packer.finish(self.out / MANIFEST)
+        self._describe(dataset, summary, has_png)
+        return summary
+
+    def _remove_strays(self) -> None:
+        """Delete images of records that are no longer in the set (other limit, record gone)."""
+        members = set(self.members)
+        for image in (self.out / "all").glob("*/*_PIL.png"):
+            record, _, number = image.name.removesuffix("_PIL.png").rpartition("-s")
+            entry = self.journal.get(record) if record in members else None
+            if entry is None or not number.isdecimal() or int(number) >= len(entry["images"]) or (
+                entry["diagnosis"] != image.parent.name
+            ):  # fmt: skip
+                image.unlink()
+
+    def _describe(self, dataset: str, summary: ImageSetSummary, has_png: bool) -> None:
+        manifest = (self.out / MANIFEST).read_bytes()
+        write_json(
+            self.out / DATASET,
+            {
+                "dataset": dataset,
+                **self.config.pixel_settings(),
+                "keep_multi": self.config.keep_multi,
+                "keep_ectopy": self.config.keep_ectopy,
+                "limit": self.limit,
+                "images": summary.images,
+                "records": summary.kept,
+                "excluded": summary.excluded,
+                "skipped": summary.skipped,
+                "classes": summary.classes,
+                "png": has_png,
+                "pack": self.pack,
+                "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+                "made_with": {"ekg": __version__, "matplotlib": mpl.__version__},
+            },
+        )
+
+
+def _hashes(entry: dict[str, Any]) -> list[str]:
+    return [image["sha256"] for image in entry["images"]]
+
+
+def _record_row(entry: dict[str, Any]) -> list[Any]:
+    frequency = entry["sampling_frequency"]
+    return [
+        entry["record"],
+        ",".join(entry["diagnoses"]),
+        "" if frequency is None else f"{frequency:g}",
+        "" if entry["n_samples"] is None else entry["n_samples"],
+        len(entry["images"]),
+        entry["status"],
+        entry["reason"],
+    ]
+
+
+def _manifest_rows(entry: dict[str, Any]) -> Iterator[list[Any]]:
+    for number, image in enumerate(entry["images"]):
+        yield [
+            image_name(entry["record"], entry["diagnosis"], number),
+            entry["record"],
+            entry["diagnosis"],
+            number,
+            image["start"],
+            image["sha256"],
+            f"{image['clipped']:.6f}",
+        ]
