@@ -30,9 +30,9 @@ CONTAINER_USER = $(or $(DOCKER_USER),$(if $(findstring rootless,$(shell $(DOCKER
 # Reference data is mounted beside the project, where the project looks for it.
 CONTAINER_SHARED = $(shell cd "$${EKG_SHARED:-../shared}" 2>/dev/null && pwd -P)
 
-# $(call bind,FOLDER HERE,FOLDER INSIDE[,readonly])
+# $(call bind,FOLDER HERE,FOLDER INSIDE[,readonly]); the inner quotes allow for commas in names.
 comma := ,
-bind = --mount 'type=bind,source=$(1),target=$(2)$(if $(3),$(comma)$(3))'
+bind = --mount 'type=bind,"source=$(1)",target=$(2)$(if $(3),$(comma)$(3))'
 
 CONTAINER_RUN = $(DOCKER) run --rm --init --interactive $$(test -t 0 && test -t 1 && echo --tty || true) \
   --read-only --tmpfs /tmp:rw,exec,nosuid,nodev,mode=1777 --shm-size $(SHM_SIZE) \
