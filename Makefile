@@ -21,6 +21,8 @@ MODEL ?= runs/$(RUN)#? the model that predict, export and external use: a run, a
 BASELINE ?=#? what compare compares with; the default is the newest stored model of our own
 PATHS ?=#? records, folders or images for `make predict`
 PYTHON ?=#? an existing Python environment to use instead of building .venv
+FROM ?=#? a local copy of the published model's files, for `make best-model`
+LABELS ?=#? a label file for `make external`, where the headers have no diagnosis
 TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
 BASE_PYTHON ?= python3#? the Python that builds .venv
 
@@ -47,17 +49,12 @@ export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 EKG := $(PY) -m ekg
 
 
-# A setting that changes what is made has a file of its own, rewritten only when it changes.
-define remember
-@mkdir -p $(dir $(1)); printf '%s\n' '$(2)' | cmp -s - $(1) || printf '%s\n' '$(2)' > $(1)
-endef
-
 .PHONY: help
 help: ## print this help
 	@echo "usage: make TARGET [VARIABLE=value ...]"; echo; echo "targets:"
-	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}'
 	@echo; echo "variables, with their values now:"
-	@sed -n 's/^\([A-Z_]*\) ?=.*#? \(.*\)/\1\t\2/p' Makefile | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}' \
+	@sed -n 's/^\([A-Z_]*\) ?=.*#? \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}' \
 	  | while read -r name about; do printf '  %-12s %-38s %s\n' "$$name" "$${!name:-}" "$$about"; done
 help: export DATASET := $(DATASET)
 help: export RECORDS := $(RECORDS)
@@ -73,7 +70,11 @@ help: export BASELINE := $(BASELINE)
 help: export PATHS := $(PATHS)
 help: export PYTHON := $(PYTHON)
 help: export TORCH := $(TORCH)
+help: export FROM := $(FROM)
+help: export LABELS := $(LABELS)
 help: export BASE_PYTHON := $(BASE_PYTHON)
+
+include docker/docker.mk
 
 # --- the environment ------------------------------------------------------------------------
 .venv/made-from.txt: requirements.txt scripts/make_environment.py
@@ -144,23 +145,63 @@ compare: $(RUN_DIR)/comparison.json ## the run against the stored best model, an
 	@cat $(RUN_DIR)/comparison.md
 
 $(RUN_DIR)/comparison.json: $(RUN_DIR)/metrics.json | $(ENVIRONMENT)
-	@$(EKG) compare $(RUN_DIR) $(BASELINE) --images $(SET) --split $(SPLIT_FILE) --out $(RUN_DIR)
+	@$(EKG) compare $(RUN_DIR) $(BASELINE) --images $(SET) --split $(SPLIT_FILE) --out $(RUN_DIR) >/dev/null
 
 # --- figures --------------------------------------------------------------------------------
+# RUN=published draws the paper's own figures, from the published predictions alone.
+ifeq ($(RUN),published)
+PAPER_RUN := published
+PAPER_IMAGES :=
+RESULTS :=
+else
+PAPER_RUN := $(RUN_DIR)
+PAPER_IMAGES := $(if $(wildcard $(SET)),--images $(SET))
+# A machine that has only runs/ draws from what the run left; the road before it is not walked.
+RESULTS := $(if $(wildcard $(SET)/manifest.csv),$(RUN_DIR)/comparison.json,$(if $(wildcard $(RUN_DIR)/metrics.json),,$(RUN_DIR)/comparison.json))
+endif
 NOTEBOOKS := $(patsubst paper/notebooks/%.py,$(FIGURES)/%.ipynb,$(wildcard paper/notebooks/*.py))
 
 .PHONY: paper-figures
 paper-figures: $(FIGURES)/report.html ## figures, tables and report of the run (RUN=published: of the paper)
 
+$(FIGURES)/%.ipynb: paper/notebooks/%.py $(RESULTS) | $(ENVIRONMENT)
+	@OMP_NUM_THREADS=1 $(EKG) paper --run $(PAPER_RUN) $(PAPER_IMAGES) --out $(FIGURES) --notebook $*
+
+$(FIGURES)/report.html: $(RESULTS) | $(ENVIRONMENT)
+	@$(MAKE) -j $(JOBS) $(NOTEBOOKS)
+	@$(EKG) paper --run $(PAPER_RUN) $(PAPER_IMAGES) --out $(FIGURES) --report
+
 # --- the whole road -------------------------------------------------------------------------
 .PHONY: reproduce
 reproduce: ## everything, from nothing to a compared model; ends with a short table
+	@echo "from $(if $(RECORDS),the records in $(RECORDS),$(DATASET) data) to a compared model: $(RUN_DIR), with $(EXPERIMENT)"
+	@echo "$(if $(GPU),GPU: $(GPU); the full schedule of $(notdir $(EXPERIMENT)) takes minutes to an hour or two,no GPU: at most 20 minutes on 2 cores with the default data and recipe); disk: $(if $(ENVIRONMENT),about 6 GB for .venv (TORCH=cpu: 2 GB) and )640 kB an image$(if $(filter synthetic,$(DATASET)), (about 4 GB for $(SIMULATED) records))"
+	@started=$$(date +%s); \
+	  $(MAKE) data; \
+	  echo "images per class:"; $(MAKE) -s counts; \
+	  $(MAKE) split train evaluate; \
+	  $(MAKE) compare paper-figures; \
+	  $(EKG) summary --run $(RUN_DIR) --images $(SET) --figures $(FIGURES) --started $$started
 
 # --- use of a model -------------------------------------------------------------------------
 .PHONY: predict
 predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
 	@test -n "$(PATHS)" || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
 	@$(EKG) predict $(PATHS) --model $(MODEL)
+
+.PHONY: best-model export external runs
+best-model: $(ENVIRONMENT) ## fetch the published model's files, verified (FROM=folder: take a local copy)
+	@$(EKG) best-model $(if $(FROM),--from "$(FROM)")
+
+export: $(ENVIRONMENT) ## write MODEL as ONNX, checked against torch
+	@$(EKG) export --model $(MODEL)
+
+external: $(ENVIRONMENT) ## judge MODEL on RECORDS of another hospital (LABELS=file where headers have none)
+	@test -n "$(RECORDS)" || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
+	@$(EKG) external --model $(MODEL) --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(MODEL)))
+
+runs: $(ENVIRONMENT) ## list the runs: what differs between them, and their main figures
+	@$(EKG) runs
 
 # --- checks ---------------------------------------------------------------------------------
 .PHONY: test test-all lint
