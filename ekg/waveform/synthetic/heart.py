@@ -77,13 +77,12 @@ def draw_heart(
     usual = ventricles.normal_qrs(generator, usual_duration, axis, amplitude)
     shape = TShape(
         rise=generator.uniform(0.135, 0.175), fall=generator.uniform(0.090, 0.118),
-        ramp=generator.uniform(0.10, 0.30),
+        ramp=generator.uniform(0.02, 0.16),
     )  # fmt: skip
     qt = repolarisation.qt_interval(rr, patient.qtc)
     t_vector = _t_vector(generator, patient, findings)
-    gradient = repolarisation.area(usual) + t_vector * shape.area_per_height(usual_duration, qt)
     qrs, duration = _conduction(generator, findings, usual, usual_duration, axis, amplitude)
-    conducted = _beat(qrs, duration, qt, gradient, shape)
+    conducted = _beat(qrs, duration, qt, usual, t_vector, shape)
     conducted = _with_st(generator, conducted, patient, findings, notes, t_vector)
     late = draw("qrs.RBBB", generator)
     aberrant_qrs = ventricles.right_bundle_branch_block(generator, late, axis, amplitude)
@@ -103,8 +102,10 @@ def draw_heart(
         early_p=atria.ectopic_p_wave(generator, p_duration, p_amplitude),
         p_duration=p_duration,
         conducted=conducted,
-        aberrant=_beat(aberrant_qrs, late, qt, gradient, shape),
-        ectopic=_beat(ectopic_qrs, wide, qt + 0.5 * (wide - usual_duration), gradient, shape),
+        aberrant=_beat(aberrant_qrs, late, qt, usual, t_vector, shape),
+        ectopic=_beat(
+            ectopic_qrs, wide, qt + 0.5 * (wide - usual_duration), usual, t_vector, shape
+        ),
         f_rate=draw("f.rate", generator),
         f_amplitude=draw("f.amplitude", generator),
         variability=float(np.clip(1.5 - patient.age / 75, 0.3, 1.3) * min(70 / rate, 1.2)),
@@ -156,16 +157,18 @@ def _t_vector(
     flat = {"STD": 0.75, "AF": 0.4, "HF": 0.8, "MI": 0.4, "I-AVB": 0.1}
     chance = max((flat.get(finding, 0.0) for finding in findings), default=0.0)
     if generator.random() < chance:  # unspecific flattening
-        amplitude *= generator.uniform(0.15, 0.7)
-        front *= generator.uniform(0.3, 0.9)
+        amplitude *= generator.uniform(-0.25, 0.7)
+        front *= generator.uniform(-0.2, 0.9)
     if "STE" in findings:
         amplitude *= generator.uniform(1.1, 1.7)
         front = front * generator.uniform(1.2, 1.9) + 0.05
     return frank_vector(amplitude, angle, -front)
 
 
-def _beat(qrs: Waves, duration: float, qt: float, gradient: np.ndarray, shape: TShape) -> Beat:
-    vector = repolarisation.secondary_t_vector(gradient, qrs, shape, duration, qt)
+def _beat(
+    qrs: Waves, duration: float, qt: float, usual: Waves, t_vector: np.ndarray, shape: TShape
+) -> Beat:
+    vector = repolarisation.secondary_t_vector(t_vector, usual, qrs, shape, duration, qt)
     return Beat(qrs, shape.waves(vector, duration, qt), duration, qt)
 
 
@@ -228,10 +231,9 @@ def _with_st(
         level = direction * generator.uniform(0.0, 0.12)
         recovery = recovery + repolarisation.st_shift(level, duration, qt, 0.2, 0.4)
     elif not {"LBBB", "RBBB"} & set(findings):
-        level = frank_vector(
-            draw("st.normal", generator), patient.t_axis, -generator.uniform(0, 0.05)
-        )
-        recovery = recovery + repolarisation.st_shift(level, duration, qt, 0.0, 0.25)
+        level = draw("st.normal" if "Normal" in findings else "st.other", generator)
+        vector = frank_vector(level, patient.t_axis, -generator.uniform(0, 1.2) * level)
+        recovery = recovery + repolarisation.st_shift(vector, duration, qt, 0.0, 0.25)
     size = float(np.linalg.norm(t_vector))
     u_vector = draw("u.amplitude", generator) * t_vector / max(size, 1e-6)
     return Beat(qrs, recovery + repolarisation.u_wave(u_vector, qt), duration, qt)

@@ -64,7 +64,7 @@ def draw_patient(generator: np.random.Generator, findings: Collection[str]) -> P
         sex="Female" if female else "Male",
         lead_field=field,
         qrs_amplitude=float(np.clip(amplitude, 0.25, 2.2)),
-        axis=float(np.clip(draw("axis.normal", generator) - 6 * years, -30, 95)),
+        axis=float(np.clip(draw("axis.normal", generator) - 5 * years, -30, 95)),
         t_amplitude=t_amplitude * float(np.clip(0.55 + 0.45 * amplitude, 0.5, 1.4)),
         t_axis=draw("t.axis", generator),
         t_anterior=max(t_anterior, 0.01),

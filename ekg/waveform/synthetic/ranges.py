@@ -14,7 +14,7 @@ RANGES: dict[str, Range] = {
     "rate.LBBB": Range(48, 130, "1/min", "Mason 2007", 79, 16),
     "rate.RBBB": Range(46, 130, "1/min", "Mason 2007", 76, 15),
     "rate.STD": Range(48, 145, "1/min", "Mason 2007; Wagner 2009", 83, 18),
-    "rate.STE": Range(42, 125, "1/min", "Macfarlane 2015; Thygesen 2018", 70, 16),
+    "rate.STE": Range(42, 125, "1/min", "Macfarlane 2015; Thygesen 2018", 66, 15),
     "rate.ectopic": Range(48, 115, "1/min", "Mason 2007", 75, 14),
     "rate.MI": Range(48, 120, "1/min", "Mason 2007", 76, 14),
     "rate.HF": Range(55, 130, "1/min", "Mason 2007", 86, 15),
@@ -35,12 +35,12 @@ RANGES: dict[str, Range] = {
     "f.rate": Range(4.0, 9.0, "Hz", "Bollmann 2006", 6.3, 0.9),
     "f.amplitude": Range(0.02, 0.22, "mV in V1", "Bollmann 2006; Stridh 2001", 0.08, 0.045),
     # Ventricles
-    "qrs.normal": Range(0.074, 0.110, "s", "Mason 2007; Rijnbeek 2014", 0.092, 0.008),
+    "qrs.normal": Range(0.072, 0.110, "s", "Mason 2007; Rijnbeek 2014", 0.088, 0.008),
     "qrs.LBBB": Range(0.124, 0.180, "s", "Surawicz 2009; Strauss 2011", 0.146, 0.013),
-    "qrs.RBBB": Range(0.122, 0.175, "s", "Surawicz 2009", 0.140, 0.012),
+    "qrs.RBBB": Range(0.121, 0.170, "s", "Surawicz 2009", 0.134, 0.011),
     "qrs.ectopic": Range(0.130, 0.190, "s", "Surawicz 2008", 0.155, 0.014),
     "qrs.HF": Range(0.095, 0.135, "s", "Surawicz 2009", 0.114, 0.010),
-    "axis.normal": Range(-30, 90, "deg", "Surawicz 2009; Rijnbeek 2014", 42, 28),
+    "axis.normal": Range(-30, 90, "deg", "Surawicz 2009; Rijnbeek 2014", 50, 26),
     "axis.LBBB": Range(-75, 85, "deg", "Surawicz 2009; Strauss 2011", 5, 38),
     "axis.RBBB": Range(-70, 110, "deg", "Surawicz 2009", 38, 42),
     "axis.LAFB": Range(-85, -45, "deg", "Surawicz 2009", -58, 10),
@@ -51,15 +51,16 @@ RANGES: dict[str, Range] = {
     "t.axis": Range(0, 85, "deg", "Rijnbeek 2014; Rautaharju 2009", 42, 18),
     "t.anterior": Range(0.02, 0.45, "mV, -z", "Draper 1964; Rijnbeek 2014", 0.22, 0.09),
     "st.normal": Range(0.0, 0.06, "mV", "Rautaharju 2009"),
-    "st.depression": Range(0.06, 0.32, "mV, 2nd deepest lead", "Thygesen 2018", 0.12, 0.06),
+    "st.other": Range(-0.045, 0.045, "mV", "Rautaharju 2009; Thygesen 2018", -0.005, 0.025),
+    "st.depression": Range(0.055, 0.32, "mV, 2nd deepest lead", "Thygesen 2018", 0.09, 0.06),
     "st.elevation": Range(0.11, 0.55, "mV over the threshold's lead", "Thygesen 2018", 0.22, 0.12),
     "u.amplitude": Range(0.0, 0.05, "mV", "Rautaharju 2009"),
 }  # fmt: skip
 
 NOISE: dict[str, LogRange] = {
-    "wander": LogRange(0.030, 0.7, 0.004, 0.35, "mV", "Moody 1984; choice: real records"),
-    "muscle": LogRange(0.006, 0.75, 0.001, 0.07, "mV", "Moody 1984; choice: real records"),
-    "mains": LogRange(0.0015, 1.0, 0.0, 0.05, "mV", "Kligfield 2007; choice: real records"),
+    "wander": LogRange(0.026, 0.7, 0.004, 0.35, "mV", "Moody 1984; choice: real records"),
+    "muscle": LogRange(0.0055, 0.95, 0.0006, 0.07, "mV", "Moody 1984; choice: real records"),
+    "mains": LogRange(0.0010, 1.1, 0.0, 0.05, "mV", "Kligfield 2007; choice: real records"),
     "motion": LogRange(0.25, 0.7, 0.05, 1.8, "mV", "Moody 1984; choice: real records"),
 }
 

@@ -10,6 +10,9 @@ from ekg.waveform.synthetic.waves import Waves
 
 _SQRT_2PI = float(np.sqrt(2 * np.pi))
 
+SECONDARY_SHARE = 0.6
+"""Choice: with the whole change T would stand taller than it does in real recordings."""
+
 
 def area(waves: Waves) -> np.ndarray:
     """Return the area under the waves, shape (3,), mV s (their flanks; tops not counted)."""
@@ -44,15 +47,35 @@ class TShape:
 
 
 def secondary_t_vector(
-    gradient: np.ndarray, qrs: Waves, shape: TShape, qrs_duration: float, qt: float
+    t_vector: np.ndarray,
+    usual: Waves,
+    qrs: Waves,
+    shape: TShape,
+    duration: float,
+    qt: float,
 ) -> np.ndarray:
     """Return the T vector that goes with an altered activation, shape (3,), mV.
 
     The ventricular gradient, the area of QRS and T together, does not depend on the order of
     activation (Wilson 1934). So a wide QRS in one direction draws ST and T in the other: the
-    secondary, discordant change of bundle branch block and ventricular ectopy.
+    secondary, discordant change of bundle branch block and ventricular ectopy. The bell-shaped T
+    wave carries `SECONDARY_SHARE` of it.
+
+    Parameters
+    ----------
+    t_vector
+        Peak of T under normal activation, shape (3,), mV.
+    usual
+        QRS under normal activation.
+    qrs
+        QRS as it is.
+    shape
+        Form of the T wave.
+    duration, qt
+        Of the altered beat, s.
     """
-    return (gradient - area(qrs)) / shape.area_per_height(qrs_duration, qt)
+    change = area(qrs) - area(usual)
+    return t_vector - SECONDARY_SHARE * change / shape.area_per_height(duration, qt)
 
 
 def st_shift(

@@ -17,7 +17,7 @@ from ekg.waveform.synthetic.patient import draw_patient
 from ekg.waveform.synthetic.repolarisation import qt_interval
 from ekg.waveform.synthetic.waves import Waves, add_waves
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same (seed, name) gives another recording."""
 
 EXTRA_FINDINGS: tuple[str, ...] = ("MI", "HF")
@@ -151,7 +151,7 @@ def _premature_kinds(
     kinds = ""
     for finding, letter in (("PAC", "A"), ("PVC", "V")):
         if finding in findings:
-            kinds += letter * (1 + int(generator.poisson(0.16 * seconds)))
+            kinds += letter * (1 + int(generator.poisson(0.10 * seconds)))
     if not kinds and "Normal" not in findings and generator.random() < 0.04:
         kinds = "V" if "AF" in findings or generator.random() < 0.5 else "A"
     return "".join(generator.permutation(list(kinds))) if kinds else ""

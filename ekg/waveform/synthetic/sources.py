@@ -54,6 +54,8 @@ SOURCES: dict[str, str] = {
     "and density histograms of RR and delta-RR intervals. Med Biol Eng Comput 39:664-671",
     "Thygesen 2018": "Fourth universal definition of myocardial infarction (2018). "
     "Circulation 138:e618-e651",
+    "Wilson 1934": "The determination and the significance of the areas of the ventricular "
+    "deflections of the electrocardiogram. Am Heart J 10:46-61",
     "Wagner 2009": "AHA/ACCF/HRS recommendations for the standardization and interpretation of "
     "the electrocardiogram, part VI: acute ischemia/infarction. Circulation 119:e262-e270",
 }

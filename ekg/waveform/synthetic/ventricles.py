@@ -33,22 +33,24 @@ def normal_qrs(
     """
     turn = generator.normal(0, 9)  # the loop opens clockwise or counter-clockwise
     septal = generator.uniform(0.02, 0.22)
-    posterior = generator.normal(0.62, 0.16)
-    basal = generator.uniform(0.02, 0.34)
+    posterior = float(np.clip(generator.normal(0.80, 0.26), 0.25, 1.5))
+    basal = generator.uniform(0.0, 0.38)
     side = generator.choice([-1, 1])
     angle = np.array([axis + 180 + generator.normal(0, 30), axis - turn, axis, axis + turn, 0.0])
     angle[4] = axis + side * generator.uniform(100, 170)
-    relative = np.array([septal, generator.uniform(0.3, 0.5), 0.95, 0.28, basal])
+    relative = np.array(
+        [septal, generator.uniform(0.25, 0.5), 0.95, generator.uniform(0.05, 0.32), basal]
+    )
     z = np.array(
         [
             -generator.uniform(0.10, 0.36),
             -generator.uniform(0.12, 0.42),
             generator.normal(0.12, 0.14),
             posterior,
-            generator.uniform(0.0, 0.28),
+            generator.uniform(0.0, 0.40),
         ]
     )
-    share = np.array([0.080, 0.082, 0.090, 0.095, 0.085]) * generator.uniform(0.92, 1.08, 5)
+    share = np.array([0.074, 0.070, 0.074, 0.084, 0.076]) * generator.uniform(0.92, 1.08, 5)
     place = np.array([0.0, 0.335, 0.46, 0.63, 0.0]) + generator.normal(0, 0.012, 5)
     place[0], place[4] = _EDGE * share[0], 1 - _EDGE * share[4]
     vector = frank_vector(amplitude * relative, angle, z * (0.45 + 0.55 * amplitude))
@@ -68,10 +70,10 @@ def left_bundle_branch_block(
     first, second = sorted(generator.uniform(0.75, 1.0, 2))
     if generator.random() < 0.4:
         first, second = second, first
-    back = generator.uniform(0.75, 1.45) * (0.5 + 0.5 * amplitude)
+    back = generator.uniform(0.85, 2.0) * (0.5 + 0.5 * amplitude)
     early = generator.uniform(-0.22, 0.12)  # negative: a small r in V1-V3
     angle = axis + np.array([generator.normal(20, 15), generator.normal(12, 6), 0, -8, -14])
-    relative = amplitude * np.array([0.22, first, 0.55 + 0.3 * (1 - notch), second, 0.22])
+    relative = 0.85 * amplitude * np.array([0.22, first, 0.55 + 0.3 * (1 - notch), second, 0.22])
     z = np.array([early, 0.55 * back, 0.95 * back, back, 0.30 * back])
     share = np.array([0.070, 0.100, 0.085, 0.105, 0.075]) * generator.uniform(0.95, 1.05, 5)
     place = np.array([_EDGE * share[0], 0.35, 0.50, 0.655, 1 - _EDGE * share[4]])
@@ -90,14 +92,14 @@ def right_bundle_branch_block(
     left = normal_qrs(generator, usual, axis, amplitude)
     left.vector[3:, 2] *= 0.45  # right forces now oppose the left ventricle's posterior ones
     left.vector[4] *= 0.3
-    strength = generator.uniform(0.55, 1.35)
+    strength = generator.uniform(0.35, 1.15)
     width = duration - 0.62 * usual
     share = np.array([0.15, 0.20])
     place = duration - width * np.array([0.66, _EDGE * share[1]])
     place[1] = duration - _EDGE * share[1] * width
     angle = np.array([generator.normal(178, 22), generator.normal(196, 20)])
-    relative = np.array([0.26, 0.34]) * strength
-    z = -np.array([0.55, 0.42]) * strength
+    relative = np.array([0.22, 0.27]) * strength
+    z = -np.array([0.58, 0.40]) * strength
     late = Waves.of(frank_vector(relative, angle, z), place, share * width)
     return left + late
 

@@ -1,0 +1,134 @@
+"""Let the published network, which never saw a simulated EKG, name simulated records.
+
+    python scripts/judge_simulator.py --model best_model.model [--records 100] [--write]
+
+Prints a confusion matrix (rows: simulated class), macro F1 and the mean one-vs-rest AUROC over
+the seven classes. Each record is cut into slices and drawn exactly as the network's training
+images were; its class is the largest mean probability over its slices. `--write` also puts the
+table into docs/simulator.md and docs/simulator_judge.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import sklearn.metrics
+import torch
+
+from ekg.files import write_text
+from ekg.image.renderer import Renderer
+from ekg.model import EkgModel, load_model
+from ekg.progress import Progress
+from ekg.waveform.diagnoses import CLASSES
+from ekg.waveform.slicing import slice_starts
+from ekg.waveform.synthetic import VERSION, simulate_record
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))
+PUBLISHED = SHARED / "published_model" / "mobilenetv3_small_custom_37.model"
+_START, _END = "<!-- judge: begin -->", "<!-- judge: end -->"
+_SLICE = 1250
+
+
+def record_probabilities(
+    model: EkgModel, renderer: Renderer, name: str, diagnosis: str, seed: int
+) -> np.ndarray:
+    """Return the mean class probabilities over the slices of one simulated record, shape (7,)."""
+    signal, _, _ = simulate_record(name, seed, [diagnosis])
+    starts = slice_starts(name, signal.shape[1], seed=seed, at_least=1)
+    images = np.stack([renderer.draw(signal[:, s : s + _SLICE]) for s in starts])
+    with torch.inference_mode():
+        probabilities = model.probabilities(torch.from_numpy(images)[:, None])
+    return probabilities.mean(dim=0).double().numpy()
+
+
+def judge(model: EkgModel, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class indices, shape (n,), and probabilities, shape (n, 7), of all records."""
+    renderer = Renderer(model.image_size)
+    truth, found = [], []
+    with Progress(per_class * len(CLASSES), "judging", "record") as progress:
+        for index, diagnosis in enumerate(CLASSES):
+            for number in range(1, per_class + 1):
+                name = f"judge-{diagnosis}-{number:04d}"
+                found.append(record_probabilities(model, renderer, name, diagnosis, seed))
+                truth.append(index)
+                progress.update()
+    return np.array(truth), np.array(found)
+
+
+def figures(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray | float]:
+    """Return confusion matrix, F1 by class, AUROC by class, and their means."""
+    predicted = probabilities.argmax(axis=1)
+    labels = range(len(CLASSES))
+    f1 = sklearn.metrics.f1_score(truth, predicted, labels=labels, average=None, zero_division=0)
+    auroc = [sklearn.metrics.roc_auc_score(truth == k, probabilities[:, k]) for k in labels]
+    return {
+        "confusion": sklearn.metrics.confusion_matrix(truth, predicted, labels=labels),
+        "f1": f1,
+        "auroc": np.array(auroc),
+        "macro_f1": float(np.mean(f1)),
+        "mean_auroc": float(np.mean(auroc)),
+    }
+
+
+def as_markdown(result: dict[str, np.ndarray | float], per_class: int, seed: int) -> str:
+    """Return the figures as a Markdown table with one line above it."""
+    lines = [
+        f"{per_class} records a class, seed {seed}, simulator version {VERSION}: "
+        f"macro F1 **{result['macro_f1']:.3f}**, mean one-vs-rest AUROC "
+        f"**{result['mean_auroc']:.3f}**. Rows: simulated class; columns: what the published "
+        "network says.",
+        "",
+        "| simulated | " + " | ".join(CLASSES) + " | F1 | AUROC |",
+        "|---" * (len(CLASSES) + 3) + "|",
+    ]
+    confusion, f1, auroc = (np.asarray(result[key]) for key in ("confusion", "f1", "auroc"))
+    for index, name in enumerate(CLASSES):
+        counts = " | ".join(str(count) for count in confusion[index])
+        lines.append(f"| {name} | {counts} | {f1[index]:.2f} | {auroc[index]:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(result: dict[str, np.ndarray | float]) -> str:
+    """Return the confusion matrix with F1 and AUROC by class as CSV."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["simulated", *CLASSES, "f1", "auroc"])
+    confusion, f1, auroc = (np.asarray(result[key]) for key in ("confusion", "f1", "auroc"))
+    for index, name in enumerate(CLASSES):
+        writer.writerow([name, *confusion[index], f"{f1[index]:.4f}", f"{auroc[index]:.4f}"])
+    return table.getvalue()
+
+
+def put_into(page: Path, table: str) -> None:
+    """Replace what stands between the page's two marks by the table."""
+    text = page.read_text(encoding="utf-8")
+    before, rest = text.split(_START)
+    _, after = rest.split(_END)
+    write_text(page, f"{before}{_START}\n{table}{_END}{after}")
+
+
+def main() -> None:
+    """Parse the command line, judge, print and write."""
+    parser = argparse.ArgumentParser(description="Judge the simulator by the published network.")
+    parser.add_argument("--model", type=Path, default=PUBLISHED, help="default: %(default)s")
+    parser.add_argument("--records", type=int, default=100, help="a class (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=44, help="default: %(default)s")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/")
+    arguments = parser.parse_args()
+    truth, probabilities = judge(load_model(arguments.model), arguments.records, arguments.seed)
+    result = figures(truth, probabilities)
+    table = as_markdown(result, arguments.records, arguments.seed)
+    print(table, end="")
+    if arguments.write:
+        put_into(ROOT / "docs" / "simulator.md", table)
+        write_text(ROOT / "docs" / "simulator_judge.csv", as_csv(result))
+
+
+if __name__ == "__main__":
+    main()
