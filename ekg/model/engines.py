@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from ekg.errors import ModelError
+from ekg.files import sha256_of_file
 from ekg.model.ekg_model import EkgModel
 
 ENGINES = ("torch", "onnx")
@@ -68,10 +70,11 @@ def open_engine(path: str | Path, engine: str | None = None) -> Engine:
     Parameters
     ----------
     path
-        What `load_model` takes, or an exported `.onnx` file. For the engine "onnx" a folder
-        means the `model.onnx` in it.
+        What `load_model` takes, or an exported `.onnx` file.
     engine
-        "torch" or "onnx"; by default what the file's name says.
+        "torch" or "onnx"; by default what the file's name says. For "onnx" a folder or weights
+        file means the export of these weights beside them (`model.onnx`, or the weights' name
+        with `.onnx`); where there is none, one is made for this once, which takes seconds.
 
     Raises
     ------
@@ -83,22 +86,30 @@ def open_engine(path: str | Path, engine: str | None = None) -> Engine:
     engine = engine or ("onnx" if is_onnx else "torch")
     if engine not in ENGINES:
         raise ModelError(f"unknown engine {engine!r}", remedy=f"choose {' or '.join(ENGINES)}")
-    if engine == "torch":
-        if is_onnx:
-            raise ModelError(
-                "torch does not read ONNX files", path=path, remedy="leave --engine out"
-            )
-        from ekg.model.loading import load_model
+    if engine == "onnx":
+        return _open_onnx(path)
+    if is_onnx:
+        raise ModelError("torch does not read ONNX files", path=path, remedy="leave --engine out")
+    from ekg.model.loading import load_model
 
-        return TorchEngine(load_model(path))
+    return TorchEngine(load_model(path))
+
+
+def _open_onnx(path: Path) -> Engine:
     from ekg.model.onnx_engine import OnnxEngine
 
-    if path.is_dir():
-        path = path / ONNX_FILE
-    if path.suffix.lower() != ONNX_SUFFIX or not path.is_file():
-        raise ModelError(
-            "no exported model here",
-            path=path,
-            remedy="make one: python -m ekg export --model MODEL --out model.onnx",
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return OnnxEngine(path)
+    from ekg.model.export import export_onnx
+    from ekg.model.loading import load_model, weights_file_of
+
+    weights = weights_file_of(path)
+    exported = path / ONNX_FILE if path.is_dir() else path.with_suffix(ONNX_SUFFIX)
+    if exported.is_file():
+        engine = OnnxEngine(exported)
+        if engine.weights_sha256 == sha256_of_file(weights):
+            return engine
+    with tempfile.TemporaryDirectory(prefix="ekg-onnx-") as folder:
+        return OnnxEngine(
+            export_onnx(load_model(weights), Path(folder) / ONNX_FILE, weights=weights).path
         )
-    return OnnxEngine(path)

@@ -31,6 +31,8 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for module in folded.modules():
+        if isinstance(module, nn.Hardswish | nn.ReLU):
+            module.inplace = True  # no gradient will ask for what it overwrites
         if not isinstance(module, nn.Sequential):
             continue
         for index in range(len(module) - 1):

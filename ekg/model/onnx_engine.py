@@ -52,6 +52,7 @@ class OnnxEngine:
             self.classes: tuple[str, ...] = tuple(json.loads(metadata["classes"]))
             self.image_size = int(metadata["image_size"])
             self.name = metadata["name"]
+            self.weights_sha256 = metadata.get("weights_sha256", "")
             self.calibrated = metadata.get("temperature", "null") != "null"
         except (KeyError, ValueError):
             raise ModelError(

@@ -1,0 +1,205 @@
+"""A model as one ONNX file: grey picture in, probabilities out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from ekg import __version__
+from ekg.errors import ModelError
+from ekg.files import atomic_path, sha256_of_file
+from ekg.image.renderer import Renderer
+from ekg.model.ekg_model import EkgModel
+from ekg.model.engines import ONNX_SUFFIX
+from ekg.model.inference import for_inference
+from ekg.model.onnx_engine import OnnxEngine
+from ekg.waveform.slicing import generator_for
+
+LARGEST_DIFFERENCE = 1e-4
+"""Between torch's and onnxruntime's probabilities."""
+INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
+OPSET = 18
+NOTICE = "Research software: not for clinical use."
+_SEED = 44
+_CHECK_PICTURES = 6
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was exported and how well it agrees with torch."""
+
+    path: Path
+    largest_difference: float
+    """Of any probability, over all pictures it was checked on."""
+    pictures: int
+    """How many pictures it was checked on."""
+    size_bytes: int
+
+
+class _Probabilities(nn.Module):
+    """What the file computes: normalisation, network, temperature, softmax."""
+
+    def __init__(self, model: EkgModel):
+        super().__init__()
+        self.model = for_inference(model).to(memory_format=torch.contiguous_format)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model.probabilities(images)
+
+
+def check_pictures(size: int) -> np.ndarray:
+    """Draw a few made-up strips to compare two engines on.
+
+    Returns
+    -------
+    ndarray of uint8, shape (6, size, size)
+        Spikes of several rates, widths and heights on a wandering line; the same every time.
+    """
+    renderer = Renderer(size)
+    times = renderer.layout.times
+    pictures = []
+    for index in range(_CHECK_PICTURES):
+        random = generator_for(_SEED, f"export check {index}")
+        beats = np.arange(random.uniform(0.1, 0.4), times[-1], random.uniform(0.4, 1.2))
+        signal = 0.02 * random.standard_normal((12, len(times)))
+        signal += random.uniform(-0.5, 0.5, (12, 1)) * np.sin(2 * np.pi * times / 2.5)
+        for width in (0.02, 0.06):
+            waves = np.exp(-(((times - beats[:, None]) / width) ** 2)).sum(axis=0)
+            signal += random.uniform(-1.5, 2.0, (12, 1)) * waves
+        pictures.append(renderer.draw(signal))
+    return np.stack(pictures)
+
+
+def export_onnx(
+    model: EkgModel,
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    pictures: np.ndarray | None = None,
+) -> ExportReport:
+    """Write a model as ONNX, check it against torch, and only then put it in its place.
+
+    Parameters
+    ----------
+    model
+        Any model; it is left as it is.
+    path
+        The file to be made; its name ends in `.onnx`.
+    weights
+        The weights file, whose checksum goes into the metadata.
+    pictures
+        uint8 (N, size, size) to check on; `check_pictures` by default.
+
+    Returns
+    -------
+    ExportReport
+
+    Raises
+    ------
+    ModelError
+        If the name has another ending, or a probability differs by more than
+        `LARGEST_DIFFERENCE`.
+
+    Notes
+    -----
+    Input `images`: uint8 (N, 1, size, size), grey, any N. Output `probabilities`: float32
+    (N, number of classes), in the order of the metadata's `classes`.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ONNX_SUFFIX:
+        raise ModelError("an exported model is named *.onnx", path=path, remedy="rename it")
+    pictures = check_pictures(model.image_size) if pictures is None else pictures
+    proto = _traced(model)
+    onnx.helper.set_model_props(proto, _metadata(model, weights))
+    proto.doc_string = NOTICE
+    proto.producer_name, proto.producer_version = "ekg", __version__
+    onnx.checker.check_model(proto)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(proto.SerializeToString(deterministic=True))
+        difference = largest_difference(model, OnnxEngine(temporary), pictures)
+        if not difference <= LARGEST_DIFFERENCE:
+            raise ModelError(
+                f"onnxruntime and torch differ by {difference:.2g} in a probability, at most "
+                f"{LARGEST_DIFFERENCE:g} is allowed; nothing was written",
+                path=path,
+                remedy="use the torch engine",
+            )
+    return ExportReport(path, difference, len(pictures), path.stat().st_size)
+
+
+def largest_difference(model: EkgModel, engine: OnnxEngine, pictures: np.ndarray) -> float:
+    """Return the largest difference of any probability, in batches and one by one."""
+    with torch.inference_mode():
+        expected = np.concatenate(
+            [model.probabilities(batch).numpy() for batch in torch.from_numpy(pictures).split(8)]
+        )
+    together = engine.probabilities(pictures)
+    singly = np.concatenate([engine.probabilities(picture[None]) for picture in pictures])
+    return float(max(np.abs(together - expected).max(), np.abs(singly - expected).max()))
+
+
+def _metadata(model: EkgModel, weights: str | Path | None) -> dict[str, str]:
+    settings = model.metadata
+    return {
+        "name": model.name,
+        "classes": json.dumps(settings["classes"]),
+        "image_size": str(settings["image_size"]),
+        "network": settings["network"],
+        "mean": json.dumps(settings["mean"]),
+        "std": json.dumps(settings["std"]),
+        "temperature": json.dumps(settings["temperature"]),
+        "ekg_version": __version__,
+        "weights_sha256": "" if weights is None else sha256_of_file(weights),
+        "notice": NOTICE,
+    }
+
+
+def _traced(model: EkgModel) -> onnx.ModelProto:
+    example = torch.zeros(2, 1, model.image_size, model.image_size, dtype=torch.uint8)
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            _Probabilities(model).eval(),
+            (example,),
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError(f"torch could not export network {model.network_name}")
+    proto = program.model_proto
+    # The exporter notes source lines of the machine it ran on; they are nobody's business.
+    for node in proto.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        del value.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    return proto
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep the exporter's chatter off the screen; its errors are exceptions."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
