@@ -4,21 +4,21 @@
 DOCKER ?= docker#? the container engine's command
 IMAGE ?= ekg#? name of the container image
 BASE_IMAGE ?=#? what the image is built on instead of the CUDA base: Debian or Ubuntu, Python 3.11 to 3.13
-EXTRA_PACKAGES ?=#? Debian packages to add to the image, e.g. "g++ python3-dev" for torch.compile
+ADD_PACKAGES ?=#? Debian packages to add to the image, e.g. "g++ python3-dev" for torch.compile
 TARGET ?= help#? what docker-run makes inside, e.g. TARGET="train EXPERIMENT=experiments/quick.toml"
 DOCKER_USER ?=#? uid:gid inside; the default is the caller's
 DOCKER_FLAGS ?=#? further options of `docker run`, e.g. "--network none" once the data is there
-DOCKER_BUILD_FLAGS ?=#? further options of `docker build`, e.g. "--network host"
+BUILD_FLAGS ?=#? further options of `docker build`, e.g. "--network host"
 SHM_SIZE ?= 8g#? limit of the shared memory that loader processes use
 
 help: export DOCKER := $(DOCKER)
 help: export IMAGE := $(IMAGE)
 help: export BASE_IMAGE := $(BASE_IMAGE)
-help: export EXTRA_PACKAGES := $(EXTRA_PACKAGES)
+help: export ADD_PACKAGES := $(ADD_PACKAGES)
 help: export TARGET := $(TARGET)
 help: export DOCKER_USER := $(DOCKER_USER)
 help: export DOCKER_FLAGS := $(DOCKER_FLAGS)
-help: export DOCKER_BUILD_FLAGS := $(DOCKER_BUILD_FLAGS)
+help: export BUILD_FLAGS := $(BUILD_FLAGS)
 help: export SHM_SIZE := $(SHM_SIZE)
 
 # Where the container may write; everything else in it is read-only.
@@ -61,9 +61,9 @@ docker-image: docker-ready
 docker-build: docker-ready ## build the container image (first time: about 3 GB to download, 13 GB of disk)
 	@$(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) \
 	  $(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
-	  $(if $(EXTRA_PACKAGES),--build-arg EXTRA_PACKAGES='$(EXTRA_PACKAGES)') $(FORWARDED_BUILD_ARGS) \
+	  $(if $(ADD_PACKAGES),--build-arg ADD_PACKAGES='$(ADD_PACKAGES)') $(FORWARDED_BUILD_ARGS) \
 	  --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ekg/__init__.py)" \
-	  --build-arg REVISION=$(REVISION) $(DOCKER_BUILD_FLAGS) .
+	  --build-arg REVISION=$(REVISION) $(BUILD_FLAGS) .
 
 docker-run: docker-image ## make TARGET inside the container, on this folder's data and runs
 	@$(CONTAINER_RUN) $(DOCKER_FLAGS) $(IMAGE) make $(TARGET)

@@ -66,10 +66,10 @@ def test_dependencies_have_a_layer_that_only_the_lock_decides_about(instructions
 
 def test_no_build_tools_and_no_package_lists_stay(instructions):
     system = instructions[position(instructions, "RUN", "apt-get")][1]
-    packages = re.search(r"--no-install-recommends\s+(.*?)\s+\$\{EXTRA_PACKAGES:-\}", system)
+    packages = re.search(r"--no-install-recommends\s+(.*?)\s+\$\{ADD_PACKAGES:-\}", system)
     assert packages[1].split() == ["ca-certificates", "make", "python3", "python3-venv"]
     assert "rm -rf /var/lib/apt/lists/*" in system
-    assert ("ARG", "EXTRA_PACKAGES") in instructions  # empty unless asked for
+    assert ("ARG", "ADD_PACKAGES") in instructions  # empty unless asked for
 
 
 def test_runs_unprivileged_and_without_health_check(instructions):
@@ -117,7 +117,7 @@ def test_every_forwarded_argument_is_declared(fragment, instructions):
     passed = set(re.findall(r"--build-arg ([A-Z_]+)=", fragment))
     names = re.search(r"(?s)FORWARDED_BUILD_ARGS = \$\(foreach name,(.*?),\$\(if", fragment)[1]
     forwarded = set(names.replace("\\", " ").split())
-    assert passed == {"BASE_IMAGE", "EXTRA_PACKAGES", "VERSION", "REVISION"}
+    assert passed == {"BASE_IMAGE", "ADD_PACKAGES", "VERSION", "REVISION"}
     assert passed | (forwarded - PROXIES) == declared
 
 
