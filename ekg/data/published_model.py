@@ -10,8 +10,10 @@ from ekg.data.sources import Source, source_named
 from ekg.errors import DownloadError
 
 PUBLISHED_FOLDER = (
-    Path("best_model_for_paper") / "2020-07-16_mobilenetv3_small_custom_800_best"
-)  # below the repository's top folder
+    Path(__file__).resolve().parents[2]
+    / "best_model_for_paper"
+    / "2020-07-16_mobilenetv3_small_custom_800_best"
+)
 
 
 def fetch_published_model(

@@ -1,0 +1,174 @@
+"""Other hospitals' statements (SNOMED CT, SCP) mapped to the seven classes, by one table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ekg.errors import EkgError
+from ekg.waveform.diagnoses import BY_ABBREVIATION, CLASSES, DIAGNOSES, ECTOPY
+
+TABLE = Path(__file__).with_name("external_codes.csv")
+SYSTEMS = ("SNOMED", "SCP")
+ROLES = ("class", "ectopy", "companion", "finding", "conflict")
+LEAST_LIKELIHOOD = 50.0
+"""Per cent; a diagnostic SCP statement below it names no class."""
+_UNDER_SINUS_RHYTHM = frozenset({"I-AVB", "LBBB", "RBBB", "STD", "STE"})
+
+
+@dataclass(frozen=True)
+class Code:
+    """One row of the table; docs/data.md says what the roles mean."""
+
+    system: str
+    code: str
+    meaning: str
+    kind: str
+    """diagnostic, rhythm, form, conduction, clinical or technical."""
+    role: str
+    diagnosis: str
+    """The class or ectopy that it means, empty for other roles."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a record's statements make it."""
+
+    diagnosis: str | None
+    """One of the seven classes, None when the record is left out."""
+    reason: str
+    """Why it is left out; empty when it is kept."""
+    others: tuple[str, ...] = ()
+    """Meanings of the other findings that a kept record has."""
+
+
+@cache
+def read_codes(path: Path = TABLE) -> dict[tuple[str, str], Code]:
+    """Read the table of statements.
+
+    Returns
+    -------
+    dict
+        (system, code) -> Code, in the order of the file.
+
+    Raises
+    ------
+    EkgError
+        If a row has an unknown system, role or class, or comes twice.
+    """
+    codes: dict[tuple[str, str], Code] = {}
+    with open(path, encoding="utf-8", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            code = Code(**row)
+            wanted = {"class": CLASSES, "ectopy": (*ECTOPY, "")}.get(code.role, ("",))
+            if (
+                code.system not in SYSTEMS
+                or code.role not in ROLES
+                or code.diagnosis not in wanted
+                or (code.system, code.code) in codes
+            ):
+                raise EkgError(
+                    f"line {number} has an unknown system, role or diagnosis, or comes twice",
+                    path=path,
+                    remedy="correct the table",
+                )
+            codes[code.system, code.code] = code
+    return codes
+
+
+def label_of(
+    statements: Mapping[str, float | None],
+    *,
+    allow_findings: bool = False,
+    least_likelihood: float = LEAST_LIKELIHOOD,
+) -> Label:
+    """Return the class that a record's statements give it, or why they give none.
+
+    Parameters
+    ----------
+    statements
+        Code -> likelihood in per cent for SCP statements; code or abbreviation -> None for
+        SNOMED CT codes and the abbreviations of `ekg.waveform.diagnoses`.
+    allow_findings
+        Keep a record of a class other than Normal although it has findings that the seven
+        classes have no name for (role `finding`).
+    least_likelihood
+        A diagnostic SCP statement that names a class counts from this likelihood on.
+
+    Returns
+    -------
+    Label
+        Kept only when exactly one class is left; everything else comes with its reason.
+    """
+    if not statements:
+        return Label(None, "no statement: unlabelled")
+    codes = {name: _code_of(name, likelihood) for name, likelihood in statements.items()}
+    unknown = [name for name, code in codes.items() if code is None]
+    if unknown:
+        return Label(None, f"unknown code: {', '.join(unknown)}")
+    known = {name: code for name, code in codes.items() if code is not None}
+    by_role: dict[str, list[Code]] = {role: [] for role in ROLES}
+    for code in known.values():
+        by_role[code.role].append(code)
+    classes = _classes(by_role["class"])
+    named = ", ".join(sorted(classes))
+    if by_role["conflict"]:
+        front = f"conflict with {named}" if classes else "outside the seven classes"
+        return Label(None, f"{front}: {by_role['conflict'][0].meaning}")
+    if by_role["ectopy"]:
+        return Label(None, f"ectopy: {by_role['ectopy'][0].meaning}")
+    doubtful = [
+        name
+        for name, code in known.items()
+        if code.role == "class"
+        and code.kind == "diagnostic"
+        and (statements[name] or 0.0) < least_likelihood
+    ]
+    if doubtful:
+        name = doubtful[0]
+        return Label(
+            None, f"uncertain: {known[name].meaning} at likelihood {statements[name] or 0:g}"
+        )
+    findings = tuple(code.meaning for code in by_role["finding"])
+    if len(classes) > 1:
+        return Label(None, f"multi-label: {named}")
+    if not classes:
+        meaning = findings[0] if findings else by_role["companion"][0].meaning
+        return Label(None, f"outside the seven classes: {meaning}")
+    diagnosis = classes.pop()
+    if findings and (diagnosis == "Normal" or not allow_findings):
+        return Label(None, f"other finding beside {diagnosis}: {findings[0]}")
+    others = (*findings, *(code.meaning for code in by_role["companion"]))
+    return Label(diagnosis, "", others)
+
+
+def _classes(codes: list[Code]) -> set[str]:
+    """Return the classes named; sinus rhythm as the mere rhythm under another class yields."""
+    classes = {code.diagnosis for code in codes}
+    normal = [code for code in codes if code.diagnosis == "Normal"]
+    if classes & _UNDER_SINUS_RHYTHM and all(code.kind == "rhythm" for code in normal):
+        classes -= {"Normal"}
+    return classes
+
+
+def _code_of(name: str, likelihood: float | None) -> Code | None:
+    if likelihood is not None:
+        return read_codes().get(("SCP", name))
+    if name in BY_ABBREVIATION:  # headers are read with their codes turned to abbreviations
+        name = BY_ABBREVIATION[name].codes[0]
+    return read_codes().get(("SNOMED", name))
+
+
+def missing_codes() -> list[str]:
+    """Return codes of `ekg.waveform.diagnoses` that the table lacks or has otherwise."""
+    table = read_codes()
+    return [
+        code
+        for diagnosis in DIAGNOSES
+        for code in diagnosis.codes
+        if ("SNOMED", code) not in table
+        or table["SNOMED", code].diagnosis != diagnosis.abbreviation
+    ]

@@ -1,0 +1,275 @@
+"""A model on another hospital's records: what was read, what was left out, how well it did."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ekg.data.external import LEAST_LIKELIHOOD, label_of
+from ekg.data.external_labels import Statements, read_label_table, statements_of, units_of
+from ekg.errors import EvaluationError, RecordError
+from ekg.evaluation.external_report import report_of
+from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
+from ekg.evaluation.predict import Predictor
+from ekg.evaluation.predictions import make_predictions, write_predictions
+from ekg.evaluation.results import SCHEMA, fingerprints
+from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
+from ekg.model import load_model
+from ekg.model.engines import TorchEngine
+from ekg.model.loading import weights_file_of
+from ekg.progress import Progress
+from ekg.waveform.diagnoses import CLASSES
+from ekg.waveform.quality import warnings_of
+from ekg.waveform.records import find_records, read_header, read_record
+from ekg.waveform.slicing import generator_for
+
+FOLD = "external"
+"""The name under which the figures and predictions are filed, beside train, val and test."""
+RECORDS_FILE = "records.csv"
+
+
+@dataclass(frozen=True)
+class ExternalSettings:
+    """What to read, with what, and by which rule."""
+
+    model: Path
+    """A run folder, a stored model's folder or a weights file."""
+    records: Path
+    """A folder of WFDB records."""
+    out: Path
+    labels: Path | None = None
+    """A table of statements; without one, the headers' own."""
+    name: str | None = None
+    """The data's name in the report; the folder's name by default."""
+    allow_findings: bool = False
+    least_likelihood: float = LEAST_LIKELIHOOD
+    limit: int | None = None
+    """Read a random sample of so many kept records."""
+    resamples: int = RESAMPLES
+    seed: int = SEED
+
+
+@dataclass
+class ExternalRecord:
+    """One record found, and what became of it."""
+
+    name: str
+    path: Path
+    statements: Statements = field(default_factory=dict)
+    status: str = "skipped"
+    """kept, excluded (its labels), left (not in the sample) or skipped (cannot be read)."""
+    diagnosis: str = ""
+    reason: str = ""
+    others: tuple[str, ...] = ()
+    sampling_frequency: float | None = None
+    seconds: float | None = None
+    units: str = ""
+    slices: int = 0
+    prediction: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
+    """Evaluate a model on records of another source.
+
+    Writes `external.json`, `external.md`, `predictions_external.csv` (uncalibrated
+    probabilities, one row a slice) and `records.csv` (every record found, with its fate) to
+    `settings.out`.
+
+    Returns
+    -------
+    dict
+        The content of `external.json`.
+
+    Raises
+    ------
+    EkgError
+        If the folder, label table or model cannot be used, or no record is left.
+    """
+    weights = weights_file_of(settings.model)
+    model = load_model(settings.model)
+    if set(model.classes) != set(CLASSES):
+        raise EvaluationError(
+            f"the model's classes are {', '.join(model.classes)}",
+            path=settings.model,
+            remedy=f"give a model of the classes {', '.join(CLASSES)}",
+        )
+    model.temperature = None  # saved predictions are what the network itself says
+    table = read_label_table(settings.labels) if settings.labels else {}
+    records = [examine(path, table, settings) for path in find_records(settings.records)]
+    _sample(records, settings)
+    if not any(record.status == "kept" for record in records):
+        reasons = Counter(kind_of(record.reason) for record in records).most_common(1)
+        raise EvaluationError(
+            f"none of {len(records)} records has exactly one of the seven classes "
+            f"(mostly: {reasons[0][0]})",
+            path=settings.records,
+            remedy="give their labels with --labels, see docs/data.md",
+        )
+    with folder_lock(settings.out, "evaluating"):
+        rows = list(_read_kept(records, Predictor(TorchEngine(model))))
+        write_records(settings.out / RECORDS_FILE, records)
+        if not rows:
+            raise EvaluationError(
+                f"not one of the kept records could be read; {RECORDS_FILE} says why",
+                path=settings.out,
+            )
+        images, names, labels, probabilities = zip(*rows, strict=True)
+        predictions = make_predictions(
+            images, names, labels, np.stack(probabilities), model.classes
+        )
+        write_predictions(settings.out / f"predictions_{FOLD}.csv", predictions)
+        figures = evaluate_predictions(
+            predictions, model.classes, resamples=settings.resamples, seed=settings.seed
+        )
+        name = settings.name or settings.records.resolve().name
+        content = {
+            "schema": SCHEMA,
+            "dataset": name,
+            "model": model.name,
+            "classes": list(model.classes),
+            "weights_sha256": sha256_of_file(weights),
+            "probabilities": "uncalibrated (softmax of the logits)",
+            "rule": {
+                "allow_findings": settings.allow_findings,
+                "least_likelihood": settings.least_likelihood,
+                "sample": settings.limit,
+                "seed": settings.seed,
+            },
+            "data": describe(records),
+            FOLD: {"dataset": name, **figures, **fingerprints(predictions)},
+        }
+        write_json(settings.out / "external.json", content)
+        write_text(settings.out / "external.md", report_of(content))
+    return content
+
+
+def examine(
+    path: Path, table: Mapping[str, Statements], settings: ExternalSettings
+) -> ExternalRecord:
+    """Read one header and decide by its statements; a header that cannot be read is skipped."""
+    record = ExternalRecord(name=path.stem, path=path)
+    try:
+        header = read_header(path)
+    except RecordError as error:
+        record.reason = error.problem
+        return record
+    record.statements = statements_of(header, table)
+    record.sampling_frequency = header.sampling_frequency
+    if header.n_samples is not None:
+        record.seconds = header.n_samples / header.sampling_frequency
+    record.units = units_of(header)
+    label = label_of(
+        record.statements,
+        allow_findings=settings.allow_findings,
+        least_likelihood=settings.least_likelihood,
+    )
+    record.status = "kept" if label.diagnosis else "excluded"
+    record.diagnosis = label.diagnosis or ""
+    record.reason, record.others = label.reason, label.others
+    return record
+
+
+def _sample(records: Iterable[ExternalRecord], settings: ExternalSettings) -> None:
+    """Mark what is not in the sample: drawn from the names, so the same in any order."""
+    kept = [record for record in records if record.status == "kept"]
+    if settings.limit is None or len(kept) <= settings.limit:
+        return
+    kept.sort(key=lambda record: generator_for(settings.seed, record.name).random())
+    for record in kept[settings.limit :]:
+        record.status, record.reason = "left", f"not in the sample of {settings.limit}"
+
+
+def _read_kept(
+    records: list[ExternalRecord], predictor: Predictor
+) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Yield image name, record, label and probabilities of every slice of the kept records."""
+    kept = [record for record in records if record.status == "kept"]
+    with Progress(len(kept), "reading records", "record") as progress:
+        for record in kept:
+            try:
+                content = read_record(record.path)
+                _, pictures = predictor.pictures(content)
+            except RecordError as error:
+                record.status, record.reason = "skipped", error.problem
+                continue
+            finally:
+                progress.update()
+            record.warnings = tuple(warnings_of(content))
+            probabilities = predictor.engine.probabilities(pictures)
+            record.slices = len(probabilities)
+            record.prediction = predictor.engine.classes[int(probabilities.mean(axis=0).argmax())]
+            for number, row in enumerate(probabilities):
+                image = f"all/{record.diagnosis}/{record.name}-s{number:02d}_PIL.png"
+                yield image, record.name, record.diagnosis, row
+
+
+def kind_of(reason: str) -> str:
+    """Return the kind of a reason without its details: `conflict with AF: ...` is a conflict."""
+    return re.split(r":| with | beside ", reason, maxsplit=1)[0]
+
+
+def describe(records: list[ExternalRecord]) -> dict[str, Any]:
+    """Return what the records are: how many, why some are out; rate, length, units, mix."""
+    used = [record for record in records if record.status == "kept"]
+    seconds = [record.seconds for record in used if record.seconds is not None]
+
+    def counts(values: Iterable[object]) -> dict[str, int]:
+        return {str(value): count for value, count in Counter(values).most_common()}
+
+    out = [record for record in records if record.status in {"excluded", "skipped"}]
+    return {
+        "found": len(records),
+        "status": counts(record.status for record in records),
+        "left_out": counts(
+            "cannot be read" if record.status == "skipped" else kind_of(record.reason)
+            for record in out
+        ),
+        "reasons": counts(record.reason for record in out),
+        "sampling_frequency_hz": counts(f"{record.sampling_frequency:g}" for record in used),
+        "seconds": dict(
+            zip(
+                ("shortest", "median", "longest"),
+                np.percentile(seconds, [0, 50, 100]).round(2).tolist(),
+                strict=True,
+            )
+        )
+        if seconds
+        else {},
+        "units": counts(record.units for record in used),
+        "class_mix": {name: sum(record.diagnosis == name for record in used) for name in CLASSES},
+        "with_other_statements": sum(bool(record.others) for record in used),
+        "with_warnings": sum(bool(record.warnings) for record in used),
+        "slices": sum(record.slices for record in used),
+    }
+
+
+def write_records(path: Path, records: list[ExternalRecord]) -> None:
+    """Write one row for every record found, with what became of it and why."""
+    with atomic_open(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(
+            ["record", "statements", "status", "diagnosis", "prediction", "reason", "others",
+             "sampling_frequency", "seconds", "units", "slices", "warnings"]
+        )  # fmt: skip
+        for record in records:
+            statements = (
+                name if likelihood is None else f"{name} {likelihood:g}"
+                for name, likelihood in record.statements.items()
+            )
+            writer.writerow(
+                [
+                    record.name, ", ".join(statements), record.status, record.diagnosis,
+                    record.prediction, record.reason, "; ".join(record.others),
+                    "" if record.sampling_frequency is None else f"{record.sampling_frequency:g}",
+                    "" if record.seconds is None else f"{record.seconds:.3f}", record.units,
+                    record.slices, "; ".join(record.warnings),
+                ]
+            )  # fmt: skip

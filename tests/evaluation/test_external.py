@@ -1,0 +1,175 @@
+"""A model on another hospital's records."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+import wfdb
+
+from ekg.__main__ import main
+from ekg.errors import EvaluationError
+from ekg.evaluation.external import ExternalSettings, evaluate_external
+from ekg.evaluation.predictions import read_predictions
+from ekg.model import build_network, save_weights
+from ekg.waveform.diagnoses import CLASSES
+from ekg.waveform.records import LEADS
+
+SIZE = 48
+KEPT = {"H1": "AF", "H2": "RBBB", "H3": "Normal"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Untrained weights for small pictures: what is tested is the bookkeeping."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / "weights.safetensors"
+    metadata = {
+        "network": "mobilenetv3_small_custom",
+        "classes": list(CLASSES),
+        "image_size": SIZE,
+        "mean": 0.958,
+        "std": 0.093,
+        "in_channels": 1,
+    }
+    save_weights(path, build_network().state_dict(), metadata)
+    return path
+
+
+def write_record(folder, name, comments, rate=250, seconds=8.0, units="mV"):
+    folder.mkdir(exist_ok=True)
+    rng = np.random.default_rng(sum(name.encode()))
+    signal = rng.normal(0, 0.2, (round(rate * seconds), 12))
+    wfdb.wrsamp(
+        name, fs=rate, units=[units] * 12, sig_name=list(LEADS), p_signal=signal,
+        fmt=["16"] * 12, comments=comments, write_dir=str(folder),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hospital") / "elsewhere"
+    write_record(folder, "H1", ["Dx: 164889003,426177001"])
+    write_record(folder, "H2", ["Dx: 713427006,426783006"], rate=1000, seconds=7.0)
+    write_record(folder, "H3", ["Dx: 426783006"], rate=100, units="mv")
+    write_record(folder, "H4", ["Dx: 164889003,713427006"])
+    write_record(folder, "H5", ["Dx: 426783006,164873001"])
+    write_record(folder, "H6", ["Age: 50"])
+    write_record(folder, "H7", ["Dx: 164889003"], seconds=2.0)  # shorter than a slice
+    (folder / "H8.hea").write_text("H8 2 500\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(model, hospital, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    content = evaluate_external(
+        ExternalSettings(model=model, records=hospital, out=out, resamples=50)
+    )
+    return content, out
+
+
+def test_every_record_found_is_listed_with_its_fate(result):
+    _, out = result
+    with open(out / "records.csv", newline="") as stream:
+        rows = {row["record"]: row for row in csv.DictReader(stream)}
+    assert list(rows) == [f"H{number}" for number in range(1, 9)]
+    assert {n: r["diagnosis"] for n, r in rows.items() if r["status"] == "kept"} == KEPT
+    assert rows["H1"]["others"] == "sinus bradycardia"
+    assert rows["H1"]["statements"] == "AF, 426177001"
+    assert rows["H1"]["prediction"] in CLASSES
+    assert rows["H4"]["reason"] == "multi-label: AF, RBBB"
+    assert rows["H5"]["reason"].startswith("other finding beside Normal")
+    assert rows["H6"]["reason"] == "no statement: unlabelled"
+    assert rows["H7"]["status"] == "skipped" and "one slice needs" in rows["H7"]["reason"]
+    assert rows["H8"]["status"] == "skipped"
+
+
+def test_report_says_what_the_records_are(result):
+    content, out = result
+    data = content["data"]
+    assert data["found"] == 8 and data["status"] == {"kept": 3, "excluded": 3, "skipped": 2}
+    assert data["sampling_frequency_hz"] == {"250": 1, "1000": 1, "100": 1}
+    assert data["seconds"] == {"shortest": 7.0, "median": 8.0, "longest": 8.0}
+    assert data["units"] == {"mV": 2, "mv": 1}
+    assert {name: n for name, n in data["class_mix"].items() if n} == {
+        "AF": 1, "RBBB": 1, "Normal": 1,
+    }  # fmt: skip
+    assert data["left_out"] == {
+        "multi-label": 1, "other finding": 1, "no statement": 1, "cannot be read": 2,
+    }  # fmt: skip
+    text = (out / "external.md").read_text()
+    for words in ("elsewhere", "250 Hz (1)", "7 to 8 s, median 8 s", "mV (2), mv (1)",
+                  "Not for clinical use", "multi-label: AF, RBBB", "left out of all"):  # fmt: skip
+        assert words in text
+    assert json.loads((out / "external.json").read_text())["external"]["records"] == 3
+
+
+def test_predictions_have_the_standard_form(result):
+    content, out = result
+    predictions = read_predictions(out / "predictions_external.csv")
+    assert dict(zip(predictions["record"], predictions["label"], strict=True)) == KEPT
+    # floor(0.8 x 8 s / 2.5 s) = 2 slices, the same for 7 s.
+    assert content["external"]["images"] == len(predictions) == 6
+    assert predictions["image"][0] == "all/AF/H1-s00_PIL.png"
+
+
+def test_labels_from_a_table_come_first(model, hospital, tmp_path, capsys):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("record,dx\nH6,STE\nH1,\"{'NORM': 100.0}\"\n")
+    command = ["external", "--model", str(model), "--records", str(hospital), "--labels"]
+    assert main([*command, str(labels), "--out", str(tmp_path / "out"), "--resamples", "0"]) == 0
+    printed = capsys.readouterr().out
+    assert "4 of 8 records read" in printed
+    assert "Normal 2, RBBB 1, STD 0, STE 1" in printed
+
+
+def test_sample_depends_on_names_alone(model, hospital, tmp_path):
+    def kept(seed):
+        content = evaluate_external(
+            ExternalSettings(
+                model=model, records=hospital, out=tmp_path / str(seed), limit=2,
+                resamples=0, seed=seed,
+            )
+        )  # fmt: skip
+        assert content["data"]["status"]["left"] == 2 and content["external"]["records"] <= 2
+        return content["external"]["records_sha256"]
+
+    assert kept(2) == kept(2)
+
+
+def test_no_record_with_a_class(model, tmp_path):
+    write_record(tmp_path / "r", "H6", ["Age: 50"])
+    with pytest.raises(EvaluationError, match=r"none of 1 records .*no statement.*--labels"):
+        evaluate_external(
+            ExternalSettings(model=model, records=tmp_path / "r", out=tmp_path / "out")
+        )
+
+
+@pytest.mark.parametrize(
+    "option", [("--limit", "0"), ("--resamples", "-1"), ("--least-likelihood", "101")]
+)
+def test_wrong_options(model, hospital, tmp_path, capsys, option):
+    command = ["external", "--model", str(model), "--records", str(hospital)]
+    assert main([*command, "--out", str(tmp_path), *option]) == 2
+    assert option[0] in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("folder", "labels"), [("challenge2021", None), ("ptbxl", "INDEX.csv")])
+def test_published_network_on_real_records(shared, tmp_path, folder, labels):
+    """It ranks well and calls half of the normal records sick, as was found on 397 others."""
+    content = evaluate_external(
+        ExternalSettings(
+            model=shared / "published_model" / "mobilenetv3_small_custom_37.model",
+            records=shared / "real" / folder,
+            labels=shared / "real" / labels if labels else None,
+            out=tmp_path,
+            resamples=0,
+        )
+    )
+    figures = content["external"]["per_record"]
+    assert 0.35 <= figures["accuracy"] <= 0.65
+    assert figures["macro_auroc"] >= 0.8
+    assert 0.3 <= figures["per_class"]["Normal"]["recall"] <= 0.7
