@@ -39,7 +39,7 @@ def draw_device(generator: np.random.Generator) -> Device:
     """
     return Device(
         high_pass=float(
-            generator.choice([0.05, 0.15, 0.32, 0.5, 0.67], p=[0.35, 0.15, 0.15, 0.25, 0.10])
+            generator.choice([0.05, 0.15, 0.32, 0.5, 0.67], p=[0.45, 0.22, 0.15, 0.14, 0.04])
         ),
         low_pass=float(
             generator.choice([35.0, 40.0, 75.0, 100.0, 150.0], p=[0.08, 0.14, 0.2, 0.33, 0.25])
@@ -55,6 +55,7 @@ def record(
     generator: np.random.Generator,
     device: Device,
     heart: np.ndarray,
+    order: np.ndarray,
     sampling_frequency: float,
     noise_level: float,
 ) -> np.ndarray:
@@ -69,10 +70,12 @@ def record(
     heart
         The heart's own leads I, II, V1..V6, then M further ones (Frank's) that have electrodes
         of their own, shape (8 + M, N), mV.
+    order
+        Which electrode each cable is connected to, shape (9,): `Placement.order`.
     noise_level
         Factor on all noise; 0 gives a noiseless (still filtered) recording.
     """
-    electrodes = np.vstack([electrode_potentials(heart[:8]), heart[8:]])
+    electrodes = np.vstack([electrode_potentials(heart[:8])[order], heart[8:]])
     if noise_level > 0:
         electrodes += noise_level * _noise(generator, device, electrodes.shape, sampling_frequency)
     leads = np.vstack([independent_leads(electrodes[:9]), electrodes[9:]])

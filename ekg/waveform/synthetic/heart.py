@@ -7,25 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ekg.waveform.synthetic import atria, ischaemia, repolarisation, ventricles
+from ekg.waveform.synthetic import atria, repolarisation, st_changes, ventricles
 from ekg.waveform.synthetic.leads import frank_vector
 from ekg.waveform.synthetic.patient import Patient
 from ekg.waveform.synthetic.ranges import draw
-from ekg.waveform.synthetic.repolarisation import TShape
+from ekg.waveform.synthetic.repolarisation import Beat, TShape
 from ekg.waveform.synthetic.waves import Waves
-
-
-@dataclass(frozen=True)
-class Beat:
-    """One kind of ventricular beat; times count from the onset of QRS."""
-
-    qrs: Waves
-    recovery: Waves
-    """ST, T and U waves at the QT interval `qt`."""
-    duration: float
-    """QRS, s."""
-    qt: float
-    """s, at the mean RR."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +69,10 @@ def draw_heart(
     qt = repolarisation.qt_interval(rr, patient.qtc)
     t_vector = _t_vector(generator, patient, findings)
     qrs, duration = _conduction(generator, findings, usual, usual_duration, axis, amplitude)
-    conducted = _beat(qrs, duration, qt, usual, t_vector, shape)
-    conducted = _with_st(generator, conducted, patient, findings, notes, t_vector)
+    share = 0.5 if "LBBB" in findings else 0.8
+    conducted = _beat(qrs, duration, qt, usual, t_vector, shape, share)
+    conducted = _with_st_changes(generator, conducted, patient, findings, notes)
+    conducted = st_changes.with_u_wave(generator, conducted, t_vector)
     late = draw("qrs.RBBB", generator)
     aberrant_qrs = ventricles.right_bundle_branch_block(generator, late, axis, amplitude)
     origin = str(generator.choice(list(ventricles.ECTOPIC_ORIGINS)))
@@ -102,9 +91,9 @@ def draw_heart(
         early_p=atria.ectopic_p_wave(generator, p_duration, p_amplitude),
         p_duration=p_duration,
         conducted=conducted,
-        aberrant=_beat(aberrant_qrs, late, qt, usual, t_vector, shape),
+        aberrant=_beat(aberrant_qrs, late, qt, usual, t_vector, shape, 0.8),
         ectopic=_beat(
-            ectopic_qrs, wide, qt + 0.5 * (wide - usual_duration), usual, t_vector, shape
+            ectopic_qrs, wide, qt + 0.5 * (wide - usual_duration), usual, t_vector, shape, 0.6
         ),
         f_rate=draw("f.rate", generator),
         f_amplitude=draw("f.amplitude", generator),
@@ -154,86 +143,40 @@ def _t_vector(
 ) -> np.ndarray:
     """Return the T vector of normal activation, shape (3,), mV."""
     amplitude, angle, front = patient.t_amplitude, patient.t_axis, patient.t_anterior
-    flat = {"STD": 0.75, "AF": 0.4, "HF": 0.8, "MI": 0.4, "I-AVB": 0.1}
+    flat = {"STD": 0.45, "AF": 0.6, "HF": 0.8, "MI": 0.4, "RBBB": 0.3, "LBBB": 0.3, "I-AVB": 0.1}
     chance = max((flat.get(finding, 0.0) for finding in findings), default=0.0)
     if generator.random() < chance:  # unspecific flattening
         amplitude *= generator.uniform(-0.25, 0.7)
         front *= generator.uniform(-0.2, 0.9)
-    if "STE" in findings:
-        amplitude *= generator.uniform(1.1, 1.7)
-        front = front * generator.uniform(1.2, 1.9) + 0.05
     return frank_vector(amplitude, angle, -front)
 
 
 def _beat(
-    qrs: Waves, duration: float, qt: float, usual: Waves, t_vector: np.ndarray, shape: TShape
+    qrs: Waves,
+    duration: float,
+    qt: float,
+    usual: Waves,
+    t_vector: np.ndarray,
+    shape: TShape,
+    share: float,
 ) -> Beat:
-    vector = repolarisation.secondary_t_vector(t_vector, usual, qrs, shape, duration, qt)
+    vector = repolarisation.secondary_t_vector(t_vector, usual, qrs, shape, duration, qt, share)
     return Beat(qrs, shape.waves(vector, duration, qt), duration, qt)
 
 
-def _with_st(
+def _with_st_changes(
     generator: np.random.Generator,
     beat: Beat,
     patient: Patient,
     findings: Collection[str],
     notes: dict[str, float | str],
-    t_vector: np.ndarray,
 ) -> Beat:
-    """Return the beat with its ST shift, Q waves, J notch and U wave."""
-    moment = beat.duration + 0.02
-    qrs, recovery = beat.qrs, beat.recovery
-    duration, qt = beat.duration, beat.qt
     if "STE" in findings:
-        names = list(ischaemia.ELEVATION)
-        territory = str(generator.choice(names, p=[0.20, 0.09, 0.16, 0.06, 0.05, 0.34, 0.10]))
-        notes["territory"] = territory
-        direction = ischaemia.ELEVATION[territory].direction(generator)
-        margin = draw("st.elevation", generator)
-        infarct = territory in ischaemia.INFARCTION
-        if not infarct:
-            margin *= 0.35
-        vector = ischaemia.scaled_to_elevation(
-            direction, recovery, patient.lead_field, moment,
-            ischaemia.elevation_threshold(patient.age, patient.sex), 0.02 + margin - 0.1,
-        )  # fmt: skip
-        tilt = generator.uniform(0.05, 0.45) if infarct else generator.uniform(-0.2, 0.1)
-        reach = generator.uniform(0.42, 0.6) if infarct else generator.uniform(0.2, 0.35)
-        recovery = recovery + repolarisation.st_shift(vector, duration, qt, tilt, reach)
-        if infarct and generator.random() < 0.45:
-            depth = generator.uniform(0.1, 0.45)
-            qrs = ventricles.with_pathological_q(qrs, generator, direction, depth)
-        if territory == "early repolarisation" and generator.random() < 0.6:
-            notch = direction * generator.uniform(0.05, 0.2)
-            recovery = recovery + repolarisation.j_notch(notch, duration, 0.008)
-    elif "STD" in findings:
-        direction = ischaemia.DEPRESSION.direction(generator)
-        depth = draw("st.depression", generator)
-        vector = ischaemia.scaled_to_depression(
-            direction, recovery, patient.lead_field, duration + 0.05, depth
-        )
-        tilt = generator.choice([0.0, 0.4, 1.0], p=[0.45, 0.35, 0.2]) + generator.uniform(
-            -0.1, 0.15
-        )
-        recovery = recovery + repolarisation.st_shift(
-            vector, duration, qt, float(tilt), generator.uniform(0.3, 0.5)
-        )
-    elif "MI" in findings:
-        territory = str(generator.choice(ischaemia.INFARCTION))
-        notes["territory"] = territory
-        direction = ischaemia.ELEVATION[territory].direction(generator)
-        qrs = ventricles.with_pathological_q(qrs, generator, direction, generator.uniform(0.2, 0.6))
-        if generator.random() < 0.7:  # T turns away from the scar
-            shape = TShape(0.13, 0.11, 0.05)
-            recovery = recovery + shape.waves(
-                -direction * generator.uniform(0.15, 0.5), duration, qt
-            )
-        level = direction * generator.uniform(0.0, 0.12)
-        recovery = recovery + repolarisation.st_shift(level, duration, qt, 0.2, 0.4)
-    elif not {"LBBB", "RBBB"} & set(findings):
-        level = draw("st.normal" if "Normal" in findings else "st.other", generator)
-        vector = frank_vector(level, patient.t_axis, -generator.uniform(0, 1.2) * level)
-        recovery = recovery + repolarisation.st_shift(vector, duration, qt, 0.0, 0.25)
-    size = float(np.linalg.norm(t_vector))
-    u_vector = draw("u.amplitude", generator) * t_vector / max(size, 1e-6)
-    return Beat(qrs, recovery + repolarisation.u_wave(u_vector, qt), duration, qt)
+        return st_changes.with_elevation(generator, beat, patient, notes)
+    if "STD" in findings:
+        return st_changes.with_depression(generator, beat, patient)
+    if "MI" in findings:
+        return st_changes.with_old_infarction(generator, beat, notes)
+    if "LBBB" in findings or "RBBB" in findings:
+        return beat  # its ST shift is the secondary one
+    return st_changes.with_usual_st(generator, beat, patient, "Normal" in findings)

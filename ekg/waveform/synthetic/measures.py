@@ -76,7 +76,10 @@ def qrs_bounds(beat: np.ndarray, sampling_frequency: float) -> tuple[int, int]:
     reach = round(0.13 * sampling_frequency)
     peak = speed[centre - reach // 2 : centre + reach // 2].max()
     quiet = np.quantile(speed, 0.3)
-    threshold = max(0.055 * peak, 2.5 * quiet)
+    # A tall T wave after a broad QRS can be as steep as a QRS's flat end.
+    recovery = speed[centre + round(0.14 * sampling_frequency) :]
+    steep_t = recovery[: round(0.25 * sampling_frequency)].max()
+    threshold = min(max(0.055 * peak, 2.5 * quiet, 1.25 * steep_t), 0.3 * peak)
     fast = np.flatnonzero(speed[centre - reach : centre + reach] > threshold) + centre - reach
     # Pieces that are less than 24 ms apart belong to one complex.
     gap = round(0.024 * sampling_frequency)

@@ -10,8 +10,18 @@ from ekg.waveform.synthetic.waves import Waves
 
 _SQRT_2PI = float(np.sqrt(2 * np.pi))
 
-SECONDARY_SHARE = 0.6
-"""Choice: with the whole change T would stand taller than it does in real recordings."""
+
+@dataclass(frozen=True)
+class Beat:
+    """One kind of ventricular beat; times count from the onset of QRS."""
+
+    qrs: Waves
+    recovery: Waves
+    """ST, T and U waves at the QT interval `qt`."""
+    duration: float
+    """QRS, s."""
+    qt: float
+    """s, at the mean RR."""
 
 
 def area(waves: Waves) -> np.ndarray:
@@ -53,13 +63,15 @@ def secondary_t_vector(
     shape: TShape,
     duration: float,
     qt: float,
+    share: float,
 ) -> np.ndarray:
     """Return the T vector that goes with an altered activation, shape (3,), mV.
 
     The ventricular gradient, the area of QRS and T together, does not depend on the order of
     activation (Wilson 1934). So a wide QRS in one direction draws ST and T in the other: the
-    secondary, discordant change of bundle branch block and ventricular ectopy. The bell-shaped T
-    wave carries `SECONDARY_SHARE` of it.
+    secondary, discordant change of bundle branch block and ventricular ectopy. Only a share of
+    it is put into the bell-shaped T wave; with all of it T would stand taller than in real
+    recordings.
 
     Parameters
     ----------
@@ -73,9 +85,11 @@ def secondary_t_vector(
         Form of the T wave.
     duration, qt
         Of the altered beat, s.
+    share
+        0 to 1.
     """
     change = area(qrs) - area(usual)
-    return t_vector - SECONDARY_SHARE * change / shape.area_per_height(duration, qt)
+    return t_vector - share * change / shape.area_per_height(duration, qt)
 
 
 def st_shift(

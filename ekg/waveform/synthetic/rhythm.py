@@ -50,7 +50,7 @@ def sinus_intervals(
         + respiratory
         * np.sin(2 * np.pi * (draw("respiration", generator) * time + generator.random()))
         + low * np.sin(2 * np.pi * (generator.uniform(0.06, 0.13) * time + generator.random()))
-        + 0.005 * generator.standard_normal(count)
+        + 0.008 * generator.standard_normal(count)
     )
     return mean_rr * np.clip(modulation, 0.75, 1.3)
 

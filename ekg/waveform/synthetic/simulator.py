@@ -11,13 +11,14 @@ from ekg.errors import ConfigError
 from ekg.waveform.diagnoses import BY_ABBREVIATION
 from ekg.waveform.slicing import generator_for
 from ekg.waveform.synthetic import acquisition, atria, mix, rhythm
-from ekg.waveform.synthetic.heart import Beat, Heart, draw_heart
-from ekg.waveform.synthetic.leads import twelve_leads
+from ekg.waveform.synthetic.heart import Heart, draw_heart
+from ekg.waveform.synthetic.leads import atrial_lead_field, twelve_leads
 from ekg.waveform.synthetic.patient import draw_patient
-from ekg.waveform.synthetic.repolarisation import qt_interval
+from ekg.waveform.synthetic.placement import draw_placement
+from ekg.waveform.synthetic.repolarisation import Beat, qt_interval
 from ekg.waveform.synthetic.waves import Waves, add_waves
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same (seed, name) gives another recording."""
 
 EXTRA_FINDINGS: tuple[str, ...] = ("MI", "HF")
@@ -86,14 +87,16 @@ def simulate_record(
     n_samples = round(seconds * sampling_frequency)
     beats, rate = _beats(generator_for(seed, f"simulate/{name}/rhythm"), heart, findings, seconds)
     margin = round(_MARGIN * sampling_frequency)
-    field = np.vstack([person.lead_field, np.eye(3)])
-    leads = _draw(
-        generator_for(seed, f"simulate/{name}/beats"), heart, beats, field,
-        n_samples + 2 * margin, sampling_frequency,
-    )  # fmt: skip
     noise_generator = generator_for(seed, f"simulate/{name}/noise")
     device = acquisition.draw_device(noise_generator)
-    recorded = acquisition.record(noise_generator, device, leads, sampling_frequency, noise)
+    placement = draw_placement(noise_generator)
+    leads = _draw(
+        generator_for(seed, f"simulate/{name}/beats"), heart, beats,
+        placement.field(person.lead_field), n_samples + 2 * margin, sampling_frequency,
+    )  # fmt: skip
+    recorded = acquisition.record(
+        noise_generator, device, leads, placement.order(), sampling_frequency, noise
+    )
     kept = acquisition.quantised(recorded[:, margin : margin + n_samples], device.resolution)
     signal = twelve_leads(kept[:8])
     if frank:
@@ -103,7 +106,8 @@ def simulate_record(
         "age": person.age, "sex": person.sex, "rate": rate, "qrs": heart.conducted.duration,
         "qt": heart.conducted.qt, "pr": None if heart.fibrillating else heart.pr,
         "f_rate": heart.f_rate if heart.fibrillating else None,
-        "seconds": seconds, "sampling_frequency": sampling_frequency,
+        "swapped": placement.swapped, "raised": placement.raised, "seconds": seconds,
+        "sampling_frequency": sampling_frequency,
         "onsets": beats.onset[inside].tolist(), "kinds": beats.kind[inside].tolist(),
         **heart.notes,
     }  # fmt: skip
@@ -165,10 +169,25 @@ def _draw(
     n_samples: int,
     sampling_frequency: float,
 ) -> np.ndarray:
-    """Return the heart's leads with margins on both sides, shape (len(field), n_samples), mV."""
-    leads = np.zeros((len(field), n_samples))
+    """Return the heart's leads I, II, V1..V6 and Frank's x, y, z with margins on both sides.
+
+    Parameters
+    ----------
+    field
+        Lead vectors of I, II, V1..V6, shape (8, 3).
+    n_samples
+        Margins included.
+
+    Returns
+    -------
+    ndarray, shape (11, n_samples)
+        mV.
+    """
+    ventricular = np.vstack([field, np.eye(3)])
+    atrial = np.vstack([atrial_lead_field(field), np.eye(3)])
+    leads = np.zeros((len(ventricular), n_samples))
     # Breathing turns and moves the heart: each lead's amplitude swings a little.
-    swing = generator.normal(0, 0.025, len(field))
+    swing = generator.normal(0, 0.025, len(leads))
     breath = generator.uniform(0.15, 0.35)
     phase = generator.uniform(0, 2 * np.pi)
     mean_rr = 60 / heart.rate
@@ -180,18 +199,16 @@ def _draw(
         beat = heart.ectopic if kind == "V" else heart.conducted
         if kind == "A" and previous < 0.62 * mean_rr and heart.conducted.duration < 0.12:
             beat = heart.aberrant
-        add_waves(leads, beat.qrs, field, anchor, sampling_frequency, gain)
-        add_waves(
-            leads, _recovery(beat, previous, mean_rr), field, anchor, sampling_frequency, gain
-        )
+        for waves in (beat.qrs, _recovery(beat, previous, mean_rr)):
+            add_waves(leads, waves, ventricular, anchor, sampling_frequency, gain)
     if heart.fibrillating:
         dipole = atria.fibrillatory_waves(
             generator, n_samples, sampling_frequency, heart.f_rate, heart.f_amplitude
         )
-        return leads + field @ dipole
+        return leads + atrial @ dipole
     for onset, sinus, kind in zip(beats.onset, beats.sinus, beats.kind, strict=True):
         p, when = (heart.early_p, onset) if kind == "A" else (heart.p, sinus)
-        add_waves(leads, p, field, when + _MARGIN - heart.pr, sampling_frequency)
+        add_waves(leads, p, atrial, when + _MARGIN - heart.pr, sampling_frequency)
     return leads
 
 

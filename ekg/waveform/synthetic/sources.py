@@ -38,6 +38,8 @@ SOURCES: dict[str, str] = {
     "Circulation 119:e241-e250",
     "Rijnbeek 2014": "Normal values of the electrocardiogram for ages 16-90 years. "
     "J Electrocardiol 47:914-921",
+    "Rudiger 2007": "Electrocardiographic artifacts due to electrode misplacement and their "
+    "frequency in different clinical settings. Am J Emerg Med 25:174-178",
     "Sameni 2007": "Multichannel ECG and noise modeling: application to maternal and fetal ECG "
     "signals. EURASIP J Adv Signal Process 2007:043407",
     "Strauss 2011": "Defining left bundle branch block in the era of cardiac resynchronization "

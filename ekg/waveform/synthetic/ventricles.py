@@ -34,7 +34,7 @@ def normal_qrs(
     turn = generator.normal(0, 9)  # the loop opens clockwise or counter-clockwise
     septal = generator.uniform(0.02, 0.22)
     posterior = float(np.clip(generator.normal(0.80, 0.26), 0.25, 1.5))
-    basal = generator.uniform(0.0, 0.38)
+    basal = generator.uniform(0.0, 0.48)
     side = generator.choice([-1, 1])
     angle = np.array([axis + 180 + generator.normal(0, 30), axis - turn, axis, axis + turn, 0.0])
     angle[4] = axis + side * generator.uniform(100, 170)
@@ -50,11 +50,21 @@ def normal_qrs(
             generator.uniform(0.0, 0.40),
         ]
     )
-    share = np.array([0.074, 0.070, 0.074, 0.084, 0.076]) * generator.uniform(0.92, 1.08, 5)
-    place = np.array([0.0, 0.335, 0.46, 0.63, 0.0]) + generator.normal(0, 0.012, 5)
-    place[0], place[4] = _EDGE * share[0], 1 - _EDGE * share[4]
+    share = np.array([0.078, 0.068, 0.070, 0.080, 0.082]) * generator.uniform(0.92, 1.08, 5)
+    place = np.array([0.0, 0.345, 0.455, 0.60, 0.0]) + generator.normal(0, 0.012, 5)
+    place[0], place[4] = _EDGE * share[0], 1 - 1.15 * _EDGE * share[4]
     vector = frank_vector(amplitude * relative, angle, z * (0.45 + 0.55 * amplitude))
-    return Waves.of(vector, place * duration, share * duration)
+    waves = Waves.of(vector, place * duration, share * duration)
+    if generator.random() < 0.35:
+        return waves + _notch(generator, duration, amplitude)
+    return waves
+
+
+def _notch(generator: np.random.Generator, duration: float, amplitude: float) -> Waves:
+    """Return a small, brief deflection somewhere inside QRS: a notch or slur in some leads."""
+    angle, z = generator.uniform(-180, 180), generator.normal(0, 0.08)
+    vector = frank_vector(amplitude * generator.uniform(0.05, 0.16), angle, z)
+    return Waves.of([vector], [duration * generator.uniform(0.35, 0.72)], [0.0042])
 
 
 def left_bundle_branch_block(
@@ -66,17 +76,17 @@ def left_bundle_branch_block(
     2009). The notch stands between the moments when activation, crossing the septum slowly,
     reaches the endocardium and then the epicardium of the lateral wall (Strauss 2011).
     """
-    notch = generator.uniform(0.55, 1.0)
+    notch = generator.uniform(0.65, 1.25)
     first, second = sorted(generator.uniform(0.75, 1.0, 2))
     if generator.random() < 0.4:
         first, second = second, first
-    back = generator.uniform(0.85, 2.0) * (0.5 + 0.5 * amplitude)
+    back = generator.uniform(0.85, 1.8) * (0.5 + 0.5 * amplitude)
     early = generator.uniform(-0.22, 0.12)  # negative: a small r in V1-V3
     angle = axis + np.array([generator.normal(20, 15), generator.normal(12, 6), 0, -8, -14])
-    relative = 0.85 * amplitude * np.array([0.22, first, 0.55 + 0.3 * (1 - notch), second, 0.22])
+    relative = 0.78 * amplitude * np.array([0.22, first, 0.55 + 0.3 * (1 - notch), second, 0.22])
     z = np.array([early, 0.55 * back, 0.95 * back, back, 0.30 * back])
-    share = np.array([0.070, 0.100, 0.085, 0.105, 0.075]) * generator.uniform(0.95, 1.05, 5)
-    place = np.array([_EDGE * share[0], 0.35, 0.50, 0.655, 1 - _EDGE * share[4]])
+    share = np.array([0.075, 0.106, 0.092, 0.112, 0.080]) * generator.uniform(0.95, 1.05, 5)
+    place = np.array([_EDGE * share[0], 0.325, 0.49, 0.65, 1 - _EDGE * share[4]])
     return Waves.of(frank_vector(relative, angle, z), place * duration, share * duration)
 
 
@@ -92,7 +102,7 @@ def right_bundle_branch_block(
     left = normal_qrs(generator, usual, axis, amplitude)
     left.vector[3:, 2] *= 0.45  # right forces now oppose the left ventricle's posterior ones
     left.vector[4] *= 0.3
-    strength = generator.uniform(0.35, 1.15)
+    strength = generator.uniform(0.40, 1.20)
     width = duration - 0.62 * usual
     share = np.array([0.15, 0.20])
     place = duration - width * np.array([0.66, _EDGE * share[1]])
