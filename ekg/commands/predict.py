@@ -39,12 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read everything and return 0 when anything could be read, else 1."""
     from ekg.evaluation.inputs import expand
-    from ekg.evaluation.predict import Predictor
+    from ekg.evaluation.predict import Predictor, explainable_model
     from ekg.evaluation.prediction_formats import write_predictions
     from ekg.model.engines import open_engine
 
     engine = open_engine(arguments.model, arguments.engine)
-    predictor = Predictor(engine)
+    explainer = None
+    if arguments.explain is not None:
+        from ekg.evaluation.explanation import Explainer
+
+        explainer = Explainer(explainable_model(engine), arguments.explain)
+    predictor = Predictor(engine, explainer=explainer)
     predictions = predictor.predict_all(expand(arguments.paths, sys.stdin))
     read, refused = write_predictions(predictions, arguments.format, engine.classes, sys.stdout)
     print(

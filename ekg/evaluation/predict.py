@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ekg.config import PAPER_SEED, SliceConfig
-from ekg.errors import EkgError, RecordError
+from ekg.errors import EkgError, ModelError, RecordError
 from ekg.evaluation.image_checks import PictureChecker, read_picture
 from ekg.evaluation.inputs import Input
 from ekg.image.renderer import Renderer
-from ekg.model.engines import Engine
+from ekg.model import EkgModel
+from ekg.model.engines import Engine, TorchEngine
 from ekg.waveform.quality import is_flat_throughout, warnings_of
 from ekg.waveform.records import Record, read_record
 from ekg.waveform.slicing import number_of_slices, slice_starts
+
+if TYPE_CHECKING:
+    from ekg.evaluation.explanation import Explainer
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,22 @@ class Prediction:
         return result
 
 
+def explainable_model(engine: Engine) -> EkgModel:
+    """Return the model behind an engine.
+
+    Raises
+    ------
+    ModelError
+        If it is an exported one.
+    """
+    if not isinstance(engine, TorchEngine):
+        raise ModelError(
+            f"the exported model {engine.name} cannot be explained: it has no gradients",
+            remedy="use the weights it was made from, with the engine torch",
+        )
+    return engine.model
+
+
 class Predictor:
     """Reads records and pictures with one model.
 
@@ -82,10 +102,13 @@ class Predictor:
         From `ekg.model.engines.open_engine`.
     seed
         Decides, with each record's name, where its slices lie: as in the image sets.
+    explainer
+        Writes a picture of each verdict: of the slice in which its class is surest.
     """
 
-    def __init__(self, engine: Engine, seed: int = PAPER_SEED):
+    def __init__(self, engine: Engine, seed: int = PAPER_SEED, explainer: Explainer | None = None):
         self.engine = engine
+        self.explainer = explainer
         self.seed = seed
         self.slicing = SliceConfig()
         self.renderer = Renderer(engine.image_size)
@@ -159,6 +182,52 @@ class Predictor:
             warnings,
         )
 
+    def saliency(self, record: Record, diagnosis: str | None = None) -> dict[str, Any]:
+        """Return what the verdict on a record rests on.
+
+        Parameters
+        ----------
+        record
+            A record at 500 Hz.
+        diagnosis
+            The class to explain; by default the verdict.
+
+        Returns
+        -------
+        dict
+            Of the slice in which that class is surest: `start` (first sample), `picture`
+            (uint8), and what `ekg.evaluation.saliency.explain` gives: `class`, `probability`,
+            `gradcam` (float32, 0..1) and `occlusion` (loss of probability by lead).
+
+        Raises
+        ------
+        ModelError
+            If the engine has no gradients, or the model does not know the class.
+        RecordError
+            As `predict`.
+        """
+        from ekg.evaluation.saliency import explain
+
+        model = explainable_model(self.engine)
+        if diagnosis is not None and diagnosis not in model.classes:
+            raise ModelError(
+                f"the model does not know the class {diagnosis!r}",
+                remedy=f"choose one of {', '.join(model.classes)}",
+            )
+        starts, pictures = self.pictures(record)
+        table = self.engine.probabilities(pictures)
+        target = (
+            int(table.mean(axis=0).argmax())
+            if diagnosis is None
+            else model.classes.index(diagnosis)
+        )
+        surest = int(table[:, target].argmax())
+        return {
+            "start": int(starts[surest]),
+            "picture": pictures[surest],
+            **explain(model, pictures[surest], target),
+        }
+
     def predict_picture_file(self, path: str | Path) -> Prediction:
         """Read one image file.
 
@@ -184,10 +253,16 @@ class Predictor:
         table = self.engine.probabilities(pictures)
         mean = table.mean(axis=0)
         several = len(table) > 1
+        best = int(mean.argmax())
+        diagnosis = self.engine.classes[best]
+        explanation = None
+        if self.explainer is not None:
+            surest = int(table[:, best].argmax())
+            explanation = self.explainer.write(pictures[surest], name, diagnosis, starts[surest])
         return Prediction(
             path=path,
             record=name,
-            diagnosis=self.engine.classes[int(mean.argmax())],
+            diagnosis=diagnosis,
             probabilities=self._by_class(mean),
             slices=tuple(
                 SliceReading(start, self._by_class(row))
@@ -196,6 +271,7 @@ class Predictor:
             spread=self._by_class(table.std(axis=0, ddof=1)) if several else None,
             warnings=tuple(warnings),
             calibrated=self.engine.calibrated,
+            explanation=explanation,
         )
 
     def _by_class(self, values: np.ndarray) -> dict[str, float]:
