@@ -98,12 +98,14 @@ def _published_beside(
     published = load_side(PUBLISHED_FOLDER, arguments.fold)
     if published is None:
         return None
+    if content["b"]["name"] == PUBLISHED_MODEL and content["relation"] == relation(a, published):
+        return None
+    if content["a"]["name"] == PUBLISHED_MODEL:
+        return None
     if relation(a, published) == DIFFERENT:
         # The stored figures have their intervals already; nothing is drawn for a mere glance.
         published = load_side(PUBLISHED_FOLDER / FIGURES_FILE, arguments.fold)
         assert published is not None
-    elif PUBLISHED_MODEL in (content["a"]["name"], content["b"]["name"]):
-        return None
     return compare_sides(
         a,
         published,

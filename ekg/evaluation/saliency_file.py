@@ -17,12 +17,13 @@ from ekg.evaluation.saliency import explain_images, occlusion_by_lead, probabili
 from ekg.evaluation.saliency_check import randomised_correlations
 from ekg.files import atomic_open
 from ekg.model import EkgModel
+from ekg.progress import Progress
 from ekg.waveform.records import LEADS, natural_key
 from ekg.waveform.slicing import generator_for
 
 SALIENCY_FILE = "saliency.npz"
-RECORDS_PER_CLASS = 10
-"""Records of each class in the means."""
+RECORDS_PER_CLASS = 6
+"""Records of each class in the means: each costs 13 runs of the network."""
 
 
 def choose_examples(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
@@ -119,9 +120,12 @@ def save_saliency(
     stages, correlation, occlusion_correlation = randomised_correlations(
         model, pictures, shown.targets, seed
     )
-    drops = np.concatenate(
-        [_occlusion(model, source, piece) for piece in batches_of(sample.index.to_numpy(), 16)]
-    )
+    parts = []
+    with Progress(len(sample), "occluding leads", "record") as progress:
+        for piece in batches_of(sample.index.to_numpy(), 8):
+            parts.append(_occlusion(model, source, piece))
+            progress.update(len(piece))
+    drops = np.concatenate(parts)
     labels = sample["label"].map(index).to_numpy(np.int64)
     by_class = np.stack(
         [

@@ -1,0 +1,172 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sk
+
+from ekg.evaluation.levels import LEVELS, levels_of, majority_vote, shared_votes
+from ekg.evaluation.metrics import figures_of, reliability_bins
+from ekg.evaluation.predictions import make_predictions, read_predictions
+from ekg.evaluation.runs import flatten
+from ekg.waveform.diagnoses import CLASSES
+from tests.evaluation.conftest import toy_predictions
+
+
+def hand_made():
+    """Three records: AF (3 images, 2 right), STE (1, right), Normal (2, tie AF and Normal)."""
+    p = np.full((6, 7), 0.02)
+    for row, (k, value) in enumerate([(0, 0.9), (0, 0.5), (3, 0.6), (6, 0.8), (3, 0.7), (0, 0.75)]):
+        p[row, k] = value
+    p /= p.sum(axis=1, keepdims=True)
+    images = ["a-s00.png", "a-s01.png", "a-s02.png", "b-s00.png", "c-s00.png", "c-s01.png"]
+    return make_predictions(
+        images, list("aaabcc"), ["AF", "AF", "AF", "STE", "Normal", "Normal"], p
+    )
+
+
+def test_levels_by_hand():
+    levels = {name: figures_of(units) for name, units in levels_of(hand_made()).items()}
+    assert list(levels) == list(LEVELS)
+    assert levels["per_image"]["accuracy"] == pytest.approx(4 / 6)
+    assert levels["record_weighted"]["accuracy"] == pytest.approx((2 / 3 + 1 + 1 / 2) / 3)
+    # Mean probabilities: a is AF, b is STE, c is AF (0.75 of 0.87 against 0.7 of 0.82).
+    assert levels["per_record"]["accuracy"] == pytest.approx(2 / 3)
+    # The tie of c counts half AF, half Normal.
+    assert levels["per_record_majority"]["accuracy"] == pytest.approx(2.5 / 3)
+    matrix = np.array(levels["per_record_majority"]["confusion_matrix"])
+    assert matrix[3, 0] == matrix[3, 3] == 0.5 and matrix.sum() == 3
+
+
+def test_absent_classes_are_left_out_of_macro_averages():
+    figures = figures_of(levels_of(hand_made())["per_image"])
+    recalls = [2 / 3, 1.0, 1 / 2]
+    assert figures["macro_recall"] == pytest.approx(np.mean(recalls))
+    assert figures["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+    assert figures["per_class"]["LBBB"]["recall"] is None
+    assert figures["per_class"]["LBBB"]["auroc"] is None
+    assert figures["per_class"]["LBBB"]["support"] == 0
+
+
+def test_class_never_predicted_has_precision_zero():
+    table = hand_made()
+    table = table[table["record"] != "b"]
+    p = np.eye(7)[[3] * 5]
+    table = make_predictions(table["image"], table["record"], table["label"], p)
+    figures = figures_of(levels_of(table)["per_image"])
+    assert figures["per_class"]["AF"]["precision"] == 0
+    assert figures["macro_precision"] == pytest.approx((0 + 2 / 5) / 2)
+
+
+def test_only_one_class_has_no_ranking():
+    table = make_predictions(["a-s00.png"], ["a"], ["AF"], np.eye(7)[[0]])
+    figures = figures_of(levels_of(table)["per_image"])
+    assert figures["per_class"]["AF"]["auroc"] is None and figures["macro_auroc"] is None
+    assert figures["per_class"]["AF"]["specificity"] is None
+    assert figures["accuracy"] == 1.0
+
+
+def test_majority_and_shares():
+    records = np.array([0, 0, 0, 0, 1, 2, 2, 2])
+    votes = np.array([2, 1, 1, 2, 4, 0, 3, 3])
+    assert majority_vote(records, votes, 7).tolist() == [2, 4, 3]
+    owner, classes, shares = shared_votes(records, votes, 7)
+    assert owner.tolist() == [0, 0, 1, 2] and classes.tolist() == [1, 2, 4, 3]
+    assert shares.tolist() == [0.5, 0.5, 1, 1]
+
+
+def test_order_of_rows_changes_nothing(predictions):
+    shuffled = predictions.sample(frac=1, random_state=3)
+    for level, units in levels_of(predictions).items():
+        again = flatten(figures_of(levels_of(shuffled)[level]))
+        for name, value in flatten(figures_of(units)).items():
+            if isinstance(value, float):
+                assert again[name] == pytest.approx(value, abs=1e-12), name
+            elif name == "confusion_matrix":
+                assert np.allclose(again[name], value)
+
+
+def test_slices_are_ordered_by_number_not_by_text():
+    images = [f"a-s{n}_PIL.png" for n in (10, 9)]  # nine comes first
+    table = make_predictions(images, ["a", "a"], ["AF", "AF"], np.eye(7)[[5, 2]])
+    units = levels_of(table)["per_image"]
+    assert majority_vote(units.records, units.predictions, 7).tolist() == [2]
+
+
+def test_against_scikit_learn(predictions):
+    units = levels_of(predictions)["record_weighted"]
+    figures = figures_of(units)
+    y, p, w = units.labels, units.probabilities, units.weights
+    assert figures["macro_auroc"] == pytest.approx(
+        np.mean([sk.roc_auc_score(y == k, p[:, k], sample_weight=w) for k in range(7)])
+    )
+    assert figures["balanced_accuracy"] == pytest.approx(
+        sk.balanced_accuracy_score(y, units.predictions, sample_weight=w)
+    )
+    # Two-sided sum over classes; scikit-learn halves it for two classes only.
+    truth = np.eye(7)[y]
+    assert figures["brier"] == pytest.approx(np.average(((p - truth) ** 2).sum(axis=1), weights=w))
+    assert figures["log_loss"] == pytest.approx(sk.log_loss(y, p, sample_weight=w))
+    for k, name in enumerate(CLASSES):
+        negative = y != k
+        assert figures["per_class"][name]["specificity"] == pytest.approx(
+            np.average(units.predictions[negative] != k, weights=w[negative])
+        )
+
+
+def test_calibration_error_by_hand():
+    p = np.full((4, 7), 0.0)
+    p[:, 0] = [0.95, 0.95, 0.55, 0.55]
+    p[:, 1] = 1 - p[:, 0]
+    table = make_predictions(
+        [f"{r}-s00.png" for r in "abcd"], list("abcd"), ["AF", "STE", "AF", "AF"], p
+    )
+    figures = figures_of(levels_of(table)["per_image"])
+    assert figures["ece"] == pytest.approx(0.5 * abs(0.95 - 0.5) + 0.5 * abs(0.55 - 1))
+    assert figures["reliability"]["units"][9] == 2 and figures["reliability"]["units"][5] == 2
+    assert figures["reliability"]["accuracy"][0] is None
+
+
+def test_bins_hold_their_upper_edge():
+    p = np.array([[0.1, 0.9], [0.05, 0.95], [0.5, 0.5], [0.0, 1.0]])
+    assert reliability_bins(p).tolist() == [8, 9, 4, 9]
+
+
+def test_hard_labels_have_no_mean_of_probabilities(predictions):
+    hard = predictions[["image", "record", "label", "pred", "weight"]]
+    levels = levels_of(hard)
+    assert "per_record" not in levels
+    assert "macro_auroc" not in figures_of(levels["per_image"])
+
+
+@pytest.mark.parametrize("fold", ["test", "val"])
+def test_every_published_figure_to_four_decimals(shared, fold):
+    import json
+
+    published = json.loads((shared / "spec" / "published_results.json").read_text())
+    expected = published["sets"][fold]
+    levels = levels_of(read_predictions(shared / "published_model" / f"preds_{fold}.csv"))
+    checked = 0
+    for level in ("record_weighted", "per_image"):
+        figures = figures_of(levels[level])
+        for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1"):
+            assert round(figures[name], 4) == expected[level][name]
+        for name in ("precision", "recall", "f1"):
+            for class_, value in expected[level][name].items():
+                assert round(figures["per_class"][class_][name], 4) == value
+                checked += 1
+        matrix = np.array(figures["confusion_matrix"]).round(4)
+        assert np.array_equal(matrix, expected[level]["confusion_matrix_rows_true"])
+    assert checked == 42
+    units = levels["per_image"]
+    assert (units.n_records, len(units.labels)) == (expected["records"], expected["images"])
+
+
+def test_majority_vote_of_the_published_predictions(shared):
+    table = read_predictions(shared / "published_model" / "preds_test.csv")
+    figures = figures_of(levels_of(table)["per_record_majority"])
+    assert 0.82 < figures["accuracy"] < 0.84 and 0.78 < figures["macro_f1"] < 0.81
+
+
+def test_other_class_lists():
+    table = toy_predictions(classes=("x", "y", "z"))
+    assert list(figures_of(levels_of(table)["per_record"])["per_class"]) == ["x", "y", "z"]
+    assert isinstance(table, pd.DataFrame)
