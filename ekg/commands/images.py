@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ekg.config import PAPER_SEED
+
+if TYPE_CHECKING:
+    from ekg.image.drawing_run import ImageSetSummary
+
+_SKIPS_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the images and print what became of the records."""
+    # There is one process a core already: arithmetic libraries need no threads of their own.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     from ekg.image.image_set import make_image_set
     from ekg.image.selection import ImageSetConfig
 
@@ -57,11 +67,30 @@ def run(arguments: argparse.Namespace) -> int:
         pack=arguments.pack,
         strict=arguments.strict,
     )
-    for reason, count in summary.skips.items():
-        print(f"skipped {count}: {reason}", file=sys.stderr)
+    report(summary)
+    return 0
+
+
+def report(summary: ImageSetSummary, *, everything: bool = False) -> None:
+    """Print which records were skipped, and as last line what is in the set."""
+    skipped = read_skipped(summary.folder)
+    shown = skipped if everything else skipped[:_SKIPS_SHOWN]
+    for name, reason in shown:
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    if len(skipped) > len(shown):
+        print(f"and {len(skipped) - len(shown)} more, see records.csv", file=sys.stderr)
     classes = ", ".join(f"{name} {count}" for name, count in summary.classes.items())
     print(
         f"{summary.folder}: {summary.images} images of {summary.kept} records ({classes}); "
         f"{summary.excluded} records excluded, {summary.skipped} skipped (see records.csv)"
     )
-    return 0
+
+
+def read_skipped(folder: Path) -> list[tuple[str, str]]:
+    """Return name and reason of the records that a set had to leave out."""
+    with open(folder / "records.csv", encoding="utf-8", newline="") as stream:
+        return [
+            (row["record"], row["reason"])
+            for row in csv.DictReader(stream)
+            if row["status"] == "skipped"
+        ]

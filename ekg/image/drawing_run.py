@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -15,7 +14,7 @@ import matplotlib as mpl
 
 from ekg import __version__
 from ekg.errors import ImageError
-from ekg.files import atomic_open, write_json
+from ekg.files import atomic_open, atomic_path, sha256_of_file, write_json
 from ekg.image.drawing import RecordJob, draw_record, fingerprint, glance, image_name
 from ekg.image.journal import Journal
 from ekg.image.pack import PackWriter
@@ -43,8 +42,6 @@ class ImageSetSummary:
     skipped: int
     classes: dict[str, int]
     """Images of each class, most first."""
-    skips: dict[str, int]
-    """Records skipped, by reason."""
 
 
 class DrawingRun:
@@ -74,6 +71,8 @@ class DrawingRun:
         """Images to draw, images of `done`."""
         self.members: list[str] = []
         """Records of the finished set, in order."""
+        self.has_png = True
+        """Whether every image of the set has its PNG file."""
 
     def look_at_what_is_there(self) -> None:
         """Find out what an earlier run finished, and make the pack ready."""
@@ -161,8 +160,7 @@ class DrawingRun:
         is_done = name in self.done
         to_pack = self.pack and not self.packer.is_complete and place >= self.packed
         if is_done:
-            entry = self.journal.get(name)
-            to_pack = to_pack and entry is not None and entry["status"] == "kept"
+            to_pack = to_pack and self._entry(name)["status"] == "kept"
             if not to_pack:
                 return None
         return RecordJob(
@@ -176,8 +174,7 @@ class DrawingRun:
     def _take(self, header: Path, drawn: dict[str, Any] | None) -> dict[str, Any]:
         """Return the record's entry, after noting what was drawn."""
         if header.stem in self.done:
-            entry = self.journal.get(header.stem)
-            assert entry is not None
+            entry = self._entry(header.stem)
             if drawn is not None and _hashes(drawn) != _hashes(entry):
                 raise ImageError(
                     "gives other pixels than before",
@@ -196,46 +193,57 @@ class DrawingRun:
     def finish(self, dataset: str) -> ImageSetSummary:
         """Write manifest, records and description, and remove images that are not of the set."""
         self._remove_strays()
+        with atomic_path(self.out / MANIFEST) as unfinished:
+            summary = self._write_tables(unfinished)
+            if self.pack and not self.packer.is_complete:
+                self.packer.finish(unfinished)
+            self._describe(dataset, summary, unfinished)
+        # The manifest appears last: whoever finds it finds the whole set.
+        return summary
+
+    def _write_tables(self, manifest: Path) -> ImageSetSummary:
         status: Counter[str] = Counter()
-        skips: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
         classes: Counter[str] = Counter()
-        has_png = True
         with (
             atomic_open(self.out / RECORDS) as records_stream,
-            atomic_open(self.out / MANIFEST) as manifest_stream,
+            open(manifest, "w", encoding="utf-8", newline="") as manifest_stream,
         ):
             records_csv = csv.writer(records_stream, lineterminator="\n")
             manifest_csv = csv.writer(manifest_stream, lineterminator="\n")
             records_csv.writerow(RECORDS_COLUMNS)
             manifest_csv.writerow(MANIFEST_COLUMNS)
             for name in self.members:
-                entry = self.journal.get(name)
-                assert entry is not None
+                entry = self._entry(name)
                 status[entry["status"]] += 1
-                if entry["status"] == "skipped":
-                    skips[entry["reason"]] += 1
-                if entry["images"]:
+                if entry["status"] == "kept":
                     classes[entry["diagnosis"]] += len(entry["images"])
-                has_png = has_png and all(image["bytes"] for image in entry["images"])
+                else:
+                    reasons[entry["reason"]] += 1
+                self.has_png = self.has_png and all(image["bytes"] for image in entry["images"])
                 records_csv.writerow(_record_row(entry))
                 manifest_csv.writerows(_manifest_rows(entry))
-        ordered = dict(sorted(classes.items(), key=lambda item: (-item[1], item[0])))
-        summary = ImageSetSummary(
-            self.out, classes.total(), status["kept"], status["excluded"], status["skipped"],
-            ordered, dict(skips.most_common()),
-        )  # fmt: skip
-        if not summary.images:
-            (self.out / MANIFEST).unlink()
+        if not classes:
             raise ImageError(
-                f"no image could be drawn: {summary.excluded} records excluded, "
-                f"{summary.skipped} skipped ({'; '.join(skips) or 'none'})",
+                f"no image could be drawn: {status['excluded']} records excluded, "
+                f"{status['skipped']} skipped ({next(iter(reasons), 'none')}"
+                f"{', ...' if len(reasons) > 1 else ''})",
                 path=self.out / RECORDS,
                 remedy="see that file for each record's reason",
             )
-        if self.pack and not self.packer.is_complete:
-            self.packer.finish(self.out / MANIFEST)
-        self._describe(dataset, summary, has_png)
-        return summary
+        return ImageSetSummary(
+            folder=self.out,
+            images=classes.total(),
+            kept=status["kept"],
+            excluded=status["excluded"],
+            skipped=status["skipped"],
+            classes=dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        entry = self.journal.get(name)
+        assert entry is not None
+        return entry
 
     def _remove_strays(self) -> None:
         """Delete images of records that are no longer in the set (other limit, record gone)."""
@@ -248,8 +256,7 @@ class DrawingRun:
             ):  # fmt: skip
                 image.unlink()
 
-    def _describe(self, dataset: str, summary: ImageSetSummary, has_png: bool) -> None:
-        manifest = (self.out / MANIFEST).read_bytes()
+    def _describe(self, dataset: str, summary: ImageSetSummary, manifest: Path) -> None:
         write_json(
             self.out / DATASET,
             {
@@ -263,9 +270,9 @@ class DrawingRun:
                 "excluded": summary.excluded,
                 "skipped": summary.skipped,
                 "classes": summary.classes,
-                "png": has_png,
+                "png": self.has_png,
                 "pack": self.pack,
-                "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+                "manifest_sha256": sha256_of_file(manifest),
                 "made_with": {"ekg": __version__, "matplotlib": mpl.__version__},
             },
         )

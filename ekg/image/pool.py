@@ -6,6 +6,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -63,25 +65,37 @@ def workers(
     warm_up, arguments
         Called once in each worker when it starts.
     start_method
-        `fork`, `spawn` or `forkserver`; by default `forkserver`, which is safe beside threads
-        and imports the libraries once, and `spawn` where there is none.
+        `fork`, `forkserver` or `spawn`. By default `fork` on Linux while this process has no
+        other thread (the workers then inherit all that is warm), `forkserver` or else `spawn`
+        where forking would not be safe.
     """
     if jobs == 1:
         yield _Inline()
         return
-    methods = multiprocessing.get_all_start_methods()
-    method = start_method or ("forkserver" if "forkserver" in methods else "spawn")
+    method = start_method or _safe_start_method()
     context = multiprocessing.get_context(method)
-    if method == "forkserver":
+    if method == "fork":
+        warm_up(*arguments)
+    elif method == "forkserver":
         context.set_forkserver_preload([warm_up.__module__])
     with _one_thread_each():
         executor = ProcessPoolExecutor(
             jobs, mp_context=context, initializer=_start_worker, initargs=(warm_up, arguments)
         )
         try:
+            if method == "fork":
+                # All workers are forked at the first job: now, before anything starts a thread.
+                executor.submit(os.getpid).result()
             yield executor
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _safe_start_method() -> str:
+    methods = multiprocessing.get_all_start_methods()
+    if sys.platform == "linux" and "fork" in methods and threading.active_count() == 1:
+        return "fork"
+    return "forkserver" if "forkserver" in methods else "spawn"
 
 
 def in_order(
