@@ -27,11 +27,11 @@ from ekg.progress import Progress
 from ekg.waveform.diagnoses import CLASSES
 from ekg.waveform.slicing import slice_starts
 from ekg.waveform.synthetic import VERSION, simulate_record
+from ekg.waveform.synthetic.tables import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))
 PUBLISHED = SHARED / "published_model" / "mobilenetv3_small_custom_37.model"
-_START, _END = "<!-- judge: begin -->", "<!-- judge: end -->"
 _SLICE = 1250
 
 
@@ -105,14 +105,6 @@ def as_csv(result: dict[str, np.ndarray | float]) -> str:
     return table.getvalue()
 
 
-def put_into(page: Path, table: str) -> None:
-    """Replace what stands between the page's two marks by the table."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(_START)
-    _, after = rest.split(_END)
-    write_text(page, f"{before}{_START}\n{table}{_END}{after}")
-
-
 def main() -> None:
     """Parse the command line, judge, print and write."""
     parser = argparse.ArgumentParser(description="Judge the simulator by the published network.")
@@ -126,7 +118,7 @@ def main() -> None:
     table = as_markdown(result, arguments.records, arguments.seed)
     print(table, end="")
     if arguments.write:
-        put_into(ROOT / "docs" / "simulator.md", table)
+        replace_block(ROOT / "docs" / "simulator.md", "judge", table)
         write_text(ROOT / "docs" / "simulator_judge.csv", as_csv(result))
 
 

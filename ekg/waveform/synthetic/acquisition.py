@@ -140,7 +140,7 @@ def _envelope(generator: np.random.Generator, time: np.ndarray) -> np.ndarray:
     envelope = 1 + 0.25 * np.sin(2 * np.pi * (0.07 * time + generator.random()))
     if generator.random() < 0.2:
         centre, width = generator.uniform(0, time[-1]), generator.uniform(0.2, 1.5)
-        envelope += generator.uniform(1, 4) * np.exp(-0.5 * ((time - centre) / width) ** 2)
+        envelope += generator.uniform(0.5, 2.5) * np.exp(-0.5 * ((time - centre) / width) ** 2)
     return envelope
 
 

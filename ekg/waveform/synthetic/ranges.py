@@ -53,7 +53,7 @@ RANGES: dict[str, Range] = {
     "st.normal": Range(0.0, 0.06, "mV", "Rautaharju 2009"),
     "st.other": Range(-0.045, 0.045, "mV", "Rautaharju 2009; Thygesen 2018", -0.005, 0.025),
     "st.depression": Range(0.055, 0.32, "mV, 2nd deepest lead", "Thygesen 2018", 0.09, 0.06),
-    "st.elevation": Range(0.11, 0.55, "mV over the threshold's lead", "Thygesen 2018", 0.22, 0.12),
+    "st.elevation": Range(0.02, 0.5, "mV over the threshold in 2 leads", "Thygesen 2018", 0.15, 0.12),
     "u.amplitude": Range(0.0, 0.05, "mV", "Rautaharju 2009"),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ _TERRITORIES: dict[str, float] = {
     "anterior": 0.20, "anterolateral": 0.09, "inferior": 0.16, "inferolateral": 0.06,
     "lateral": 0.05, "early repolarisation": 0.34, "pericarditis": 0.10,
 }  # fmt: skip
-"""How often each kind of ST elevation is drawn (choice)."""
+"""How often each kind of ST elevation is drawn at 50 years (choice)."""
 
 _AFTER_J = 0.02  # s after J at which elevation is scaled: the end of QRS has died away there
 
@@ -30,7 +30,7 @@ def with_elevation(
     direction; often with Q waves (Wagner 2009). Early repolarisation and pericarditis: concave,
     widespread; the former with a notch at J and tall T waves (Macfarlane 2015).
     """
-    territory = str(generator.choice(list(_TERRITORIES), p=list(_TERRITORIES.values())))
+    territory = _territory(generator, patient.age)
     notes["territory"] = territory
     infarct = territory in ischaemia.INFARCTION
     direction = ischaemia.ELEVATION[territory].direction(generator)
@@ -41,7 +41,7 @@ def with_elevation(
     elif territory == "early repolarisation":
         taller = frank_vector(generator.uniform(0.05, 0.25), 45, -generator.uniform(0.05, 0.35))
         recovery = recovery + TShape(0.16, 0.10, 0.1).waves(taller, beat.duration, beat.qt)
-    above = draw("st.elevation", generator) * (1.0 if infarct else 0.35)
+    above = draw("st.elevation", generator) * (1.0 if infarct else 0.5)
     vector = ischaemia.scaled_to_elevation(
         direction, recovery, patient.lead_field, beat.duration + _AFTER_J,
         ischaemia.elevation_threshold(patient.age, patient.sex), above,
@@ -58,6 +58,13 @@ def with_elevation(
         notch = direction * generator.uniform(0.05, 0.2)
         recovery = recovery + repolarisation.j_notch(notch, beat.duration, 0.008)
     return replace(beat, qrs=qrs, recovery=recovery)
+
+
+def _territory(generator: np.random.Generator, age: int) -> str:
+    """Draw a kind of ST elevation; early repolarisation fades with age (Macfarlane 2015)."""
+    weight = np.array(list(_TERRITORIES.values()))
+    weight[list(_TERRITORIES).index("early repolarisation")] *= np.clip((75 - age) / 25, 0.1, 1.5)
+    return str(generator.choice(list(_TERRITORIES), p=weight / weight.sum()))
 
 
 def with_depression(generator: np.random.Generator, beat: Beat, patient: Patient) -> Beat:
