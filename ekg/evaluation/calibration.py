@@ -55,7 +55,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.n
     Notes
     -----
     The log loss is convex in 1/temperature, so that its minimum is the only one. It is sought
-    within `TEMPERATURE_LIMITS`: where every prediction is right, it would be at 0.
+    within `TEMPERATURE_LIMITS`.
     """
     logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
     rows = np.arange(len(labels))
@@ -115,10 +115,13 @@ def fit_calibration(predictions: pd.DataFrame, weights_sha256: str) -> dict[str,
     Returns
     -------
     dict or None
-        None where there are no probabilities, or fewer than 10 records to fit on.
+        None where there are no probabilities, fewer than 10 records to fit on, or no error to
+        learn from (without one, the loss falls for ever as the temperature goes to 0).
     """
     units = levels_of(predictions)["record_weighted"]
     if units.probabilities is None or units.n_records < FEWEST_RECORDS:
+        return None
+    if (units.predictions == units.labels).all():
         return None
     temperature = fit_temperature(units.probabilities, units.labels, units.weights)
     levels = before_and_after(predictions, temperature)

@@ -177,7 +177,9 @@ def calibrate_folds(folder: Path, metrics: dict[str, Any]) -> list[str]:
         calibration = fit_calibration(validation, weights_sha256)
         if calibration is None:
             (folder / CALIBRATION_FILE).unlink(missing_ok=True)
-            notes.append("too few validation records to fit a temperature: left uncalibrated")
+            notes.append(
+                "too few validation records, or none wrong, to fit a temperature: left uncalibrated"
+            )
         else:
             write_calibration(folder, calibration)
             if calibration["at_limit"]:

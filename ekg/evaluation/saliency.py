@@ -94,7 +94,7 @@ def probabilities_of(model: EkgModel, images: np.ndarray) -> np.ndarray:
     parts = []
     with torch.inference_mode():
         for begin in range(0, len(images), _BATCH):
-            batch = torch.from_numpy(np.ascontiguousarray(images[begin : begin + _BATCH]))
+            batch = torch.from_numpy(images[begin : begin + _BATCH].copy())
             parts.append(torch.softmax(model(batch.to(device)).double(), dim=1).cpu().numpy())
     return np.concatenate(parts)
 
@@ -108,7 +108,7 @@ def gradcam(model: EkgModel, images: np.ndarray, targets: np.ndarray) -> np.ndar
     method = LayerGradCam(model.network, last_block(model.network))
     parts = []
     for begin in range(0, len(images), _BATCH):
-        batch = torch.from_numpy(np.ascontiguousarray(images[begin : begin + _BATCH])).to(device)
+        batch = torch.from_numpy(images[begin : begin + _BATCH].copy()).to(device)
         target = torch.from_numpy(targets[begin : begin + _BATCH]).to(device)
         with torch.enable_grad():
             maps = method.attribute(model.normalise(batch), target)
