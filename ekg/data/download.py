@@ -196,7 +196,6 @@ def download(plan: Plan, jobs: int, settings: HttpSettings | None = None) -> Out
                 ledger.add(file.local, file.sha256)
 
             _in_parallel(plan, fetch, jobs, stop, outcome, progress)
-    _write_failures(plan.folder, outcome)
     return outcome
 
 
@@ -343,7 +342,9 @@ def obtain(
         with Fetcher(settings) as fetcher:
             files = list_files(source, folder, fetcher)
         plan = make_plan(source, folder, files)
-        return plan, download(plan, jobs, settings) if plan.missing else Outcome()
+        outcome = download(plan, jobs, settings) if plan.missing else Outcome()
+        _write_failures(folder, outcome)
+        return plan, outcome
 
 
 def _check_space(plan: Plan) -> None:

@@ -29,6 +29,8 @@ class HttpSettings:
     """Seconds to wait for a connection."""
     read_timeout: float = 30.0
     """Seconds without a byte after which a server counts as stalled."""
+    slowest: float = 100.0
+    """Bytes a second; a server that stays below it for `read_timeout` counts as stalled too."""
     attempts: int = 6
     """Give a file up after this many attempts in a row that brought nothing new."""
     pause: float = 1.0
@@ -192,6 +194,7 @@ class Transfer:
     def _write_body(
         self, response: requests.Response, part: Path, have: int, expected: int | None
     ) -> None:
+        window, arrived = time.monotonic(), 0
         with open(part, "ab") as stream:
             while True:
                 if self._stop.is_set():
@@ -207,6 +210,11 @@ class Transfer:
                     )
                 stream.write(chunk)
                 self._on_bytes(len(chunk))
+                arrived += len(chunk)
+                if (passed := time.monotonic() - window) >= self.settings.read_timeout:
+                    if arrived < self.settings.slowest * passed and have != expected:
+                        raise TransientError(f"only {arrived} bytes came in {passed:.0f} s")
+                    window, arrived = time.monotonic(), 0
         if expected is not None and have < expected:
             raise TransientError(f"the connection closed after {have} of {expected} bytes")
 

@@ -104,7 +104,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     model.temperature = None  # saved predictions are what the network itself says
     table = read_label_table(settings.labels) if settings.labels else {}
     records = [examine(path, table, settings) for path in find_records(settings.records)]
-    _sample(records, settings)
+    draw_sample(records, settings)
     if not any(record.status == "kept" for record in records):
         reasons = Counter(kind_of(record.reason) for record in records).most_common(1)
         raise EvaluationError(
@@ -177,7 +177,7 @@ def examine(
     return record
 
 
-def _sample(records: Iterable[ExternalRecord], settings: ExternalSettings) -> None:
+def draw_sample(records: Iterable[ExternalRecord], settings: ExternalSettings) -> None:
     """Mark what is not in the sample: drawn from the names, so the same in any order."""
     kept = [record for record in records if record.status == "kept"]
     if settings.limit is None or len(kept) <= settings.limit:

@@ -106,7 +106,13 @@ class FlakyServer:
             del headers["Content-Length"]
         if kind == "stall":
             rest, after = rest[: details[0]], details[1]
+        if kind == "drip":  # a byte now and then
+            rest, drops = b"", rest[: details[0]]
         self._send(handler, status, rest, headers, close=kind != "none")
+        if kind == "drip":
+            for byte in drops:
+                time.sleep(details[1])
+                handler.wfile.write(bytes([byte]))
         if kind == "stall":
             time.sleep(after)
 

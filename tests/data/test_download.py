@@ -123,6 +123,17 @@ def test_failures_are_listed_and_the_rest_is_kept(server, folder, settings):
     assert_whole(folder, files)
 
 
+def test_list_of_failures_goes_when_all_is_there(server, folder, settings):
+    files = publish(server)
+    name = "g2/A0003.mat"
+    del server.files[f"training/small/{name}"]
+    obtain(small_source(server.address), folder, settings=settings)
+    assert (folder / "failures.csv").exists()
+    (folder / name).write_bytes(files[name])  # put there by hand
+    _, outcome = obtain(small_source(server.address), folder, settings=settings)
+    assert outcome.fetched == 0 and not (folder / "failures.csv").exists()
+
+
 def test_hopeless_download_ends_early(server, folder, settings):
     publish(server, records=60)
     server.files = {"SHA256SUMS.txt": server.files["SHA256SUMS.txt"]}

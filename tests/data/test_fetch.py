@@ -66,6 +66,15 @@ def test_goes_on_after_stalls(fetch, server, settings):
     assert ranges(server) == [None, "bytes=5000-", "bytes=5000-"]
 
 
+def test_server_that_drips_is_left(fetch, server, settings):
+    server.fail("record.mat", ("drip", 100, 0.05))
+    began = time.monotonic()
+    assert fetch(limits=dataclasses.replace(settings, read_timeout=0.3)) == len(BODY)
+    assert time.monotonic() - began < 4
+    first, second = ranges(server)
+    assert first is None and 1 <= int(second.removeprefix("bytes=").rstrip("-")) < 50
+
+
 def test_server_that_ignores_ranges(fetch, server):
     server.ranges = False
     server.fail("record.mat", ("cut", 30_000))

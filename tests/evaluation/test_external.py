@@ -10,11 +10,16 @@ import wfdb
 
 from ekg.__main__ import main
 from ekg.errors import EvaluationError
-from ekg.evaluation.external import ExternalSettings, evaluate_external
+from ekg.evaluation.external import (
+    ExternalSettings,
+    draw_sample,
+    evaluate_external,
+    examine,
+)
 from ekg.evaluation.predictions import read_predictions
 from ekg.model import build_network, save_weights
 from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS
+from ekg.waveform.records import LEADS, find_records
 
 SIZE = 48
 KEPT = {"H1": "AF", "H2": "RBBB", "H3": "Normal"}
@@ -125,18 +130,16 @@ def test_labels_from_a_table_come_first(model, hospital, tmp_path, capsys):
     assert "Normal 2, RBBB 1, STD 0, STE 1" in printed
 
 
-def test_sample_depends_on_names_alone(model, hospital, tmp_path):
-    def kept(seed):
-        content = evaluate_external(
-            ExternalSettings(
-                model=model, records=hospital, out=tmp_path / str(seed), limit=2,
-                resamples=0, seed=seed,
-            )
-        )  # fmt: skip
-        assert content["data"]["status"]["left"] == 2 and content["external"]["records"] <= 2
-        return content["external"]["records_sha256"]
+def test_sample_depends_on_names_and_seed_alone(model, hospital, tmp_path):
+    def sample(seed, step=1):
+        settings = ExternalSettings(model=model, records=hospital, out=tmp_path, limit=2, seed=seed)
+        records = [examine(path, {}, settings) for path in find_records(hospital)][::step]
+        draw_sample(records, settings)
+        assert sum(record.status == "left" for record in records) == 2
+        return {record.name for record in records if record.status == "kept"}
 
-    assert kept(2) == kept(2)
+    assert sample(1) == sample(1, step=-1) and len(sample(1)) == 2
+    assert len({frozenset(sample(seed)) for seed in range(10)}) > 1
 
 
 def test_no_record_with_a_class(model, tmp_path):
