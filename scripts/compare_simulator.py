@@ -91,32 +91,30 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def as_markdown(rows: pd.DataFrame) -> str:
     """Return the short table: one row a measure, real over simulated in each class."""
     classes = [c for c in (*CLASSES, *ECTOPY) if c in set(rows["class"])]
-    index = rows.set_index(["measure", "class", "kind"])
+    cells: dict[tuple[str, str, str], tuple[float, ...]] = {}
+    for name, diagnosis, kind, *figures in rows.to_numpy().tolist():
+        cells[name, kind, diagnosis] = tuple(float(figure) for figure in figures)
     lines = [
         "Median (10th to 90th percentile); first line recorded, second line simulated.",
         "",
         "| measure | " + " | ".join(classes) + " |",
         "|---" * (len(classes) + 1) + "|",
     ]
-    counts = [
-        "<br>".join(f"{index.loc[('rate', c, k), 'count']:.0f}" for k in ("real", "simulated"))
-        for c in classes
-    ]
-    lines.append("| recordings | " + " | ".join(counts) + " |")
-    for name, title in _SHORT.items():
-        cells = []
-        for diagnosis in classes:
-            parts = []
-            for kind in ("real", "simulated"):
-                row = index.loc[(name, diagnosis, kind)]
-                parts.append(
-                    f"{row['50%']:.3g} ({row['10%']:.3g} to {row['90%']:.3g})"
-                    if row["count"]
-                    else "-"
-                )
-            cells.append("<br>".join(parts))
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+
+    def line(title: str, measure: str, form: str) -> str:
+        pairs = [
+            "<br>".join(_cell(cells[measure, kind, c], form) for kind in ("real", "simulated"))
+            for c in classes
+        ]
+        return f"| {title} | " + " | ".join(pairs) + " |"
+
+    lines.append(line("recordings", "rate", "{0:.0f}"))
+    lines += [line(title, name, "{2:.3g} ({1:.3g} to {3:.3g})") for name, title in _SHORT.items()]
     return "\n".join(lines) + "\n"
+
+
+def _cell(figures: tuple[float, ...], form: str) -> str:
+    return form.format(*figures) if figures[0] else "-"
 
 
 def main() -> None:

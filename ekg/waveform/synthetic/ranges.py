@@ -52,8 +52,9 @@ RANGES: dict[str, Range] = {
     "t.anterior": Range(0.02, 0.45, "mV, -z", "Draper 1964; Rijnbeek 2014", 0.26, 0.10),
     "st.normal": Range(0.0, 0.06, "mV", "Rautaharju 2009"),
     "st.other": Range(-0.045, 0.045, "mV", "Rautaharju 2009; Thygesen 2018", -0.005, 0.025),
-    "st.depression": Range(0.055, 0.32, "mV, 2nd deepest lead", "Thygesen 2018", 0.09, 0.06),
-    "st.elevation": Range(0.02, 0.5, "mV over the threshold in 2 leads", "Thygesen 2018", 0.15, 0.12),
+    "st.anterior": Range(0.0, 0.09, "mV, -z", "Rautaharju 2009; Macfarlane 2015", 0.05, 0.025),
+    "st.depression": Range(0.055, 0.32, "mV, 2nd deepest lead", "Thygesen 2018", 0.07, 0.06),
+    "st.elevation": Range(0.02, 0.5, "mV over threshold, 2 leads", "Thygesen 2018", 0.15, 0.12),
     "u.amplitude": Range(0.0, 0.05, "mV", "Rautaharju 2009"),
 }  # fmt: skip
 

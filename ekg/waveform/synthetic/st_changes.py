@@ -74,9 +74,12 @@ def with_depression(generator: np.random.Generator, beat: Beat, patient: Patient
     rises (Wagner 2009).
     """
     direction = ischaemia.DEPRESSION.direction(generator)
+    # V2 and V3 are a little up to begin with, as in everybody.
+    front = frank_vector(0.0, 0.0, -draw("st.anterior", generator))
+    recovery = beat.recovery + repolarisation.st_shift(front, beat.duration, beat.qt, 0.0, 0.25)
     vector = ischaemia.scaled_to_depression(
         direction,
-        beat.recovery,
+        recovery,
         patient.lead_field,
         beat.duration + 0.05,
         draw("st.depression", generator),
@@ -85,7 +88,7 @@ def with_depression(generator: np.random.Generator, beat: Beat, patient: Patient
     tilt = slope + generator.uniform(-0.10, 0.15)
     reach = generator.uniform(0.30, 0.50)
     shift = repolarisation.st_shift(vector, beat.duration, beat.qt, tilt, reach)
-    return replace(beat, recovery=beat.recovery + shift)
+    return replace(beat, recovery=recovery + shift)
 
 
 def with_old_infarction(
@@ -111,7 +114,7 @@ def with_usual_st(
 ) -> Beat:
     """Return the beat with an ST level below every threshold, a little up in the healthy."""
     level = draw("st.normal" if healthy else "st.other", generator)
-    vector = frank_vector(level, patient.t_axis, -generator.uniform(0.3, 2.0) * level)
+    vector = frank_vector(level, patient.t_axis, -draw("st.anterior", generator))
     shift = repolarisation.st_shift(vector, beat.duration, beat.qt, 0.0, 0.25)
     return replace(beat, recovery=beat.recovery + shift)
 
