@@ -139,10 +139,13 @@ class DrawingRun:
             # with a limit draws the same records whatever the number of workers.
             return self.limit is None or kept + under_way < self.limit
 
+        # A few jobs more than workers keep all of them busy. Alone, each record is noted in the
+        # journal before the next is begun.
+        window = 1 if jobs == 1 else 4 * jobs
         work = ((header, self._job(place, header)) for place, header in enumerate(self.headers))
         total = self.there + self.expected if self.limit is None else None
         with Progress(total, "drawing", "image", done=self.there) as progress:
-            for header, drawn in in_order(executor, draw_record, work, 4 * jobs, may_start):
+            for header, drawn in in_order(executor, draw_record, work, window, may_start):
                 entry = self._take(header, drawn)
                 self.members.append(entry["record"])
                 kept += entry["status"] == "kept"

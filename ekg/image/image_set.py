@@ -126,7 +126,8 @@ def make_image_set(
                 limit=limit, png=png, pack=pack, strict=strict,
             )  # fmt: skip
             run.look_at_what_is_there()
-            with workers(run.useful_workers(jobs), warm_up, (config,), start_method) as executor:
+            jobs = run.useful_workers(jobs)
+            with workers(jobs, warm_up, (config,), start_method) as executor:
                 run.draw(executor, jobs)
             return run.finish(dataset or _name_of_dataset(Path(records)))
 

@@ -1,0 +1,152 @@
+"""Journal, worker pool, PNG files and the rules of selection."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ekg.errors import ImageError
+from ekg.files import is_temporary
+from ekg.image import png
+from ekg.image.journal import Journal
+from ekg.image.png import read_image, write_png
+from ekg.image.pool import in_order, workers
+from ekg.image.selection import ImageSetConfig, decide
+
+
+def test_journal_keeps_the_last_entry_of_a_name(tmp_path):
+    with Journal(tmp_path / "j") as journal:
+        journal.append({"record": "a", "n": 1})
+        journal.append({"record": "b", "n": 2})
+        journal.append({"record": "a", "n": 3})
+        assert journal.get("a") == {"record": "a", "n": 3}
+    with Journal(tmp_path / "j") as journal:
+        assert journal.names() == ["a", "b"]
+        assert journal.get("a") == {"record": "a", "n": 3}
+        assert journal.get("c") is None
+
+
+@pytest.mark.parametrize("torn", [b'{"record": "c"', b"\x00\x00\x00\n", b"[1]\n", b'{"n": 1}\n'])
+def test_journal_drops_a_torn_end(tmp_path, torn):
+    with Journal(tmp_path / "j") as journal:
+        journal.append({"record": "a", "ü": 1})
+    with open(tmp_path / "j", "ab") as stream:
+        stream.write(torn)
+    with Journal(tmp_path / "j") as journal:
+        assert journal.names() == ["a"]
+        journal.append({"record": "d"})
+    lines = (tmp_path / "j").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["record"] for line in lines] == ["a", "d"]
+
+
+def double(number: int) -> int:
+    if number < 0:
+        os._exit(1)
+    return 2 * number
+
+
+def do_nothing() -> None:
+    pass
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_come_in_the_order_of_the_jobs(jobs):
+    work = [(n, None if n % 3 == 0 else n) for n in range(20)]
+    with workers(jobs, do_nothing, ()) as executor:
+        results = list(in_order(executor, double, work, 4, lambda under_way: True))
+    assert results == [(n, None if n % 3 == 0 else 2 * n) for n in range(20)]
+
+
+def test_no_job_is_taken_before_there_is_room():
+    taken = []
+
+    def work():
+        for n in range(10):
+            taken.append(n)
+            yield n, n
+
+    with workers(1, do_nothing, ()) as executor:
+        for seen, _ in enumerate(in_order(executor, double, work(), 3, lambda under_way: True)):
+            assert len(taken) <= seen + 3
+
+
+def test_a_dead_worker_is_a_clear_error():
+    with (
+        workers(2, do_nothing, ()) as executor,
+        pytest.raises(ImageError, match=r"ended from outside.*-j"),
+    ):
+        list(in_order(executor, double, [(0, 1), (1, -1)], 4, lambda under_way: True))
+
+
+def test_png_files_are_grey_and_exact(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
+    size = write_png(tmp_path / "a.png", image)
+    assert (tmp_path / "a.png").stat().st_size == size
+    with Image.open(tmp_path / "a.png") as stored:
+        assert stored.mode == "L"
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png", 20), image)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    seen = []
+
+    def fail(self, target, **options):
+        seen.append(target)
+        target.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(png.Image.Image, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_png(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+    assert is_temporary(seen[0]), "what a killed process leaves is found and removed"
+
+
+def test_images_that_cannot_be_used(tmp_path):
+    with pytest.raises(ImageError, match="no such image"):
+        read_image(tmp_path / "none.png")
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(ImageError, match="not a usable image"):
+        read_image(tmp_path / "text.png")
+    Image.new("L", (30, 20)).save(tmp_path / "oblong.png")
+    with pytest.raises(ImageError, match="30 x 20 pixels, not a square"):
+        read_image(tmp_path / "oblong.png")
+    Image.new("L", (30, 30)).save(tmp_path / "square.png")
+    with pytest.raises(ImageError, match="30 x 30 pixels, not 20 x 20"):
+        read_image(tmp_path / "square.png", 20)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    write_png(tmp_path / "cut.png", noise)
+    data = (tmp_path / "cut.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(tmp_path / "cut.png")
+
+
+def test_colours_become_grey_as_in_the_paper(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, (16, 16, 4), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "c.png")
+    red, green, blue = (colours[..., i].astype(np.int64) for i in range(3))
+    expected = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
+    np.testing.assert_array_equal(read_image(tmp_path / "c.png"), expected)
+
+
+@pytest.mark.parametrize(
+    ("diagnoses", "options", "status", "text"),
+    [
+        (["AF"], {}, "kept", "AF"),
+        ([], {}, "skipped", "no diagnosis"),
+        (["AF", "X"], {"keep_multi": True}, "skipped", "unknown diagnosis code X"),
+        (["STE", "AF"], {}, "excluded", "multi-label"),
+        (["STE", "AF"], {"keep_multi": True}, "kept", "AF+STE"),
+        (["PAC"], {}, "excluded", "ectopy (PAC)"),
+        (["PAC"], {"keep_ectopy": True}, "kept", "PAC"),
+        (["PVC", "PAC"], {"keep_multi": True}, "excluded", "ectopy (PAC, PVC)"),
+        (["PVC", "PAC"], {"keep_multi": True, "keep_ectopy": True}, "kept", "PAC+PVC"),
+    ],
+)
+def test_selection(diagnoses, options, status, text):
+    decision = decide(diagnoses, ImageSetConfig(**options))
+    assert decision.status == status
+    assert text in (decision.diagnosis or decision.reason)
