@@ -36,7 +36,7 @@ DIAGNOSES: tuple[Diagnosis, ...] = (
     Diagnosis("STD", "ST-segment depression", ("429622005",)),
     Diagnosis("STE", "ST-segment elevation", ("164931005",)),
     Diagnosis("PAC", "Premature atrial complex", ("284470004", "63593006")),
-    Diagnosis("PVC", "Premature ventricular complex", ("164884008", "427172004")),
+    Diagnosis("PVC", "Premature ventricular complex", ("164884008", "427172004", "17338001")),
 )
 
 ECTOPY: tuple[str, ...] = ("PAC", "PVC")

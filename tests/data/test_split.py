@@ -90,13 +90,19 @@ def test_stratified_depends_on_the_seed():
 
 
 def test_exclusions_can_be_switched_off():
-    labels = {**{f"P{i}": "PAC" for i in range(9)}, **{f"M{i}": "RBBB,AF" for i in range(9)}, "x": "?"}
+    labels = {
+        **{f"P{i}": "PAC" for i in range(9)},
+        **{f"M{i}": "RBBB,AF" for i in range(9)},
+        "x": "?",
+    }
     with pytest.raises(SplitError, match="none of the 19 records"):
         split.split_records(labels)
     folds = split.split_records(labels, keep_multi=True, keep_ectopy=True)
     assert folds["x"] == "excluded"
     assert "excluded" not in {fold for record, fold in folds.items() if record != "x"}
-    assert split.stratum_of("RBBB,AF", keep_multi=True) == split.stratum_of("AF,59118001", keep_multi=True)
+    assert split.stratum_of("RBBB,AF", keep_multi=True) == split.stratum_of(
+        "AF,59118001", keep_multi=True
+    )
 
 
 @pytest.mark.parametrize(
