@@ -147,7 +147,7 @@ def test_binary_header(tmp_path):
 
 @pytest.mark.parametrize("name", ["../secret.mat", "/etc/passwd", "folder/x.mat"])
 def test_a_header_cannot_lead_out_of_its_folder(make_record, name):
-    with pytest.raises(RecordError, match="invalid syntax in signal line|is not a plain name"):
+    with pytest.raises(RecordError, match=r"invalid syntax in signal line|is not a plain name"):
         read_record(make_record(file_name=name))
 
 
