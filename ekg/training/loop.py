@@ -114,7 +114,10 @@ def train(
                 )  # fmt: skip
                 run_folder.begin(run, config, environment)
             course.go()
-            return course.result()
+            result = course.result()
+            if world.is_first:
+                run_folder.finish(run, {**vars(result), "run": run.name})
+            return result
     finally:
         distributed.leave(world)
 

@@ -16,6 +16,8 @@ from ekg.training.history import HISTORY_FILE, write_history
 
 CONFIG_FILE = "config.toml"
 ENVIRONMENT_FILE = "environment.json"
+FINISHED_FILE = "finished.json"
+"""Written last: a run without it has not come to its end."""
 
 
 def checkpoint_to_resume(
@@ -47,7 +49,7 @@ def checkpoint_to_resume(
 
 def begin(folder: Path, config: TrainConfig, environment: dict[str, Any]) -> None:
     """Remove what an earlier run left, and write down what this one is."""
-    for name in (CHECKPOINT_FILE, WEIGHTS_FILE, HISTORY_FILE):
+    for name in (FINISHED_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, HISTORY_FILE):
         (folder / name).unlink(missing_ok=True)
     save_config(folder / CONFIG_FILE, config)
     write_json(folder / ENVIRONMENT_FILE, environment)
@@ -62,3 +64,8 @@ def keep_weights(folder: Path, model: EkgModel, row: dict[str, Any]) -> None:
 def keep_history(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Write the history of all epochs so far."""
     write_history(folder / HISTORY_FILE, rows)
+
+
+def finish(folder: Path, summary: dict[str, Any]) -> None:
+    """Write how the run ended."""
+    write_json(folder / FINISHED_FILE, summary)
