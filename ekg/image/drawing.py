@@ -17,7 +17,7 @@ from ekg.image.png import write_png
 from ekg.image.renderer import Renderer
 from ekg.image.selection import ImageSetConfig, decide
 from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.records import read_header, read_record
+from ekg.waveform.records import Header, read_header, read_record
 from ekg.waveform.slicing import number_of_slices, slice_starts
 
 
@@ -71,10 +71,11 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
         has status `skipped` and the reason.
     """
     config = job.config
+    seen = glance(job.header, config)
     entry: dict[str, Any] = {
         "record": job.header.stem,
-        "sources": fingerprint(job.header),
-        "diagnoses": [],
+        "sources": fingerprint(job.header, seen.files),
+        "diagnoses": list(seen.diagnoses),
         "sampling_frequency": None,
         "n_samples": None,
         "status": "skipped",
@@ -83,17 +84,21 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
         "images": [],
     }
     try:
-        header = read_header(job.header)
+        # Reading a record parses its header too, so the quick look decides which of the two.
+        record = None
+        if decide(seen.diagnoses, config).status == "kept":
+            record = read_record(job.header, config.slices.sampling_frequency)
+        header = record.header if record else read_header(job.header)
         entry["diagnoses"] = list(header.diagnoses)
         entry["sampling_frequency"] = header.sampling_frequency
-        if header.n_samples is not None:
-            ratio = config.slices.sampling_frequency / header.sampling_frequency
-            entry["n_samples"] = math.ceil(header.n_samples * ratio)
         decision = decide(header.diagnoses, config)
         entry["status"], entry["reason"] = decision.status, decision.reason
         if decision.status != "kept":
+            entry["n_samples"] = _resampled_length(header, config)
             return entry
-        signal = read_record(job.header, config.slices.sampling_frequency).signal
+        if record is None:
+            record = read_record(job.header, config.slices.sampling_frequency)
+        signal = record.signal
         entry["n_samples"] = signal.shape[1]
         starts = slice_starts(header.name, signal.shape[1], config.slices, seed=config.seed)
         if not len(starts):
@@ -107,6 +112,14 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
     entry["diagnosis"] = decision.diagnosis
     entry["images"] = _draw_slices(job, decision.diagnosis, signal, starts)
     return entry
+
+
+def _resampled_length(header: Header, config: ImageSetConfig) -> int | None:
+    """Return how many samples a record has once resampled, as `read_record` would give it."""
+    if header.n_samples is None:
+        return None
+    ratio = config.slices.sampling_frequency / header.sampling_frequency
+    return math.ceil(header.n_samples * ratio)
 
 
 def _draw_slices(
@@ -146,6 +159,7 @@ class Glance:
 
     files: tuple[str, ...]
     """The header and the signal files that it names."""
+    diagnoses: tuple[str, ...]
     images: int
     """How many images to expect; 0 where that cannot be told."""
 
@@ -155,25 +169,24 @@ def glance(header: Path, config: ImageSetConfig) -> Glance:
     try:
         lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return Glance((header.name,), 0)
+        return Glance((header.name,), (), 0)
     comments = [line.strip() for line in lines if line.strip().startswith("#")]
     fields = [line.split() for line in lines if line.strip() and not line.strip().startswith("#")]
     signal_files = [words[0] for words in fields[1:] if Path(words[0]).name == words[0]]
+    diagnoses = diagnoses_of_comments([line.lstrip("#").strip() for line in comments])
     images = 0
     try:
         n_samples = int(fields[0][3]) / float(fields[0][2].split("/")[0])
-        if decide(diagnoses_of_comments(comments), config).status == "kept":
+        if decide(diagnoses, config).status == "kept":
             n_samples *= config.slices.sampling_frequency
             images = number_of_slices(int(n_samples), config.slices)
     except (IndexError, ValueError, ZeroDivisionError, OverflowError):
         images = 0
-    return Glance((header.name, *dict.fromkeys(signal_files)), images)
+    return Glance((header.name, *dict.fromkeys(signal_files)), diagnoses, images)
 
 
-def fingerprint(header: Path, files: tuple[str, ...] | None = None) -> list[list[Any]]:
+def fingerprint(header: Path, files: tuple[str, ...]) -> list[list[Any]]:
     """Return name, size and time of change (ns) of a record's files; a change means: draw again."""
-    if files is None:
-        files = glance(header, ImageSetConfig()).files
     found: list[list[Any]] = []
     for name in files:
         try:
