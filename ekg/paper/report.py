@@ -6,6 +6,8 @@ import base64
 import html
 from pathlib import Path
 
+from PIL import Image
+
 from ekg.errors import EkgError
 from ekg.files import write_text
 from ekg.paper.counts import class_counts
@@ -13,15 +15,18 @@ from ekg.paper.doubts import doubts
 from ekg.paper.output import PARTS_FOLDER, Item, read_part
 from ekg.paper.run_files import RunFiles
 from ekg.paper.scores import fold_figures
+from ekg.paper.style import PNG_DPI
 from ekg.paper.summary import what_data, what_result, what_was_done
 
 REPORT_FILE = "report.html"
+PAGE_WIDTH = 928
+"""Of the text, in CSS pixels."""
 NOT_CLINICAL = "Research only. Not for clinical use."
 
 _CSS = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #1a1a1a;
-       background: #fff; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+       background: #fff; max-width: 58rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .5rem; }
 h2 { font-size: 1.3rem; margin: 2.5rem 0 .75rem; padding-top: .75rem;
      border-top: 1px solid #ccc; }
@@ -34,6 +39,10 @@ h3 { font-size: 1rem; margin: 1.1rem 0 .2rem; }
 .summary li { margin: .25rem 0; }
 nav { margin: 1rem 0; } nav a { margin-right: 1.2rem; } a { color: #0059a0; }
 figure { margin: 1.5rem 0 2rem; }
+.row { display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-start; }
+.row figure { margin-bottom: 1rem; }
+.table { margin: 1.5rem 0 2rem; }
+.caption { margin: .4rem 0; }
 figure img { max-width: 100%; height: auto; display: block; }
 figcaption, .caption { font-size: .9rem; color: #333; margin-top: .5rem; }
 .file { color: #666; font-size: .8rem; }
@@ -92,7 +101,7 @@ def write_report(run: RunFiles, output: Path) -> Path:
     ]
     for stem, heading, items in sections:
         page.append(f'<section id="{stem}"><h2>{html.escape(heading)}</h2>')
-        page += [_item(output, item) for item in items]
+        page += _items(output, items)
         page.append("</section>")
     page.append(_foot(run))
     page.append("</body></html>")
@@ -116,33 +125,55 @@ def _summary(run: RunFiles) -> list[str]:
     return [*lines, "</ul>", "</div>"]
 
 
-def _item(output: Path, item: Item) -> str:
+def _items(output: Path, items: list[Item]) -> list[str]:
+    """Return the items in order; figures one column wide stand side by side."""
+    lines: list[str] = []
+    row: list[str] = []
+    for item in [*items, None]:
+        narrow = item is not None and item.kind == "figure" and _is_narrow(output, item)
+        if item is not None and narrow:
+            row.append(_figure(output, item))
+            continue
+        if row:
+            lines.append(f'<div class="row">{"".join(row)}</div>')
+            row = []
+        if item is not None:
+            lines.append(_figure(output, item) if item.kind == "figure" else _text_item(item))
+    return lines
+
+
+def _text_item(item: Item) -> str:
     text = html.escape(item.text)
     if item.kind == "note":
         return f'<p class="note">{text}</p>'
-    title = f"<strong>{html.escape(item.title)}.</strong>"
-    if item.kind == "table":
-        return (
-            f'<figure><div class="scroll">{item.body}</div><figcaption>{title} {text} '
-            f'<span class="file">tables/{item.name}.csv</span></figcaption></figure>'
-        )
-    png = output / "figures" / f"{item.name}.png"
-    if not png.exists():
-        raise EkgError("figure is missing", path=png, remedy="execute the notebooks again")
-    data = base64.b64encode(png.read_bytes()).decode("ascii")
     return (
-        f'<figure><img alt="{html.escape(item.title)}" width="{_shown_width(png)}" '
-        f'src="data:image/png;base64,{data}"><figcaption>{title} {text} '
+        f'<div class="table"><p class="caption"><strong>{html.escape(item.title)}.</strong></p>'
+        f'<div class="scroll">{item.body}</div><p class="caption">{text} '
+        f'<span class="file">tables/{item.name}.csv</span></p></div>'
+    )
+
+
+def _figure(output: Path, item: Item) -> str:
+    png = output / "figures" / f"{item.name}.png"
+    data = base64.b64encode(png.read_bytes()).decode("ascii")
+    title = html.escape(item.title)
+    return (
+        f'<figure style="max-width:{_shown_width(png)}px"><img alt="{title}" '
+        f'width="{_shown_width(png)}" src="data:image/png;base64,{data}"><figcaption>'
+        f"<strong>{title}.</strong> {html.escape(item.text)} "
         f'<span class="file">figures/{item.name}.pdf</span></figcaption></figure>'
     )
 
 
+def _is_narrow(output: Path, item: Item) -> bool:
+    png = output / "figures" / f"{item.name}.png"
+    if not png.exists():
+        raise EkgError("figure is missing", path=png, remedy="execute the notebooks again")
+    return _shown_width(png) < PAGE_WIDTH / 2
+
+
 def _shown_width(png: Path) -> int:
     """Return the width in CSS pixels: a third larger than in print, for reading on a screen."""
-    from PIL import Image
-
-    from ekg.paper.style import PNG_DPI
-
     with Image.open(png) as image:
         return round(image.width / PNG_DPI * 96 * 4 / 3)
 

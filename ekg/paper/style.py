@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ TWO_COLUMNS = 7.0
 SMALLEST_FONT = 7.0
 """Points; nothing in a figure is set smaller."""
 PNG_DPI = 300
+LETTERS_PER_INCH = 15.5
+"""Of a title, on average with some room."""
 
 # Okabe and Ito's palette (2008, jfly.uni-koeln.de/color), told apart with any common colour
 # vision; its yellow is left out because a thin yellow line is lost on white.
@@ -102,6 +105,19 @@ def journal_figure(function: Callable[P, Figure]) -> Callable[P, Figure]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of `width` x `height` inches whose parts make room for each other."""
     return Figure(figsize=(width, height), dpi=PNG_DPI, layout="constrained")
+
+
+def wrap_title(title: str, width: float) -> str:
+    """Return a title whose lines fit `width` inches; its own line breaks stay."""
+    letters = int(width * LETTERS_PER_INCH)
+    return "\n".join(
+        part for line in title.splitlines() for part in textwrap.wrap(line, letters) or [""]
+    )
+
+
+def give_title(figure: Figure, title: str) -> None:
+    """Put a title over a figure, in as many lines as it needs."""
+    figure.suptitle(wrap_title(title, figure.get_figwidth()))
 
 
 def class_look(index: int) -> dict[str, Any]:

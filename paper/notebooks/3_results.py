@@ -174,7 +174,7 @@ for fold, found in figures.items():
             curve_figure(roc, precision_recall, areas, files.fold_title(fold)),
             f"{data}: {FOLD_NAMES[fold]} ROC and precision-recall curves",
             "Each class against the rest, one point a record: the mean probability over its "
-            "images. Precision depends on how common a class is in this fold.",
+            "images. The thin diagonal is chance. Precision depends on how common a class is.",
         )
     out.figure(
         f"reliability_{fold}",

@@ -14,9 +14,11 @@ from ekg.paper.style import (
     SEQUENTIAL_MAP,
     SMALLEST_FONT,
     TWO_COLUMNS,
+    give_title,
     ink_on,
     journal_figure,
     new_figure,
+    wrap_title,
 )
 
 
@@ -111,7 +113,7 @@ def confusion_figure(
     shown = normalise_rows(matrix) if normalised else np.asarray(matrix, dtype=float)
     draw_confusion(axes, shown, classes, normalised=normalised, counts=counts)
     axes.set_ylabel("True class")
-    axes.set_title(title, x=0.5)
+    axes.set_title(wrap_title(title, ONE_COLUMN - 0.5))
     return figure
 
 
@@ -136,5 +138,5 @@ def confusion_pair_figure(
         draw_confusion(axes, normalise_rows(matrix), classes, normalised=True)
         axes.set_title(name)
     panels[0].set_ylabel("True class")
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure

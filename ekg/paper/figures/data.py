@@ -20,6 +20,7 @@ from ekg.paper.style import (
     ONE_COLUMN,
     SMALLEST_FONT,
     TWO_COLUMNS,
+    give_title,
     hide_axes,
     journal_figure,
     new_figure,
@@ -56,7 +57,7 @@ def class_count_figure(counts: pd.DataFrame, classes: Sequence[str], title: str)
     panels[0].set_yticks(range(len(classes)), list(classes))
     panels[0].invert_yaxis()
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure
 
 
@@ -104,7 +105,7 @@ def slices_figure(slices: pd.Series, title: str) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.margins(y=0.15)
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure
 
 
@@ -141,7 +142,7 @@ def example_figure(examples: Sequence[Example], title: str) -> Figure:
     for axes in panels[len(examples) :]:
         hide_axes(axes)
     _draw_key(panels[len(examples)])
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure
 
 
@@ -200,7 +201,7 @@ def split_figure(counts: pd.DataFrame, classes: Sequence[str], title: str) -> Fi
     axes.set_xlabel("% of the class's records")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(folds),
                   columnspacing=1.0, handlelength=1.4)  # fmt: skip
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure
 
 

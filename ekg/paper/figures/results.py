@@ -16,9 +16,12 @@ from ekg.paper.style import (
     GREY,
     ONE_COLUMN,
     ORANGE,
+    SMALLEST_FONT,
     TWO_COLUMNS,
     VERMILLION,
     class_look,
+    give_title,
+    hide_axes,
     journal_figure,
     new_figure,
 )
@@ -65,7 +68,7 @@ def score_figure(
     if len(names) > 1:
         handles = axes_row[0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside lower center", ncols=len(names))
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure
 
 
@@ -87,12 +90,14 @@ def curve_figure(
     title
         The figure's title, with the dataset's name and n.
     """
-    figure = new_figure(TWO_COLUMNS, 5.2)
-    left, right = figure.subplots(1, 2)
+    # The legends have a row of their own, as high as their lines.
+    key = 0.155 * (len(roc) + 1) + 0.1
+    figure = new_figure(TWO_COLUMNS, 3.75 + key)
+    (left, right), keys = figure.subplots(2, 2, height_ratios=[3.2, key])
     for curve in roc:
         label = f"{curve.name}  {with_interval(*areas['auroc'][curve.name])}"
         left.plot(curve.x, curve.y, label=label, **class_look(curve.index))
-    left.plot([0, 1], [0, 1], color=GREY, linewidth=0.6, label="chance  0.500")
+    left.plot([0, 1], [0, 1], color=GREY, linewidth=0.6)
     left.set_xlabel("1 − specificity")
     left.set_ylabel("Recall (sensitivity)")
     left.set_title("ROC")
@@ -102,13 +107,14 @@ def curve_figure(
     right.set_xlabel("Recall (sensitivity)")
     right.set_ylabel("Precision")
     right.set_title("Precision and recall")
-    for axes, name in ((left, "AUROC"), (right, "Average precision")):
+    for axes, place, name in ((left, keys[0], "AUROC"), (right, keys[1], "Average precision")):
         _unit_square(axes)
-        axes.legend(
-            title=f"{name} (95 % interval)", title_fontsize=7,
-            loc="upper center", bbox_to_anchor=(0.5, -0.15),
+        hide_axes(place)
+        place.legend(
+            *axes.get_legend_handles_labels(),
+            title=f"{name} (95 % interval)", title_fontsize=SMALLEST_FONT, loc="upper center",
         )  # fmt: skip
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure
 
 
@@ -163,5 +169,5 @@ def reliability_figure(curve: Mapping[str, Any], ece: float | None, title: str) 
     lower.set_xlim(0, 1)
     lower.set_xticks(*QUARTERS)
     figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.suptitle(title)
+    give_title(figure, title)
     return figure

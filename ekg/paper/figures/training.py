@@ -18,6 +18,7 @@ from ekg.paper.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    give_title,
     journal_figure,
     new_figure,
 )
@@ -117,5 +118,5 @@ def _finish(figure: Figure, axes: Axes, title: str) -> None:
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
-    axes.legend(loc="best")
-    figure.suptitle(title)
+    axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
+    give_title(figure, title)

@@ -1,0 +1,202 @@
+"""Figures of what the network looks at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ekg.paper.saliency_file import SaliencyExample
+from ekg.paper.style import (
+    BLUE,
+    GREY,
+    ONE_COLUMN,
+    SMALLEST_FONT,
+    TWO_COLUMNS,
+    give_title,
+    hide_axes,
+    ink_on,
+    journal_figure,
+    new_figure,
+)
+
+ROWS, COLUMNS = 4, 3
+_HEAT = LinearSegmentedColormap.from_list("heat", colormaps["Oranges"](np.linspace(0.0, 0.62, 256)))
+_DIVERGING = "PuOr_r"
+
+
+def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Return an image coloured by saliency, the trace still black: uint8 (size, size, 3).
+
+    Parameters
+    ----------
+    image
+        Grey pixels, uint8 (size, size).
+    heat
+        Saliency in 0..1, float (h, w), stretched over the whole image.
+    """
+    size = image.shape[::-1]
+    stretched = Image.fromarray(np.asarray(heat, dtype=np.float32)).resize(
+        size, Image.Resampling.BILINEAR
+    )
+    colours = _HEAT(np.clip(np.asarray(stretched), 0, 1))[..., :3]
+    return np.round(colours * image[..., None]).astype(np.uint8)
+
+
+@journal_figure
+def saliency_examples_figure(
+    examples: Sequence[SaliencyExample], leads: Sequence[str], title: str
+) -> Figure:
+    """Draw an example of each class with its Grad-CAM map over it, three in a row.
+
+    Parameters
+    ----------
+    examples
+        One a class.
+    leads
+        Names of the panels, row by row.
+    title
+        The figure's title, with the dataset's name.
+    """
+    rows = math.ceil(len(examples) / COLUMNS)
+    figure = new_figure(TWO_COLUMNS, 0.75 + 2.42 * rows)
+    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes, example in zip(panels, examples, strict=False):
+        axes.imshow(overlay(example.image, example.gradcam), interpolation="antialiased")
+        axes.set_title(f"{example.label} ({example.record}): {_answer(example)}")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set(visible=True, linewidth=0.5, color=GREY)
+        _name_leads(axes, example.image.shape[0], leads)
+    for axes in panels[len(examples) :]:
+        hide_axes(axes)
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, 1), _HEAT), ax=list(panels), location="bottom",
+        fraction=0.02, pad=0.02, aspect=60,
+    )  # fmt: skip
+    bar.set_label("Grad-CAM, share of the image's largest value")
+    give_title(figure, title)
+    return figure
+
+
+def _answer(example: SaliencyExample) -> str:
+    right = "" if example.pred == example.label else "read as "
+    return f"{right}{example.pred}, p = {example.probability:.2f}"
+
+
+def _name_leads(axes: Axes, size: int, leads: Sequence[str]) -> None:
+    for index, lead in enumerate(leads):
+        row, column = divmod(index, COLUMNS)
+        axes.text(
+            (column + 0.03) * size / COLUMNS, (row + 0.04) * size / ROWS, lead,
+            va="top", ha="left", fontsize=SMALLEST_FONT,
+        )  # fmt: skip
+
+
+@journal_figure
+def lead_bars_figure(
+    means: np.ndarray, intervals: np.ndarray, leads: Sequence[str], title: str
+) -> Figure:
+    """Draw what the probability loses on average without each lead, one column wide.
+
+    Parameters
+    ----------
+    means
+        Loss of probability, float (12,).
+    intervals
+        95 % intervals, float (12, 2); NaN where there is none.
+    leads
+        Names of the leads.
+    title
+        The figure's title, with the dataset's name and n.
+    """
+    figure = new_figure(ONE_COLUMN, 2.5)
+    axes = figure.subplots()
+    places = np.arange(len(leads))
+    axes.bar(places, 100 * means, color=BLUE, width=0.75)
+    drawn = np.isfinite(intervals).all(axis=1)
+    axes.vlines(places[drawn], *(100 * intervals[drawn].T), color="black", linewidth=0.9)
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.set_xticks(places, list(leads), rotation=45)
+    axes.set_ylabel("Loss of probability\nwithout the lead (points)")
+    axes.set_xlabel("Lead")
+    axes.grid(axis="y")
+    give_title(figure, title)
+    return figure
+
+
+@journal_figure
+def lead_class_figure(
+    means: np.ndarray, records: Sequence[int], classes: Sequence[str], leads: Sequence[str],
+    title: str,
+) -> Figure:  # fmt: skip
+    """Draw the loss of probability by class and lead as a table of colours, a page wide.
+
+    Parameters
+    ----------
+    means
+        Loss of probability, float (n_classes, 12); NaN in classes without a record.
+    records
+        Records behind each row.
+    classes, leads
+        Names of rows and columns.
+    title
+        The figure's title, with the dataset's name and n.
+    """
+    figure = new_figure(TWO_COLUMNS, 0.95 + 0.3 * len(classes))
+    axes = figure.subplots()
+    points = 100 * np.asarray(means, dtype=float)
+    limit = max(1.0, float(np.nanmax(np.abs(points)))) if np.isfinite(points).any() else 1.0
+    scale, norm = colormaps[_DIVERGING], Normalize(-limit, limit)
+    axes.imshow(points, cmap=scale, norm=norm, aspect="auto")
+    for (row, column), value in np.ndenumerate(points):
+        known = np.isfinite(value)
+        axes.text(
+            column, row, f"{value:.1f}".replace("-", "−") if known else "–",
+            ha="center", va="center", fontsize=SMALLEST_FONT,
+            color=ink_on(scale(norm(value))) if known else "black",
+        )  # fmt: skip
+    axes.set_xticks(range(len(leads)), list(leads))
+    names = [f"{name} (n = {n:,})" for name, n in zip(classes, records, strict=True)]
+    axes.set_yticks(range(len(classes)), names)
+    axes.tick_params(length=0)
+    axes.set_xlabel("Lead hidden (cells: loss of the predicted class's probability, points)")
+    give_title(figure, title)
+    return figure
+
+
+@journal_figure
+def randomised_figure(stages: Sequence[str], correlations: np.ndarray, title: str) -> Figure:
+    """Draw how alike the maps stay while the network's weights are drawn anew.
+
+    Parameters
+    ----------
+    stages
+        What was randomised, the last stage of the network first, all before it too.
+    correlations
+        Mean rank correlation with the trained network's maps, float (n_stages,).
+    title
+        The figure's title, with the dataset's name and n.
+    """
+    figure = new_figure(ONE_COLUMN, 0.95 + 0.17 * (len(stages) + 1))
+    axes = figure.subplots()
+    names = ["trained", *(f"+ {stage}" for stage in stages)]
+    values = [1.0, *(float(value) for value in correlations)]
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.plot(values, range(len(names)), "o-", color=BLUE, linewidth=0.8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(min(-0.25, float(np.nanmin(values)) - 0.05), 1.05)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.set_xlabel("Rank correlation with the\ntrained network's maps")
+    axes.set_ylabel("Stages with random weights")
+    give_title(figure, title)
+    return figure
