@@ -75,6 +75,9 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path
     failed = target.with_name(f"{target.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
     notebook = jupytext.read(source, fmt="py:percent")
+    notebook.metadata["kernelspec"] = {
+        "name": "python3", "display_name": "Python 3", "language": "python",
+    }  # fmt: skip
     with atomic_path(target) as temporary:
         try:
             papermill.execute_notebook(

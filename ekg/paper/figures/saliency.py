@@ -28,7 +28,8 @@ from ekg.paper.style import (
 )
 
 ROWS, COLUMNS = 4, 3
-_HEAT = LinearSegmentedColormap.from_list("heat", colormaps["Oranges"](np.linspace(0.0, 0.62, 256)))
+_HEAT = LinearSegmentedColormap.from_list("heat", ["#FFFFFF", "#FDD0A2", "#FD8D3C", "#E6550D"])
+"""White to orange, ever darker: ColorBrewer's Oranges with white for nothing."""
 _DIVERGING = "PuOr_r"
 
 
