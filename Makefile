@@ -103,8 +103,13 @@ $(RECORDS_READY): | $(ENVIRONMENT)
 endif
 
 # --- images ---------------------------------------------------------------------------------
+# The headers of these carry no diagnosis of the seven classes: their records are for
+# `make external` (labels beside the headers) and `make hackathon`, not for an image set.
+NO_IMAGES := $(if $(RECORDS),,$(filter ptbxl ptbdb,$(DATASET)))
+
 .PHONY: data
-data: $(SET)/manifest.csv ## records and images: simulate or download, then draw
+data: $(if $(NO_IMAGES),$(RECORDS_READY),$(SET)/manifest.csv) ## records and images: simulate or download, then draw
+	@$(if $(NO_IMAGES),echo "records of $(DATASET): $(RECORDS_DIR); images are made of them by \`make external\` (ptbxl) or \`make hackathon\` (ptbdb)",:)
 
 $(SET)/manifest.csv: $(RECORDS_READY) | $(ENVIRONMENT)
 	@$(EKG) images --records "$(RECORDS_DIR)" --out $(SET) --size $(SIZE) $(SEEDED) -j $(JOBS) --dataset $(DATASET) --pack

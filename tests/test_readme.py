@@ -1,0 +1,116 @@
+"""The commands of the README: all of them parse; the slow test runs them at toy size."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from ekg.__main__ import build_parser
+
+TOY_EXPERIMENT = (
+    "[data]\nimage_size = 96\n[training]\nepochs = 1\n[early_stopping]\nenabled = false\n"
+)
+
+
+def commands_of(root, page="README.md"):
+    text = (root / page).read_text(encoding="utf-8")
+    for line in re.findall(r"(?m)^ {4}((?:make|python) .*)$", text):
+        words = shlex.split(line, comments=True)
+        if words:
+            yield words
+
+
+def make_commands(root):
+    return [words for words in commands_of(root) if words[0] == "make"]
+
+
+def test_the_readme_has_the_two_commands_first(root):
+    assert [" ".join(words) for words in commands_of(root)][:2] == ["make reproduce", "make test"]
+
+
+def test_every_make_command_of_the_readme_has_a_rule(root):
+    for words in make_commands(root):
+        done = subprocess.run(
+            [*words, "-n", f"PYTHON={sys.executable}"],
+            cwd=root, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+
+
+def test_every_python_command_of_the_readme_parses(root):
+    found = 0
+    for words in commands_of(root):
+        if words[:3] == ["python", "-m", "ekg"]:
+            build_parser(words[3]).parse_args(words[3:])
+            found += 1
+    assert found
+
+
+def test_every_page_that_the_readme_links_to_exists(root):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (root / target).exists(), target
+
+
+@pytest.fixture(scope="module")
+def clone(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    subprocess.run(["git", "clone", "-q", str(root), str(folder)], check=True)
+    (folder / "toy.toml").write_text(TOY_EXPERIMENT)
+    return folder
+
+
+def make(folder, *words, **options):
+    """Run make in the clone at toy size, with this Python and nothing of the caller's data."""
+    done = subprocess.run(
+        ["make", *words, f"PYTHON={sys.executable}", "SIMULATED=70", "SIZE=96", "JOBS=2"],
+        cwd=folder, capture_output=True, text=True, check=False, **options,
+    )  # fmt: skip
+    assert done.returncode == 0, f"make {words}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_whole_road_in_a_fresh_clone(clone):
+    summary = make(clone, "reproduce", "EXPERIMENT=toy.toml", "RUN=toy")
+    for word in (
+        "Data: synthetic",
+        "Not for clinical use",
+        "test (",
+        "report.html",
+        "minutes in all",
+    ):
+        assert word in summary
+    run = clone / "runs" / "toy"
+    for name in (
+        "config.toml", "train_results.csv", "weights.safetensors", "environment.json",
+        "finished.json", "predictions_val.csv", "predictions_test.csv", "metrics.json",
+        "saliency.npz", "comparison.json", "comparison.md",
+    ):  # fmt: skip
+        assert (run / name).is_file(), name
+    output = clone / "paper" / "output" / "toy"
+    assert (output / "report.html").stat().st_size > 100_000
+    assert len(list(output.glob("*.ipynb"))) == 5
+    # Nothing that is up to date is made again.
+    before = {path: path.stat().st_mtime_ns for path in run.iterdir()}
+    make(clone, "paper-figures", "compare", "EXPERIMENT=toy.toml", "RUN=toy")
+    assert before == {path: path.stat().st_mtime_ns for path in run.iterdir()}
+
+
+@pytest.mark.slow
+def test_counts_prints_nothing_but_counts(clone):
+    lines = make(clone, "counts").splitlines()
+    assert all(re.fullmatch(r'"[\w-]+",\d+', line) for line in lines) and len(lines) == 7
+
+
+@pytest.mark.slow
+def test_the_real_road(clone, shared):
+    records = shared / "real" / "cpsc2018"
+    split = shared / "spec" / "paper_split.csv"
+    summary = make(
+        clone, "reproduce", "EXPERIMENT=toy.toml", "RUN=real",
+        f"RECORDS={records}", f"SPLIT={split}",
+    )  # fmt: skip
+    assert "val (10 records)" in summary and "test (4 records)" in summary
