@@ -178,15 +178,16 @@ $(FIGURES)/report.html: $(RESULTS) | $(ENVIRONMENT)
 
 # --- the whole road -------------------------------------------------------------------------
 .PHONY: reproduce
+reproduce: STARTED := $(shell date +%s)
 reproduce: ## everything, from nothing to a compared model; ends with a short table
 	@echo "from $(if $(RECORDS),the records in $(RECORDS),$(DATASET) data) to a compared model: $(RUN_DIR), with $(EXPERIMENT)"
 	@echo "$(if $(GPU),GPU: $(GPU); the full schedule of $(notdir $(EXPERIMENT)) takes minutes to an hour or two,no GPU: at most 20 minutes on 2 cores with the default data and recipe); disk: $(if $(ENVIRONMENT),about 6 GB for .venv (TORCH=cpu: 2 GB) and )640 kB an image$(if $(filter synthetic,$(DATASET)), (about 4 GB for $(SIMULATED) records))"
-	@started=$$(date +%s); \
-	  $(MAKE) data; \
-	  echo "images per class:"; $(MAKE) -s counts; \
-	  $(MAKE) split train evaluate; \
-	  $(MAKE) compare paper-figures; \
-	  $(EKG) summary --run $(RUN_DIR) --images $(SET) --figures $(FIGURES) --started $$started
+	@$(MAKE) data
+	@echo "images per class:"
+	@$(MAKE) -s counts
+	@$(MAKE) split train evaluate
+	@$(MAKE) -s compare paper-figures
+	@$(EKG) summary --run $(RUN_DIR) --images $(SET) --figures $(FIGURES) --started $(STARTED)
 
 # --- use of a model -------------------------------------------------------------------------
 .PHONY: predict
