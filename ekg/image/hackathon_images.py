@@ -1,0 +1,201 @@
+"""Draws the hackathon's pictures of planned slices into a folder, one PNG file each."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+
+from ekg.errors import ImageError, RecordError
+from ekg.files import folder_lock, read_json, write_json
+from ekg.image.hackathon_picture import HackathonPainter
+from ekg.image.png import write_png
+from ekg.image.pool import in_order, workers
+from ekg.progress import Progress
+from ekg.waveform.records import read_record
+
+PICTURE_VERSION = 1
+"""Raised whenever the same slice gives other pixels."""
+
+_DESCRIPTION = "pictures.json"
+
+
+@dataclass(frozen=True)
+class _Job:
+    header: Path
+    sampling_frequency: float
+    seconds: float
+    size: int
+    starts: tuple[int, ...]
+    files: tuple[Path, ...]
+
+
+def draw_pictures(
+    folder: str | Path,
+    images: pd.DataFrame,
+    headers: Mapping[str, Path],
+    *,
+    seconds: float,
+    size: int,
+    seed: int,
+    jobs: int = 1,
+) -> dict[str, str]:
+    """Draw what is not there yet.
+
+    Parameters
+    ----------
+    folder
+        Where the pictures go.
+    images
+        Columns image (path within the folder), record, start (samples), sampling_frequency.
+    headers
+        Header file of each record.
+    seconds, size
+        Length of a slice; side of the picture in pixels.
+    seed
+        Seed of the starts, so that a folder never mixes the slices of two.
+    jobs
+        Processes; the pictures do not depend on it.
+
+    Returns
+    -------
+    dict
+        Records that cannot be drawn, and why. Their pictures are missing.
+
+    Raises
+    ------
+    ImageError
+        If the folder holds pictures of another kind.
+    """
+    folder = Path(folder)
+    with folder_lock(folder, "drawing pictures"):
+        _check_kind(
+            folder,
+            {"version": PICTURE_VERSION, "seconds": seconds, "size": size, "seed": seed},
+        )
+        work = [
+            (str(record), _job(folder, headers[str(record)], rows, seconds, size))
+            for record, rows in images.groupby("record", sort=False)
+        ]
+        missing = [(record, job) for record, job in work if job.files]
+        total = sum(len(job.files) for _, job in missing)
+        for parent in sorted({file.parent for _, job in missing for file in job.files}):
+            parent.mkdir(parents=True, exist_ok=True)
+        sizes = {record: len(job.files) for record, job in missing}
+        failed: dict[str, str] = {}
+        jobs = max(1, min(jobs, len(missing)))
+        with (
+            workers(jobs, _nothing_to_warm, ()) as executor,
+            Progress(len(images), "drawing", "picture", done=len(images) - total) as progress,
+        ):
+            results = in_order(executor, _draw_record, missing, 4 * jobs, lambda _: True)
+            for record, problem in results:
+                if problem:
+                    failed[record] = problem
+                progress.update(sizes[record])
+    return failed
+
+
+def _check_kind(folder: Path, wanted: dict[str, float]) -> None:
+    path = folder / _DESCRIPTION
+    if not path.is_file():
+        if any(folder.glob("all/*/*.png")):
+            raise ImageError("holds other pictures", path=folder, remedy="choose another folder")
+        write_json(path, wanted)
+    elif (found := read_json(path)) != wanted:
+        raise ImageError(
+            f"holds pictures made with {found}, not {wanted}",
+            path=folder,
+            remedy="choose another folder, or delete it",
+        )
+
+
+def _job(folder: Path, header: Path, rows: pd.DataFrame, seconds: float, size: int) -> _Job:
+    """Return what is still to be drawn of one record: no picture, or one older than the record."""
+    changed = max(
+        (file.stat().st_mtime for file in header.parent.glob(f"{header.stem}.*")), default=0.0
+    )
+    todo = [
+        (int(start), folder / image)
+        for start, image in zip(rows["start"], rows["image"], strict=True)
+        if not (folder / image).is_file() or (folder / image).stat().st_mtime < changed
+    ]
+    return _Job(
+        header=header,
+        sampling_frequency=float(rows["sampling_frequency"].iloc[0]),
+        seconds=seconds,
+        size=size,
+        starts=tuple(start for start, _ in todo),
+        files=tuple(file for _, file in todo),
+    )
+
+
+def _nothing_to_warm() -> None:
+    """Let a worker start; it makes its painter with its first picture."""
+
+
+@functools.lru_cache(maxsize=2)
+def _painter(sampling_frequency: float, seconds: float, size: int) -> HackathonPainter:
+    return HackathonPainter(sampling_frequency, seconds, size)
+
+
+def _draw_record(job: _Job) -> str:
+    """Draw the pictures of one record; return why it cannot be done, empty when it is."""
+    try:
+        signal = read_record(job.header, job.sampling_frequency).signal
+    except RecordError as error:
+        return error.problem
+    painter = _painter(job.sampling_frequency, job.seconds, job.size)
+    for start, file in zip(job.starts, job.files, strict=True):
+        if start + painter.samples > signal.shape[1]:
+            return f"has {signal.shape[1]} samples, a slice from {start} on does not fit"
+        write_png(file, painter.draw(signal[:, start : start + painter.samples]))
+    return ""
+
+
+def read_picture(path: str | Path, size: int) -> np.ndarray:
+    """Read one picture, uint8 (3, size, size): red, green, blue.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged or of another size.
+    """
+    try:
+        with Image.open(path) as image:
+            pixels = np.array(image.convert("RGB"))
+    except FileNotFoundError:
+        raise ImageError("no such picture", path=path, remedy="draw the set again") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ImageError(
+            f"is damaged ({error})", path=path, remedy="delete it and draw it again"
+        ) from None
+    if pixels.shape != (size, size, 3):
+        raise ImageError(
+            f"has {pixels.shape[1]} x {pixels.shape[0]} pixels, not {size} x {size}",
+            path=path,
+            remedy="draw the set again at that size",
+        )
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+class ColourSource:
+    """Gives a loader the pictures of a table's rows, uint8 (n, 3, size, size)."""
+
+    uses_processes = False
+
+    def __init__(self, folder: str | Path, images: pd.DataFrame, size: int):
+        self._paths = [Path(folder) / image for image in images["image"]]
+        self._size = size
+
+    def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        """See `ekg.data.image_sources.ImageSource.read`."""
+        pictures = np.empty((len(rows), 3, self._size, self._size), np.uint8)
+        for index, row in enumerate(rows):
+            pictures[index] = read_picture(self._paths[row], self._size)
+        return pictures
