@@ -61,7 +61,10 @@ def draw_heart(
     if "STD" in findings and generator.random() < 0.3:
         amplitude = min(amplitude * generator.uniform(1.2, 1.6), 2.4)  # hypertrophied
         notes["hypertrophy"] = "left ventricular"
-    usual = ventricles.normal_qrs(generator, usual_duration, axis, amplitude)
+    if "STE" in findings and generator.random() < 0.4:
+        amplitude = min(amplitude * generator.uniform(1.1, 1.5), 2.4)  # a slim young chest
+    terminal = 0.26 if "Normal" in findings or "STE" in findings else 0.48
+    usual = ventricles.normal_qrs(generator, usual_duration, axis, amplitude, terminal)
     shape = TShape(
         rise=generator.uniform(0.135, 0.175), fall=generator.uniform(0.090, 0.118),
         ramp=generator.uniform(0.02, 0.16),

@@ -39,7 +39,7 @@ def with_elevation(
         hyperacute = direction * generator.uniform(0.0, 0.30)
         recovery = recovery + TShape(0.15, 0.10, 0.1).waves(hyperacute, beat.duration, beat.qt)
     elif territory == "early repolarisation":
-        taller = frank_vector(generator.uniform(0.05, 0.25), 45, -generator.uniform(0.05, 0.35))
+        taller = frank_vector(generator.uniform(0.05, 0.25), 45, -generator.uniform(0.10, 0.45))
         recovery = recovery + TShape(0.16, 0.10, 0.1).waves(taller, beat.duration, beat.qt)
     above = draw("st.elevation", generator) * (1.0 if infarct else 0.5)
     vector = ischaemia.scaled_to_elevation(

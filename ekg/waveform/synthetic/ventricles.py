@@ -16,7 +16,11 @@ _EDGE = 2.2  # a wave this many standard deviations from the QRS's end has all b
 
 
 def normal_qrs(
-    generator: np.random.Generator, duration: float, axis: float, amplitude: float
+    generator: np.random.Generator,
+    duration: float,
+    axis: float,
+    amplitude: float,
+    terminal: float = 0.48,
 ) -> Waves:
     """Return a normal QRS; its onset is time 0 and its end (J) is `duration`.
 
@@ -30,11 +34,14 @@ def normal_qrs(
         Frontal QRS axis, degrees.
     amplitude
         Peak frontal vector, mV.
+    terminal
+        Upper bound of the last, basal vector, as a share of the peak: it makes the S waves in
+        I, V5 and V6, which are small in the healthy.
     """
     turn = generator.normal(0, 9)  # the loop opens clockwise or counter-clockwise
     septal = generator.uniform(0.02, 0.22)
     posterior = float(np.clip(generator.normal(0.80, 0.26), 0.25, 1.5))
-    basal = generator.uniform(0.0, 0.48)
+    basal = generator.uniform(0.0, terminal)
     side = generator.choice([-1, 1])
     angle = np.array([axis + 180 + generator.normal(0, 30), axis - turn, axis, axis + turn, 0.0])
     angle[4] = axis + side * generator.uniform(100, 170)
@@ -43,7 +50,7 @@ def normal_qrs(
     )
     z = np.array(
         [
-            -generator.uniform(0.10, 0.36),
+            -generator.uniform(0.06, 0.30),
             -generator.uniform(0.12, 0.42),
             generator.normal(0.12, 0.14),
             posterior,
