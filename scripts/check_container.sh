@@ -131,7 +131,7 @@ build() { in_clone docker-build BASE_IMAGE="$BASE_IMAGE" BUILD_FLAGS="--network 
 
 inside() { "$DOCKER" run --rm --network none --user "$STRANGER" "$IMAGE" "$@"; }
 
-layers() { "$DOCKER" image inspect --format '{{range .RootFS.Layers}}{{println .}}{{end}}' "$IMAGE"; }
+layers() { "$DOCKER" image inspect --format '{{join .RootFS.Layers "\n"}}' "$IMAGE"; }
 
 size() { "$DOCKER" image inspect --format '{{.Size}}' "$1" | awk '{printf "%.1f GB", $1 / 1e9}'; }
 
