@@ -150,4 +150,5 @@ def _toml_value(value: Any) -> str:
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     if isinstance(value, float):
         return repr(value)  # the shortest form that reads back as the same number
-    return json.dumps(value, ensure_ascii=False)  # texts, whole numbers, true and false
+    # Texts, whole numbers, true and false; TOML, unlike JSON, wants the delete character escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -268,6 +268,8 @@ class _Course:
             if row["saved_model"]:
                 run_folder.keep_weights(self.run, state.measured_model, row)
             run_folder.keep_history(self.run, state.rows)
+            if self.config.compute.tensorboard:
+                run_folder.keep_events(self.run, row)
         self._save_checkpoint()
 
     def _reason_to_stop(self) -> str:

@@ -66,6 +66,16 @@ def keep_history(folder: Path, rows: list[dict[str, Any]]) -> None:
     write_history(folder / HISTORY_FILE, rows)
 
 
+def keep_events(folder: Path, row: dict[str, Any]) -> None:
+    """Add an epoch's figures to the run's TensorBoard events."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        for name, value in row.items():
+            if isinstance(value, float) and name not in ("elapsed_time", "epoch_time"):
+                writer.add_scalar(name.replace("_", "/", 1), value, row["epoch"])
+
+
 def finish(folder: Path, summary: dict[str, Any]) -> None:
     """Write how the run ended."""
     write_json(folder / FINISHED_FILE, summary)
