@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ekg.evaluation.comparison_report import class_rows, figure_rows
 from ekg.evaluation.published import PUBLISHED_MODEL
 from ekg.paper.figures.comparison import shown_names
-from ekg.paper.run_files import FOLD_NAMES, NAMES_OF_DATASETS, count_of
-from ekg.paper.scores import METRIC_NAMES
+from ekg.paper.run_files import FOLD_NAMES, count_of, name_of_dataset
+from ekg.paper.scores import CLASS_METRIC_NAMES, METRIC_NAMES
+from ekg.paper.tables import with_interval
 
 COMPARED = {
     key: METRIC_NAMES[key]
@@ -51,15 +51,15 @@ def names_of(content: Comparison) -> dict[str, str]:
 
 
 def title_of(content: Comparison, dataset: str) -> str:
-    """Return a title of at most three lines: data and fold, both n, and a warning if need be."""
+    """Return a title: data and fold, n (of both sides where they differ), a warning if need be."""
     fold = FOLD_NAMES[content["fold"]]
     a, b = content["a"], content["b"]
     if not content["comparable"]:
         data = dataset if a["dataset"] == b["dataset"] else (
-            f"{dataset} beside {NAMES_OF_DATASETS.get(b['dataset'], b['dataset'])}"
+            f"{dataset} beside {name_of_dataset(b['dataset'])}"
         )  # fmt: skip
         sizes = f"n = {count_of(a['records'], 'record')} beside {count_of(b['records'], 'record')}"
-        return f"{data}, {fold} fold\n{sizes}\n{str(content['statement']).capitalize()}"
+        return f"{data}, {fold} fold\n{sizes}\n{content['statement']}"
     return (
         f"{dataset}, {fold} fold\nn = {count_of(a['records'], 'record')}, "
         f"{count_of(a['images'], 'image')}"
@@ -68,21 +68,51 @@ def title_of(content: Comparison, dataset: str) -> str:
 
 def figures_table(content: Comparison, level: str) -> pd.DataFrame:
     """Return the main figures of both sides, with difference and p where they can be given."""
-    head, rows = figure_rows(dict(content), level)
-    return _named(content, head, rows)
+    entries = content["levels"][level]["figures"]
+    rows = [
+        [name, *_cells(content, entries[key], with_p=True)]
+        for key, name in METRIC_NAMES.items()
+        if key in entries
+    ]
+    return pd.DataFrame(rows, columns=["metric", *_heads(content, with_p=True)])
 
 
-def classes_table(content: Comparison) -> pd.DataFrame:
-    """Return the per-class figures of both sides, record-weighted."""
-    head, rows = class_rows(dict(content))
-    return _named(content, head, rows)
+def classes_table(content: Comparison, level: str) -> pd.DataFrame:
+    """Return the per-class figures of both sides, and their difference where it can be given."""
+    rows = [
+        [class_, name, *_cells(content, entries[key], with_p=False)]
+        for class_, entries in content["levels"][level]["per_class"].items()
+        for key, name in CLASS_METRIC_NAMES.items()
+        if key in entries
+    ]
+    return pd.DataFrame(rows, columns=["class", "metric", *_heads(content, with_p=False)])
 
 
-def _named(content: Comparison, head: list[str], rows: list[list[str]]) -> pd.DataFrame:
-    names = {str(content[side]["name"]): name for side, name in names_of(content).items()}
-    if len(names) < 2:  # both of one name: told apart by their place
-        return pd.DataFrame(rows, columns=head)
-    return pd.DataFrame(rows, columns=[names.get(column, column) for column in head])
+def _heads(content: Comparison, *, with_p: bool) -> list[str]:
+    heads = list(names_of(content).values())
+    if content["comparable"]:
+        heads.append("difference")
+    return [*heads, "p"] if with_p and content["paired"] else heads
+
+
+def _cells(content: Comparison, entry: Mapping[str, Any], *, with_p: bool) -> list[str]:
+    cells = [with_interval(entry[side], entry[f"{side}_interval"]) for side in ("a", "b")]
+    if content["comparable"]:
+        cells.append(_signed(entry))
+    if with_p and content["paired"]:
+        p = entry["p"]
+        cells.append("–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}")
+    return cells
+
+
+def _signed(entry: Mapping[str, Any]) -> str:
+    if entry["difference"] is None:
+        return "–"
+    text = f"{entry['difference']:+.3f}"
+    if entry["interval"]:
+        low, high = entry["interval"]
+        text += f" ({low:+.3f} to {high:+.3f})"
+    return text.replace("-", "−")
 
 
 def differing_table(content: Comparison) -> pd.DataFrame:

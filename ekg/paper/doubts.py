@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ekg.evaluation.intervals import FEWEST_RECORDS
 from ekg.paper.run_files import FOLD_NAMES, RunFiles, count_of
 
 FEW_RECORDS = 30
@@ -54,13 +55,16 @@ def _of_the_data(run: RunFiles) -> list[str]:
 
 
 def _of_the_folds(figures: dict[str, dict[str, Any]]) -> list[str]:
-    found = []
+    folds_of_note: dict[str, list[str]] = {}
     for fold, content in figures.items():
-        found += [
-            f"{FOLD_NAMES[fold].capitalize()} fold: {note}." for note in content.get("notes", [])
-        ]
+        for note in content.get("notes", []):
+            folds_of_note.setdefault(note, []).append(FOLD_NAMES[fold])
+    found = [
+        f"{' and '.join(folds).capitalize()} fold{'s' * (len(folds) > 1)}: {note}."
+        for note, folds in folds_of_note.items()
+    ]
     sizes = figures.get("test", {}).get("records_by_class", {})
-    small = [f"{name} ({n})" for name, n in sizes.items() if 0 < n < FEW_RECORDS]
+    small = [f"{name} ({n})" for name, n in sizes.items() if FEWEST_RECORDS <= n < FEW_RECORDS]
     if small:
         found.append(
             f"Few test records of {', '.join(small)}: the figures of these classes are uncertain, "

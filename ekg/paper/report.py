@@ -21,6 +21,8 @@ from ekg.paper.summary import what_data, what_result, what_was_done
 REPORT_FILE = "report.html"
 PAGE_WIDTH = 928
 """Of the text, in CSS pixels."""
+LONG_TABLE = 25
+"""Rows; a longer table is folded up."""
 NOT_CLINICAL = "Research only. Not for clinical use."
 
 _CSS = """
@@ -49,6 +51,7 @@ figcaption, .caption { font-size: .9rem; color: #333; margin-top: .5rem; }
 .note { border-left: 4px solid #999; background: #f6f6f6; padding: .4rem .8rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; }
+th:first-child, td:first-child { white-space: nowrap; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left;
          vertical-align: top; }
 thead th { border-bottom: 2px solid #555; }
@@ -146,9 +149,13 @@ def _text_item(item: Item) -> str:
     text = html.escape(item.text)
     if item.kind == "note":
         return f'<p class="note">{text}</p>'
+    rows = item.body.count("<tr>") - 1
+    body = f'<div class="scroll">{item.body}</div>'
+    if rows > LONG_TABLE:
+        body = f"<details><summary>show all {rows} rows</summary>{body}</details>"
     return (
         f'<div class="table"><p class="caption"><strong>{html.escape(item.title)}.</strong></p>'
-        f'<div class="scroll">{item.body}</div><p class="caption">{text} '
+        f'{body}<p class="caption">{text} '
         f'<span class="file">tables/{item.name}.csv</span></p></div>'
     )
 

@@ -25,9 +25,14 @@ FOLD_NAMES = {"train": "training", "val": "validation", "test": "test", "none": 
 PUBLISHED = "published"
 NAMES_OF_DATASETS = {
     "cpsc2018": "CPSC 2018",
-    "synthetic": "Synthetic (simulated EKGs)",
+    "synthetic": "Synthetic (simulated)",
     "ptbdb": "PTB Diagnostic",
 }
+
+
+def name_of_dataset(dataset: str) -> str:
+    """Return a dataset's name as titles give it."""
+    return NAMES_OF_DATASETS.get(dataset, dataset)
 
 
 def absolute(path: str | Path) -> Path:
@@ -173,7 +178,7 @@ class RunFiles:
     @property
     def dataset_title(self) -> str:
         """The dataset's name for titles."""
-        return self.title or NAMES_OF_DATASETS.get(self.dataset, self.dataset)
+        return self.title or name_of_dataset(self.dataset)
 
     @cached_property
     def history(self) -> pd.DataFrame | None:

@@ -13,10 +13,10 @@ from ekg.paper.run_files import RunFiles
 from ekg.paper.tables import with_interval
 
 LEVEL_NAMES = {
-    "record_weighted": "record-weighted (the paper's)",
-    "per_image": "every image",
-    "per_record": "per record, mean probability",
-    "per_record_majority": "per record, majority vote",
+    "record_weighted": "record-weighted",
+    "per_image": "per image",
+    "per_record": "per record (mean)",
+    "per_record_majority": "per record (vote)",
 }
 METRIC_NAMES = {
     "accuracy": "Accuracy",
@@ -51,6 +51,11 @@ def fold_figures(run: RunFiles, fold: str) -> dict[str, Any] | None:
         return dict(run.metrics[fold])
     predictions = run.predictions(fold)
     return None if predictions is None else evaluate_predictions(predictions, run.classes)
+
+
+def levels_in_words() -> str:
+    """Return what the levels mean, for a caption."""
+    return " ".join(f"{name.capitalize()}: {LEVELS[level]}." for level, name in LEVEL_NAMES.items())
 
 
 def levels_of_figures(figures: Figures) -> list[str]:
@@ -106,6 +111,19 @@ def class_scores(
         low, high = interval_of(entry, metric) or (None, None)
         rows.append((name, series, entry.get(metric), low, high))
     return pd.DataFrame(rows, columns=["row", "series", "value", "low", "high"])
+
+
+def curve_areas(
+    level: Figures,
+) -> dict[str, dict[str, tuple[float | None, Sequence[float | None] | None]]]:
+    """Return AUROC and average precision of each class with its interval, for legends."""
+    return {
+        metric: {
+            name: (entry.get(metric), interval_of(entry, metric))
+            for name, entry in level["per_class"].items()
+        }
+        for metric in ("auroc", "average_precision")
+    }
 
 
 def records_by_class(figures: Figures, classes: Sequence[str]) -> list[int] | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from ekg.config import TrainConfig
+from ekg.config_file import config_to_dict
 from ekg.paper.figures.training import best_epoch
 from ekg.paper.run_files import RunFiles
 
@@ -39,6 +41,22 @@ def settings_table(run: RunFiles) -> pd.DataFrame:
             if key in run.model_info
         ]
     return pd.DataFrame(rows, columns=["setting", "value"])
+
+
+def changed_settings_table(run: RunFiles) -> pd.DataFrame:
+    """Return the settings that are not the paper's, beside the paper's; empty when none differ.
+
+    Where and how it is computed is left out: that is not meant to change what is learned.
+    """
+    recipe = config_to_dict(TrainConfig())
+    rows = [
+        (f"{section}.{name}", _plain(value), _plain(recipe[section][name]))
+        for section, table in run.config.items()
+        if section in recipe and section != "compute"
+        for name, value in table.items()
+        if name in recipe[section] and value != recipe[section][name]
+    ]
+    return pd.DataFrame(rows, columns=["setting", "this run", "the paper's recipe"])
 
 
 def _plain(value: Any) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from typing import Any
 
 import pandas as pd
+
+_NUMBER = re.compile(r"[+−<] ?\d|\d")
 
 
 def text_of(value: Any) -> str:
@@ -42,9 +45,9 @@ def _numeric(table: pd.DataFrame) -> list[bool]:
 
 
 def _looks_numeric(column: pd.Series[Any]) -> bool:
-    """Say whether every entry starts with a digit or stands for nothing (value and interval)."""
+    """Say whether every entry is a number, with sign or interval as may be, or nothing."""
     texts = [text_of(value) for value in column]
-    return bool(texts) and all(text == "–" or text[:1].isdigit() for text in texts)
+    return bool(texts) and all(text == "–" or _NUMBER.match(text) for text in texts)
 
 
 def markdown_of(table: pd.DataFrame) -> str:

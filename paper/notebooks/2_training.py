@@ -42,7 +42,7 @@ dataset_title = ""  # the dataset's name in titles; nothing: as the results say
 
 # %%
 from ekg.paper.figures.training import best_epoch, loss_figure, score_figure
-from ekg.paper.settings import settings_table, training_table
+from ekg.paper.settings import changed_settings_table, settings_table, training_table
 from ekg.paper.topic import open_topic
 
 files, out = open_topic("2_training", "Training", run, images, output, dataset_title)
@@ -117,11 +117,24 @@ if history is not None:
     out.table("training", training_table(files), f"{data}: the training in figures")
 
 # %%
+if files.config:
+    changed = changed_settings_table(files)
+    if changed.empty:
+        out.note("Every setting is the paper's.")
+    else:
+        out.table(
+            "settings_changed",
+            changed,
+            f"{data}: settings that are not the paper's",
+            "All others are. How it was computed (device, precision, threads) is left out here.",
+        )
+
+# %%
 settings = settings_table(files)
 if settings.empty:
     out.note("The settings (config.toml) were not saved with this run.")
 else:
-    out.table("settings", settings, f"{data}: settings of the run")
+    out.table("settings", settings, f"{data}: all settings of the run")
 
 # %%
 out.finish()

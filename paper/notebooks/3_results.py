@@ -42,18 +42,19 @@ dataset_title = ""  # the dataset's name in titles; nothing: as the results say
 # %%
 import pandas as pd
 
-from ekg.evaluation.levels import LEVELS, levels_of
+from ekg.evaluation.levels import levels_of
 from ekg.evaluation.predictions import has_probabilities
 from ekg.paper.curves import precision_recall_curves, roc_curves
 from ekg.paper.figures.confusion import confusion_figure
 from ekg.paper.figures.results import curve_figure, reliability_figure, score_figure
 from ekg.paper.run_files import FOLD_NAMES
 from ekg.paper.scores import (
-    LEVEL_NAMES,
     calibration_table,
     class_scores,
     class_table,
+    curve_areas,
     fold_figures,
+    levels_in_words,
     records_by_class,
     summary_table,
 )
@@ -85,7 +86,7 @@ for fold, found in figures.items():
         summary_table(found),
         files.fold_title(fold, "scores").replace("\n", ", "),
         "In brackets: 95 % intervals from resampling whole records (none where there are "
-        "fewer than 10). " + " ".join(f"{LEVEL_NAMES[k]}: {LEVELS[k]}." for k in LEVEL_NAMES),
+        "fewer than 10). " + levels_in_words(),
     )
     for note in found.get("notes", []):
         out.note(f"{FOLD_NAMES[fold].capitalize()} fold: {note}.")
@@ -147,46 +148,58 @@ for fold, found in figures.items():
         )
 
 # %% [markdown]
-# ## ROC and precision-recall curves, reliability
+# ## ROC and precision-recall curves
+#
+# One point a record: the mean probability over its images.
 
 # %%
-for fold, found in figures.items():
-    table = predictions.get(fold)
-    if table is None or not has_probabilities(table):
+with_probabilities = {
+    fold: table
+    for fold, table in predictions.items()
+    if table is not None and has_probabilities(table) and fold in figures
+}
+for fold in figures:
+    if fold not in with_probabilities:
         out.note(
             f"{FOLD_NAMES[fold].capitalize()} fold: only hard labels were saved, so that "
             "ROC, precision-recall and reliability curves cannot be drawn."
         )
-        continue
+
+# %%
+for fold, table in with_probabilities.items():
     records = levels_of(table, files.classes)["per_record"]
-    by_class = found["per_record"]["per_class"]
-    areas = {
-        metric: {
-            name: (entry.get(metric), entry.get("intervals", {}).get(metric))
-            for name, entry in by_class.items()
-        }
-        for metric in ("auroc", "average_precision")
-    }
     roc, precision_recall = roc_curves(records), precision_recall_curves(records)
-    if roc:
-        out.figure(
-            f"curves_{fold}",
-            curve_figure(roc, precision_recall, areas, files.fold_title(fold)),
-            f"{data}: {FOLD_NAMES[fold]} ROC and precision-recall curves",
-            "Each class against the rest, one point a record: the mean probability over its "
-            "images. The thin diagonal is chance. Precision depends on how common a class is.",
-        )
+    if not roc:
+        out.note(f"{FOLD_NAMES[fold].capitalize()} fold: one class only, there is no curve.")
+        continue
+    out.figure(
+        f"curves_{fold}",
+        curve_figure(
+            roc, precision_recall, curve_areas(figures[fold]["per_record"]), files.fold_title(fold)
+        ),
+        f"{data}: {FOLD_NAMES[fold]} ROC and precision-recall curves",
+        "Each class against the rest, one point a record: the mean probability over its "
+        "images. The thin diagonal is chance. Precision depends on how common a class is.",
+    )
+
+# %% [markdown]
+# ## Reliability and calibration
+
+# %%
+for fold in with_probabilities:
+    level_figures = figures[fold]["per_record"]
     out.figure(
         f"reliability_{fold}",
         reliability_figure(
-            found["per_record"]["reliability"],
-            found["per_record"].get("ece"),
-            files.fold_title(fold),
+            level_figures["reliability"], level_figures.get("ece"), files.fold_title(fold)
         ),
         f"{data}: {FOLD_NAMES[fold]} reliability",
         "One point a bin of confidence, each record counting once; uncalibrated "
         "probabilities. ECE: expected calibration error over ten bins of equal width.",
     )
+
+# %%
+for fold, found in figures.items():
     calibration = calibration_table(found)
     if not calibration.empty:
         out.table(

@@ -159,7 +159,9 @@ for key, content in comparisons.items():
 for key, content in comparisons.items():
     names = names_of(content)
     matrices = content["levels"][level]["confusion_matrix"]
-    out.table(f"{key}_classes", classes_table(content), one_line(content, "by class"), intervals)
+    out.table(
+        f"{key}_classes", classes_table(content, level), one_line(content, "by class"), intervals
+    )
     out.figure(
         f"{key}_confusion",
         confusion_pair_figure(

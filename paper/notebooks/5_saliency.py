@@ -89,7 +89,7 @@ if saliency is not None:
             saliency.mean_by_lead,
             saliency.interval_by_lead,
             saliency.leads,
-            f"{where}: leads hidden one by one\n{size}",
+            f"{where}: leads hidden in turn\n{size}",
         ),
         f"{where}: what each lead is worth on average",
         "Points of probability that the predicted class loses when the lead's panel shows the "
@@ -103,7 +103,7 @@ if saliency is not None:
             saliency.records_by_class,
             saliency.classes,
             saliency.leads,
-            f"{where}: leads hidden one by one, by true class\n{size}",
+            f"{where}: leads hidden in turn, by true class\n{size}",
         ),
         f"{where}: what each lead is worth, by class",
         "As above, by true class: a negative number means that the network was surer without "
@@ -125,13 +125,12 @@ if saliency is not None and saliency.stages:
         randomised_figure(
             saliency.stages,
             saliency.gradcam_correlation,
-            f"{where}: maps of randomised weights\nn = "
-            f"{count_of(len(saliency.examples), 'example')}",
+            f"{where}: weights drawn anew\nn = {count_of(len(saliency.examples), 'example')}",
         ),
         f"{where}: Grad-CAM with weights drawn anew",
         "From the last stage to the first, each on top of those above. Near 0: the maps depend "
         "on what was learnt. Near 1: they would look the same in an untrained network and say "
-        "nothing. Leads hidden one by one, all weights drawn anew: rank correlation "
+        "nothing. Leads hidden in turn, all weights drawn anew: rank correlation "
         f"{saliency.occlusion_correlation:.2f}.",
     )
 

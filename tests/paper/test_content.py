@@ -104,7 +104,7 @@ def test_scores_stand_with_their_intervals(made_up: Path) -> None:
     low, high = level["intervals"]["macro_f1"]
     table = summary_table(figures).set_index("metric")
     expected = f"{level['macro_f1']:.3f} ({low:.3f}–{high:.3f})"
-    assert table.loc["Macro F1", "record-weighted (the paper's)"] == expected
+    assert table.loc["Macro F1", "record-weighted"] == expected
     by_class = class_table(figures, "record_weighted", CLASSES)
     assert by_class["records"].tolist() == [12] * 7
     scores = class_scores(figures, "record_weighted", CLASSES, "recall", "test")
@@ -168,7 +168,7 @@ def test_names_of_sides_tell_data_and_the_published_model_apart() -> None:
         "b": {"name": "long", "dataset": "cpsc2018"},
     }
     assert shown_names(content, ("long",)) == {
-        "a": "mine on synthetic", "b": "published model on cpsc2018",
+        "a": "mine on Synthetic (simulated)", "b": "published model on CPSC 2018",
     }  # fmt: skip
     same = {side: {"name": "mine", "dataset": "synthetic"} for side in ("a", "b")}
     assert shown_names(same, ())["b"] == "mine (second)"

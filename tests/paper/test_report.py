@@ -50,7 +50,7 @@ def test_the_report_is_complete_in_itself(made_up: Path, tmp_path: Path) -> None
     assert not {"script", "link", "iframe", "b", "i"} & set(page.tags)
     for words in (
         "Not for clinical use", "What was done", "On what data", "With what result",
-        "With what doubt", "Synthetic (simulated EKGs)", "Matrix <i>", "caption & more", "<A>",
+        "With what doubt", "Synthetic (simulated)", "Matrix <i>", "caption & more", "<A>",
         "only hard labels", "Results <b>",
     ):  # fmt: skip
         assert words in page.text, words

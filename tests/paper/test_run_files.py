@@ -69,12 +69,12 @@ def test_the_runs_own_images_are_found_only_while_unchanged(made_up: Path, tmp_p
 
 def test_every_file_of_a_run_is_read(made_up: Path) -> None:
     files = open_run(made_up / "run")
-    assert files.dataset_title == "Synthetic (simulated EKGs)"
+    assert files.dataset_title == "Synthetic (simulated)"
     assert files.classes == CLASSES
     assert files.folds == ("val", "test")
     assert files.numbers("test") == (84, 168)
     assert files.fold_title("test", "x").splitlines() == [
-        "Synthetic (simulated EKGs), test fold: x",
+        "Synthetic (simulated), test fold: x",
         "n = 84 records, 168 images",
     ]
     assert files.config["data"]["image_size"] == 24

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ekg.paper.run_files import name_of_dataset
 from ekg.paper.style import BLACK, GREY, ONE_COLUMN, give_title, journal_figure, new_figure
 
 
@@ -96,7 +97,7 @@ def shown_names(content: Mapping[str, Any], published: Sequence[str]) -> dict[st
         name = str(content[side]["name"])
         names[side] = "published model" if name in published else name
         if content["a"]["dataset"] != content["b"]["dataset"]:
-            names[side] += f" on {content[side]['dataset']}"
+            names[side] += f" on {name_of_dataset(content[side]['dataset'])}"
     if names["a"] == names["b"]:
         names["b"] += " (second)"
     return names

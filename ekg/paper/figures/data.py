@@ -139,7 +139,7 @@ def example_figure(examples: Sequence[Example], title: str) -> Figure:
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set(visible=True, linewidth=0.5, color=GREY)
-    for axes in panels[len(examples) :]:
+    for axes in panels[len(examples) + 1 :]:
         hide_axes(axes)
     _draw_key(panels[len(examples)])
     give_title(figure, title)
@@ -152,17 +152,15 @@ def _draw_key(axes: Axes) -> None:
     axes.set_xlim(0, 3)
     axes.set_ylim(4, 0)
     axes.set_box_aspect(1)
+    axes.set_xticks([])
+    axes.set_yticks([])
     axes.spines[:].set(visible=True, linewidth=0.5, color=GREY)
     for index, lead in enumerate(LEADS):
         row, column = divmod(index, 3)
-        axes.text(column + 0.5, row + 0.3, lead, ha="center", va="center")
+        axes.text(column + 0.5, row + 0.5, lead, ha="center", va="center")
     axes.hlines([1, 2, 3], 0, 3, color=GREY, linewidth=0.5)
     axes.vlines([1, 2], 0, 4, color=GREY, linewidth=0.5)
-    axes.text(
-        1.5, 3.68, "each panel 0 to 2.5 s, −3 to 3 mV;\ngrid 0.2 s, 0.5 mV (fine 0.04 s, 0.1 mV)",
-        ha="center", va="center", fontsize=SMALLEST_FONT, backgroundcolor="white",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-    )  # fmt: skip
+    axes.set_xlabel("each panel 0 to 2.5 s, −3 to 3 mV", fontsize=SMALLEST_FONT)
 
 
 @journal_figure

@@ -57,7 +57,8 @@ def score_figure(
             places = np.arange(len(rows)) + offset
             axes.hlines(places, part["low"].astype(float), part["high"].astype(float),
                         color=colour, linewidth=1.3)  # fmt: skip
-            axes.plot(part["value"].astype(float), places, marker, color=colour, label=name)
+            axes.plot(part["value"].astype(float), places, marker, color=colour, label=name,
+                      clip_on=False, zorder=5)  # fmt: skip
         axes.set_title(metric)
         axes.set_xlim(0, 1)
         axes.set_xticks(*QUARTERS)

@@ -129,6 +129,8 @@ def lead_bars_figure(
     axes.set_ylabel("Loss of probability\nwithout the lead (points)")
     axes.set_xlabel("Lead")
     axes.grid(axis="y")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, max(high, 1.0))  # a network that needs no lead must not look as if it did
     give_title(figure, title)
     return figure
 

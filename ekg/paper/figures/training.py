@@ -55,7 +55,7 @@ def loss_figure(
     loss_name
         What the loss is, for the axis.
     """
-    figure = new_figure(ONE_COLUMN, 2.4)
+    figure = new_figure(ONE_COLUMN, 2.7)
     axes = figure.subplots()
     markers = {"marker": "o"} if len(history) <= 15 else {}
     for fold in folds:
@@ -98,7 +98,7 @@ def score_figure(history: pd.DataFrame, columns: dict[str, str], title: str) -> 
     title
         The figure's title, with the dataset's name.
     """
-    figure = new_figure(ONE_COLUMN, 2.4)
+    figure = new_figure(ONE_COLUMN, 2.7)
     axes = figure.subplots()
     looks = [{"color": PURPLE, "linestyle": "-"}, {"color": SKY, "linestyle": "--"}]
     markers = {"marker": "o"} if len(history) <= 15 else {}
@@ -118,5 +118,6 @@ def _finish(figure: Figure, axes: Axes, title: str) -> None:
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
-    axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
     give_title(figure, title)
