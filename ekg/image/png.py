@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,40 @@ from PIL import Image, UnidentifiedImageError
 
 from ekg.errors import ImageError
 
-COMPRESSION = 1
-"""zlib level. Level 1 takes a seventh of the time of Pillow's usual 6 for a third more bytes."""
+COMPRESSION = 3
+"""zlib level: half the time of the usual 6, for a seventh more bytes."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GREY_8_BIT = (8, 0, 0, 0, 0)
+"""Bits, colour type grey, deflate, the standard's filters, no interlace."""
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Return grey levels as the bytes of an 8-bit grey PNG file.
+
+    Parameters
+    ----------
+    image
+        uint8, shape (rows, columns).
+
+    Notes
+    -----
+    Pillow tries five filters on every row, which is meant for photographs. On these pictures
+    (thin lines on a regular grid) plain rows come out smaller than Pillow's at its fast levels,
+    are written in less than half the time and read in half. The file is the least that the
+    standard (ISO/IEC 15948) asks for: header, one stream of unfiltered rows, end.
+    """
+    rows, columns = image.shape
+    lines = np.zeros((rows, 1 + columns), dtype=np.uint8)  # a row begins with its filter: 0, none
+    lines[:, 1:] = image
+    header = struct.pack(">2I5B", columns, rows, *_GREY_8_BIT)
+    data = zlib.compress(lines.data, COMPRESSION)
+    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    check = zlib.crc32(data, zlib.crc32(kind))
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
 
 
 def write_png(path: Path, image: np.ndarray) -> int:
@@ -39,13 +73,13 @@ def write_png(path: Path, image: np.ndarray) -> int:
     """
     temporary = path.with_name(f".{path.stem}.part-{secrets.token_hex(4)}{path.suffix}")
     try:
-        Image.fromarray(image).save(temporary, format="PNG", compress_level=COMPRESSION)
-        size = temporary.stat().st_size
+        data = encode_png(image)
+        temporary.write_bytes(data)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return size
+    return len(data)
 
 
 def read_image(path: str | Path, size: int | None = None) -> np.ndarray:
