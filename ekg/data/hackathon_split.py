@@ -23,6 +23,14 @@ PROTOCOLS: dict[str, str] = {
     "images": "images are divided at random, whoever they are of, as in 2019",
     "patients": "patients are divided, so that nobody is in two folds",
 }
+ACQUAINTANCE: dict[str, str] = {
+    "seconds": "a training slice shows some of the very same seconds",
+    "record": "a training slice is of the same recording, at other seconds",
+    "patient": "a training slice is of another recording of the same patient",
+    "stranger": "no training slice is of this patient",
+}
+"""How closely a tested image is known from training, the closest first."""
+
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 COLUMNS = ("image", "record", "patient", "diagnosis", "slice", "start", "sampling_frequency")
 _FEWEST_PATIENTS = len(FOLDS)
@@ -182,38 +190,62 @@ def _by_patient(images: pd.DataFrame, seed: int) -> pd.Series:
     return images["patient"].map(fold_of)
 
 
+def acquaintance(
+    images: pd.DataFrame, folds: pd.Series, fold: str = "test", seconds: float = SECONDS
+) -> pd.Series:
+    """Say of each image of a fold how closely the network has met it in training.
+
+    Parameters
+    ----------
+    images
+        Columns record, patient, start, sampling_frequency.
+    folds
+        Fold of each image.
+    fold
+        Which fold is looked at.
+    seconds
+        Length of a slice.
+
+    Returns
+    -------
+    pandas.Series
+        A key of `ACQUAINTANCE` for each image of the fold: the closest that holds.
+    """
+    train, rows = images[folds == "train"], images[folds == fold]
+    patients = set(train["patient"])
+    begins = {name: members["start"].to_numpy() for name, members in train.groupby("record")}
+    lengths = np.round(seconds * rows["sampling_frequency"].to_numpy()).astype(int)
+    kinds = []
+    for record, patient, start, length in zip(
+        rows["record"], rows["patient"], rows["start"], lengths, strict=True
+    ):
+        if record in begins and bool((np.abs(begins[record] - start) < length).any()):
+            kinds.append("seconds")
+        elif record in begins:
+            kinds.append("record")
+        else:
+            kinds.append("patient" if patient in patients else "stranger")
+    return pd.Series(kinds, index=rows.index, dtype=str)
+
+
 def leakage(
-    images: pd.DataFrame, folds: pd.Series, seconds: float = SECONDS
-) -> dict[str, dict[str, Any]]:
-    """Count how much of what is tested the network has met in training.
+    images: pd.DataFrame, folds: pd.Series, fold: str = "test", seconds: float = SECONDS
+) -> dict[str, Any]:
+    """Count how much of a fold the network has met in training.
 
     Returns
     -------
     dict
-        For val and test: images, records, patients; `images_of_known_patients` (a training
-        image is of the same patient), `images_of_known_records`, `images_overlapping_in_time`
-        (a training slice shares part of the very same seconds), and `records_in_train`,
-        `patients_in_train`.
+        images, records and patients of the fold, `records_in_train`, `patients_in_train`, and
+        `images_by_acquaintance`: how many are of each kind of `ACQUAINTANCE`.
     """
-    train = images[folds == "train"]
-    patients, records = set(train["patient"]), set(train["record"])
-    begins = {name: rows["start"].to_numpy() for name, rows in train.groupby("record")}
-    result: dict[str, dict[str, Any]] = {}
-    for fold in FOLDS[1:]:
-        rows = images[folds == fold]
-        length = np.round(seconds * rows["sampling_frequency"]).astype(int)
-        overlapping = [
-            record in begins and bool((np.abs(begins[record] - start) < samples).any())
-            for record, start, samples in zip(rows["record"], rows["start"], length, strict=True)
-        ]
-        result[fold] = {
-            "images": len(rows),
-            "records": rows["record"].nunique(),
-            "patients": rows["patient"].nunique(),
-            "images_of_known_patients": int(rows["patient"].isin(patients).sum()),
-            "images_of_known_records": int(rows["record"].isin(records).sum()),
-            "images_overlapping_in_time": int(sum(overlapping)),
-            "records_in_train": len(set(rows["record"]) & records),
-            "patients_in_train": len(set(rows["patient"]) & patients),
-        }
-    return result
+    train, rows = images[folds == "train"], images[folds == fold]
+    kinds = acquaintance(images, folds, fold, seconds)
+    return {
+        "images": len(rows),
+        "records": rows["record"].nunique(),
+        "patients": rows["patient"].nunique(),
+        "records_in_train": len(set(rows["record"]) & set(train["record"])),
+        "patients_in_train": len(set(rows["patient"]) & set(train["patient"])),
+        "images_by_acquaintance": {kind: int((kinds == kind).sum()) for kind in ACQUAINTANCE},
+    }

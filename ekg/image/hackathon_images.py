@@ -12,9 +12,8 @@ import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
 from ekg.errors import ImageError, RecordError
-from ekg.files import folder_lock, read_json, write_json
+from ekg.files import atomic_path, folder_lock, read_json, write_json
 from ekg.image.hackathon_picture import HackathonPainter
-from ekg.image.png import write_png
 from ekg.image.pool import in_order, workers
 from ekg.progress import Progress
 from ekg.waveform.records import read_record
@@ -154,7 +153,9 @@ def _draw_record(job: _Job) -> str:
     for start, file in zip(job.starts, job.files, strict=True):
         if start + painter.samples > signal.shape[1]:
             return f"has {signal.shape[1]} samples, a slice from {start} on does not fit"
-        write_png(file, painter.draw(signal[:, start : start + painter.samples]))
+        picture = painter.draw(signal[:, start : start + painter.samples])
+        with atomic_path(file) as temporary:
+            Image.fromarray(picture).save(temporary, format="PNG", compress_level=3)
     return ""
 
 

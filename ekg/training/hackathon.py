@@ -6,8 +6,9 @@ It shares its steps, measures, history and run folder with the paper's training
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pandas as pd
 import torch
 
 from ekg.config import TrainConfig
-from ekg.config_file import config_from_dict, config_to_dict
+from ekg.config_file import config_to_dict, load_config
 from ekg.data.folds import labels_of
 from ekg.data.loader import Loader
 from ekg.errors import ModelError
@@ -75,9 +76,27 @@ def hackathon_settings(train: str) -> dict[str, Any]:
     }
 
 
-def hackathon_config(train: str) -> TrainConfig:
-    """Return `hackathon_settings` as a configuration."""
-    return config_from_dict(hackathon_settings(train))
+def hackathon_config(train: str, overrides: Iterable[str] = ()) -> TrainConfig:
+    """Return `hackathon_settings` as a configuration.
+
+    Parameters
+    ----------
+    train
+        A key of `TRAIN_PARTS`.
+    overrides
+        `section.field=value` each, as `ekg.config_file.load_config` takes them.
+
+    Raises
+    ------
+    ConfigError
+        If a field is unknown or a value is out of range.
+    """
+    own = [
+        f"{section}.{name}={json.dumps(value)}"  # these values are written alike in TOML
+        for section, table in hackathon_settings(train).items()
+        for name, value in table.items()
+    ]
+    return load_config(None, [*own, *overrides])
 
 
 def build_colour_model(config: TrainConfig) -> ColourModel:
@@ -165,8 +184,7 @@ def train_hackathon(
         world = World()
         if checkpoint is not None:
             state.from_checkpoint(checkpoint, world)
-            if not state.finished:
-                say(f"going on at epoch {state.epoch}")
+            say("already finished" if state.finished else f"going on at epoch {state.epoch}")
         else:
             environment = describe_environment(
                 settings, images=pictures, split_file=split_file, seed=config.training.seed,
