@@ -96,7 +96,10 @@ def wide(counts: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
                 continue
             by_class = part.groupby("class")[unit].sum()
             values = [int(by_class.get(c, 0)) for c in classes]
-            columns[f"{name} {unit}"] = [*values, sum(values)]
+            columns[f"{unit} in no fold" if fold == "none" else f"{name} {unit}"] = [
+                *values,
+                sum(values),
+            ]
     return pd.DataFrame({"class": [*classes, "all"], **columns})
 
 

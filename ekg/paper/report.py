@@ -56,6 +56,7 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left;
          vertical-align: top; }
 thead th { border-bottom: 2px solid #555; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { white-space: normal; vertical-align: bottom; }
 @media print { nav { display: none; } figure, .scroll { break-inside: avoid; } }
 """
 

@@ -29,6 +29,11 @@ def what_was_done(run: RunFiles) -> list[str]:
     ]
     if run.is_published:
         paragraphs.append(f"This is the published model, from its own saved predictions ({PAPER}).")
+    elif not run.config:
+        paragraphs.append(
+            "The network was judged as it is: how it was trained was not saved here. The task is "
+            f"that of {PAPER}. This project is an independent implementation."
+        )
     else:
         paragraphs.append(
             "Network and training follow the published recipe as far as the settings below say "
@@ -93,6 +98,8 @@ def what_result(figures: dict[str, dict[str, Any]]) -> list[str]:
             f"accuracy {_value(level, 'accuracy')}, macro F1 {_value(level, 'macro_f1')}, "
             f"balanced accuracy {_value(level, 'balanced_accuracy')}."
         )
+        if not level.get("intervals"):
+            text += " Too few records for intervals: next to nothing follows from these figures."
         if fold == "test":
             text += _extremes(level) + _guessing(content)
         sentences.append(text)

@@ -155,8 +155,8 @@ for fold, found in figures.items():
 # %%
 with_probabilities = {
     fold: table
-    for fold, table in predictions.items()
-    if table is not None and has_probabilities(table) and fold in figures
+    for fold in figures
+    if (table := predictions.get(fold)) is not None and has_probabilities(table)
 }
 for fold in figures:
     if fold not in with_probabilities:

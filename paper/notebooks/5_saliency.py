@@ -89,7 +89,7 @@ if saliency is not None:
             saliency.mean_by_lead,
             saliency.interval_by_lead,
             saliency.leads,
-            f"{where}: leads hidden in turn\n{size}",
+            f"{where}\nleads hidden in turn, {size}",
         ),
         f"{where}: what each lead is worth on average",
         "Points of probability that the predicted class loses when the lead's panel shows the "

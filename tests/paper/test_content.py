@@ -20,8 +20,8 @@ from ekg.paper.figures.training import best_epoch
 from ekg.paper.run_files import RunFiles, open_run
 from ekg.paper.saliency_file import read_saliency
 from ekg.paper.scores import class_scores, class_table, fold_figures, summary_table
-from ekg.paper.settings import settings_table, training_table
-from ekg.paper.summary import what_data, what_result
+from ekg.paper.settings import changed_settings_table, settings_table, training_table
+from ekg.paper.summary import what_data, what_result, what_was_done
 from ekg.waveform.diagnoses import CLASSES
 
 
@@ -80,6 +80,13 @@ def test_reasons_are_counted_kept_first() -> None:
     )
     assert reasons_table(records).to_numpy().tolist() == [
         ["kept", "–", 1], ["excluded", "PVC", 2], ["skipped", "truncated", 1],
+    ]  # fmt: skip
+
+
+def test_settings_that_differ_stand_beside_the_papers(made_up: Path) -> None:
+    table = changed_settings_table(open_run(made_up / "run"))
+    assert table.to_numpy().tolist() == [
+        ["data.image_size", "24", "800"], ["data.mean", "0.95", "0.95816243"],
     ]  # fmt: skip
 
 
@@ -150,6 +157,17 @@ def test_the_summary_says_data_result_and_doubt(made_up: Path) -> None:
     assert "simulated" in text
     assert "AF (12)" in text
     assert "not committed" in text
+
+
+def test_figures_without_intervals_and_a_run_without_settings_are_called_so(
+    made_up: Path, tmp_path: Path
+) -> None:
+    figures = fold_figures(open_run(made_up / "run"), "test")
+    assert figures is not None
+    figures["record_weighted"] = {**figures["record_weighted"], "intervals": {}}
+    assert "Too few records for intervals" in " ".join(what_result({"test": figures}))
+    assert "how it was trained was not saved" in " ".join(what_was_done(RunFiles(tmp_path)))
+    assert "settings below" in " ".join(what_was_done(open_run(made_up / "run")))
 
 
 def test_real_data_is_doubted_for_patients_and_labels(made_up: Path) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 
 from ekg.paper.curves import Curve
 from ekg.paper.style import (
@@ -49,6 +51,9 @@ def score_figure(
         The series, in drawing order; with one only there is no legend.
     """
     figure = new_figure(TWO_COLUMNS, 0.85 + 0.13 * len(rows) * (1 + len(names) * 0.45))
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(wspace=0.06)  # room between the 1 of one panel and the 0 of the next
     axes_row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     offsets = np.linspace(-0.2, 0.2, len(names)) if len(names) > 1 else [0.0]
     for axes, (metric, table) in zip(axes_row, panels.items(), strict=True):
@@ -165,6 +170,7 @@ def reliability_figure(curve: Mapping[str, Any], ece: float | None, title: str) 
     lower.bar(
         edges[:-1], numbers, width=np.diff(edges), align="edge", color=BLUE, edgecolor="white"
     )
+    lower.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     lower.set_ylabel("Records")
     lower.set_xlabel("Confidence (largest mean probability)")
     lower.set_xlim(0, 1)

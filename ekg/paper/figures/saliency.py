@@ -162,7 +162,7 @@ def lead_class_figure(
     for (row, column), value in np.ndenumerate(points):
         known = np.isfinite(value)
         axes.text(
-            column, row, f"{value:.1f}".replace("-", "−") if known else "–",
+            column, row, _points(value),
             ha="center", va="center", fontsize=SMALLEST_FONT,
             color=ink_on(scale(norm(value))) if known else "black",
         )  # fmt: skip
@@ -173,6 +173,13 @@ def lead_class_figure(
     axes.set_xlabel("Lead hidden (cells: loss of the predicted class's probability, points)")
     give_title(figure, title)
     return figure
+
+
+def _points(value: float) -> str:
+    if not np.isfinite(value):
+        return "–"
+    text = f"{value:.1f}"
+    return "0.0" if text == "-0.0" else text.replace("-", "−")
 
 
 @journal_figure
