@@ -72,4 +72,4 @@ docker-shell: docker-image ## a shell inside the container
 	@$(CONTAINER_RUN) $(DOCKER_FLAGS) $(IMAGE) bash
 
 docker-test: docker-image ## the fast tests inside the container, without network
-	@$(CONTAINER_RUN) --network none $(DOCKER_FLAGS) $(IMAGE) make test
+	@$(CONTAINER_RUN) $(if $(findstring --network,$(DOCKER_FLAGS)),,--network none) $(DOCKER_FLAGS) $(IMAGE) make test

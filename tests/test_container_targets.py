@@ -91,6 +91,10 @@ def test_the_tests_run_without_network(make):
     call = make("docker-test")[1]
     assert option(call, "--network") == ["none"]
     assert call[-2:] == ["make", "test"]
+    # The engine refuses an option given twice.
+    for network in ("none", "host"):
+        call = make("docker-test", f"DOCKER_FLAGS=--network {network}")[1]
+        assert option(call, "--network") == [network]
 
 
 def test_shell_and_further_options(make):
