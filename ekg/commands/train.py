@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ekg.config_file import load_config
+    from ekg.training.distributed import is_first_process
     from ekg.training.loop import train
     from ekg.training.run_folder import CONFIG_FILE
 
@@ -68,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         overwrite=arguments.overwrite,
     )
+    if not is_first_process():
+        return 0
     print(
         f"{result.run}: {result.epochs} epochs in {result.minutes:.1f} minutes ({result.reason}); "
         f"best epoch {result.best_epoch}, validation loss {result.best_val_loss:.4f}"

@@ -86,6 +86,11 @@ def join(device_type: str) -> World:
     return world
 
 
+def is_first_process() -> bool:
+    """Say whether this process speaks for all: always so without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1")) <= 1 or os.environ.get("RANK") == "0"
+
+
 def leave(world: World) -> None:
     """Part from the other processes."""
     if world.size > 1 and dist.is_initialized():

@@ -62,4 +62,21 @@ def toy_config(**sections) -> TrainConfig:
 
 @pytest.fixture
 def said() -> list[str]:
+    """Lines that a training has spoken."""
     return []
+
+
+@pytest.fixture(scope="session")
+def small_records(tmp_path_factory) -> Path:
+    """Simulated records, their images at 64 pixels, and a split."""
+    from ekg.image.image_set import make_image_set
+    from ekg.image.selection import ImageSetConfig
+    from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+
+    folder = tmp_path_factory.mktemp("small")
+    simulate_folder(folder / "records", 14, SimulationSettings(classes=CLASSES))
+    make_image_set(folder / "records", folder / "set", ImageSetConfig(size=64), pack=True)
+    records = sorted(p.stem for p in (folder / "records").glob("*.hea"))
+    lines = [f"{r},X,{'val' if i % 3 == 2 else 'train'}\n" for i, r in enumerate(records)]
+    (folder / "split.csv").write_text("record,diagnoses,split\n" + "".join(lines))
+    return folder
