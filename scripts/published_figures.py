@@ -19,6 +19,7 @@ from ekg.evaluation.published import (
     build_published_figures,
     prediction_folder,
 )
+from ekg.evaluation.reproduced import criteria_table
 from ekg.evaluation.summary import fold_summary
 from ekg.files import write_json
 
@@ -37,6 +38,8 @@ def main() -> int:
         print("\n".join(fold_summary(content, fold)))
     abstract = content["abstract"]
     print(f"{abstract['statement']}: {abstract['lowest']}-{abstract['highest']}")
+    print("what a run is held against:")
+    print("\n".join(criteria_table(content)))
     if arguments.write:
         write_json(PUBLISHED_FOLDER / FIGURES_FILE, content)
         print(f"written: {(PUBLISHED_FOLDER / FIGURES_FILE).relative_to(Path.cwd())}")

@@ -78,3 +78,16 @@ def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None =
     below = [c.figure for c in found if c.verdict == "below"]
     lines.append(f"reproduced: {'no, below: ' + ', '.join(below) if below else 'yes'}")
     return lines
+
+
+def criteria_table(published: dict[str, Any]) -> list[str]:
+    """Return the criteria as a Markdown table, for docs/evaluation.md."""
+    return [
+        "| figure, test, record-weighted | published | 95 % interval | a run must not be below |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {c.figure} | {c.published:.3f} | {c.interval[0]:.3f}-{c.interval[1]:.3f} "
+            f"| {c.interval[0]:.3f} |"
+            for c in criteria(published, published)
+        ),
+    ]

@@ -40,13 +40,16 @@ def cascade(model: EkgModel, seed: int) -> Iterator[tuple[str, EkgModel]]:
     seed
         Of the new weights; the caller's random state stays as it was.
     """
+    device = model.mean.device
     randomised = copy.deepcopy(model).eval()
     for index, (stage, layers) in enumerate(stages_from_the_top(randomised.network)):
+        # On the CPU, so that a GPU gets the same weights and keeps its own random state.
+        randomised.cpu()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + index)
+            torch.default_generator.manual_seed(seed + index)
             for layer in layers:
                 layer.reset_parameters()  # type: ignore[operator]
-        yield stage, randomised
+        yield stage, randomised.to(device)
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:

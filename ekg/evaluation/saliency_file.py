@@ -160,6 +160,10 @@ def save_saliency(
         np.savez_compressed(stream, **arrays)
     wrong = examples[examples["label"] != examples["pred"]]
     return [
+        "saliency against randomised weights, mean rank correlation over "
+        f"{len(examples)} examples: Grad-CAM {correlation[0]:.2f} (last stage randomised) to "
+        f"{correlation[-1]:.2f} (all), occlusion by lead {occlusion_correlation:.2f} (all)",
+    ] + [
         f"saliency: no image of {row['label']} is read correctly; its example is a wrong one"
         for _, row in wrong.iterrows()
     ]
