@@ -9,6 +9,7 @@ from ekg.errors import EvaluationError, ModelError
 from ekg.evaluation.published import PROJECT, PUBLISHED_FOLDER
 from ekg.evaluation.results import METRICS_FILE, read_metrics
 from ekg.evaluation.sides import DIFFERENT, Side, load_side, relation
+from ekg.files import read_json, sha256_of_file
 
 STORED_MODELS = PROJECT / "best_model_for_paper"
 _CACHE = "compared"
@@ -85,15 +86,30 @@ def second_side(a: Side, path: Path, images: ImageSet | None, cache: Path) -> Si
     side = load_side(path, a.fold)
     if side is not None and relation(a, side) != DIFFERENT and side.predictions is not None:
         return side
-    if images is not None and has_weights(path):
+    obstacle = "" if images is None or not has_weights(path) else misfit(a, path, images)
+    if images is not None and has_weights(path) and not obstacle:
         return run_on(path, a.fold, images, cache)
     if side is None:
         raise EvaluationError(
-            f"no results for fold {a.fold}",
+            f"no results for fold {a.fold}" + (f", and it {obstacle}" if obstacle else ""),
             path=path,
-            remedy="evaluate it first, or give --images and --split",
+            remedy="evaluate it first, or give --images and --split that it can read",
         )
     return side
+
+
+def misfit(a: Side, path: Path, images: ImageSet) -> str:
+    """Return why a model cannot be run on side A's images, empty if it can."""
+    from ekg.model import load_model
+
+    model = load_model(path)
+    description = images.images / "dataset.json"
+    size = read_json(description).get("size") if description.is_file() else model.image_size
+    if size != model.image_size:
+        return f"takes images of {model.image_size} pixels, not of {size}"
+    if model.classes != a.classes:
+        return f"tells other classes apart ({', '.join(model.classes)})"
+    return ""
 
 
 def has_weights(path: Path) -> bool:
@@ -112,7 +128,6 @@ def has_weights(path: Path) -> bool:
 def run_on(path: Path, fold: str, images: ImageSet, cache: Path) -> Side:
     """Run a model on a fold of an image set, or take what a run before left in `cache`."""
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
-    from ekg.files import sha256_of_file
     from ekg.model.loading import weights_file_of
 
     name = path.resolve().name if path.is_dir() else path.stem

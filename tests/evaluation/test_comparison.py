@@ -269,6 +269,32 @@ def test_images_of_other_data_do_not_make_it_comparable(evaluated, tmp_path, cap
     assert "different data" in capsys.readouterr().err
 
 
+def test_a_model_of_another_size_is_not_run(evaluated, tmp_path, capsys):
+    from ekg.model import EkgModel, build_network, save_weights
+
+    first, _ = evaluated
+    model = EkgModel(build_network(), image_size=48, mean=0.5, std=0.2)
+    large = tmp_path / "large"
+    save_weights(large / "weights.safetensors", model.network.state_dict(), model.metadata)
+    assert main(["compare", str(first), str(large)]) == 2
+    assert "takes images of 48 pixels, not of 32" in capsys.readouterr().err
+
+
+def test_without_another_the_published_figures_are_shown_but_not_compared(
+    evaluated, monkeypatch, tmp_path, capsys
+):
+    from ekg.evaluation import pairing
+
+    monkeypatch.setattr(pairing, "STORED_MODELS", tmp_path / "none")
+    figures = tmp_path / "figures_only"
+    shutil.copytree(PUBLISHED_FOLDER, figures, ignore=lambda _, names: set(names) - {FIGURES_FILE})
+    monkeypatch.setattr(pairing, "PUBLISHED_FOLDER", figures)
+    assert main(["compare", str(evaluated[0]), "--resamples", "0"]) == 0
+    content = json.loads((evaluated[0] / "comparison.json").read_text())
+    assert content["statement"] == NOT_COMPARABLE and "published" not in content
+    assert "toy against cpsc2018" in capsys.readouterr().out.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
