@@ -162,8 +162,10 @@ def _by_image(images: pd.DataFrame, seed: int) -> pd.Series:
     folds = pd.Series("train", index=images.index)
     for _, members in images.groupby("diagnosis", sort=True):
         order = members.index[np.argsort(lots[members.index], kind="stable")]
-        n_test = round(SHARES["test"] * len(order))
-        n_val = round(SHARES["val"] * len(order))
+        # At least one where there are three, so that a small set can be divided at all.
+        least = int(len(order) >= len(FOLDS))
+        n_test = max(round(SHARES["test"] * len(order)), least)
+        n_val = max(round(SHARES["val"] * len(order)), least)
         folds[order[:n_test]] = "test"
         folds[order[n_test : n_test + n_val]] = "val"
     return folds

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
 from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict, load_config
@@ -221,11 +222,13 @@ def _run_epochs(
         weights=torch.ones(n_classes, dtype=torch.float64).numpy(), compute=settings, world=world,
     )  # fmt: skip
     _, val_labels, val_loader = loaders["val"]
+    # Wrapped, so that nothing takes it for a model of grey pictures and rebuilds it as one.
+    measured = nn.Sequential(state.measured_model)
     while not state.finished:
         with Progress(len(labels), f"epoch {state.epoch}", "picture") as progress:
             runner.run_epoch(loader, progress.update, lambda: False)
             val = evaluate_fold(
-                state.measured_model, val_loader, val_labels, n_classes=n_classes,
+                measured, val_loader, val_labels, n_classes=n_classes,
                 batch_size=config.training.batch_size, seed=config.training.seed,
                 weighted=False, compute=settings, world=world, progress=lambda count: None,
             )  # fmt: skip
