@@ -1,0 +1,138 @@
+"""What each choice of the modern recipe brings: one run without it, one with it.
+
+python scripts/ablation.py --records DIR [--images DIR --split CSV] [--only NAME ...]
+
+On a CPU the runs are small (224 pixels, a few minutes each) and each setting runs with one seed
+unless --seeds says otherwise: differences of a point or two are within chance. The table goes to
+benchmarks/ablation.csv; runs that are there already are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from ekg.files import atomic_open
+
+ROOT = Path(__file__).resolve().parent.parent
+MODERN = ROOT / "experiments" / "modern_800.toml"
+
+CHOICES: dict[str, list[str]] = {
+    "modern": [],
+    "sgd instead of adamw": [
+        'optimizer.name="sgd"', "optimizer.learning_rate=0.02", "optimizer.weight_decay=0.0"
+    ],
+    "no schedule": ['schedule.name="constant"', "schedule.warmup_fraction=0.0"],
+    "no warm-up": ["schedule.warmup_fraction=0.0"],
+    "no weight averaging": ["training.averaging_decay=0.0"],
+    "no label smoothing": ["training.label_smoothing=0.0"],
+    "fixed slices": ['data.slices="fixed"'],
+    "no augmentation": [
+        "augmentation.amplitude=0.0", "augmentation.baseline_wander=0.0", "augmentation.noise=0.0"
+    ],
+    "paper's recipe": [],
+}  # fmt: skip
+COLUMNS = (
+    "setting", "seed", "image_size", "epochs", "train_images", "minutes", "val_loss",
+    "val_accuracy", "val_macro_f1", "test_accuracy", "test_macro_f1", "difference_in_test_macro_f1",
+)  # fmt: skip
+
+
+def run_one(
+    setting: str, seed: int, arguments: argparse.Namespace, folder: Path
+) -> dict[str, object]:
+    """Train and evaluate one setting; return its row."""
+    run = folder / f"{setting.replace(' ', '-').replace(chr(39), '')}-{seed}"
+    experiment = MODERN.with_name("paper_800.toml") if setting == "paper's recipe" else MODERN
+    overrides = [
+        f"data.image_size={arguments.image_size}",
+        "training.max_minutes=0.0",
+        "early_stopping.enabled=false",
+        *CHOICES[setting],
+    ]
+    command = [
+        sys.executable, "-m", "ekg", "train", "--images", str(arguments.images),
+        "--split", str(arguments.split), "--run", str(run), "--records", str(arguments.records),
+        "--experiment", str(experiment), "--epochs", str(arguments.epochs), "--seed", str(seed),
+        "--batch-size", str(arguments.batch_size), "--resume",
+    ]  # fmt: skip
+    for override in overrides:
+        command += ["--set", override]
+    if not (run / "finished.json").is_file():
+        subprocess.run(command, cwd=ROOT, check=True)
+    if not (run / "metrics.json").is_file():
+        subprocess.run(
+            [
+                sys.executable, "-m", "ekg", "evaluate", "--model", str(run),
+                "--images", str(arguments.images), "--split", str(arguments.split),
+                "--fold", "test", "--out", str(run),
+            ],
+            cwd=ROOT, check=True,
+        )  # fmt: skip
+    history = pd.read_csv(run / "train_results.csv")
+    best = history[history["saved_model"]].iloc[-1]
+    test = json.loads((run / "metrics.json").read_text())["test"]["record_weighted"]
+    environment = json.loads((run / "finished.json").read_text())
+    return {
+        "setting": setting, "seed": seed, "image_size": arguments.image_size,
+        "epochs": arguments.epochs, "train_images": arguments.train_images,
+        "minutes": round(float(environment["minutes"]), 2),
+        "val_loss": round(float(best["val_loss"]), 4),
+        "val_accuracy": round(float(best["val_accuracy"]), 4),
+        "val_macro_f1": round(float(best["val_macro_f1"]), 4),
+        "test_accuracy": round(float(test["accuracy"]), 4),
+        "test_macro_f1": round(float(test["macro_f1"]), 4),
+    }  # fmt: skip
+
+
+def with_differences(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Add each setting's distance from the whole modern recipe with the same seed."""
+    whole = {row["seed"]: row["test_macro_f1"] for row in rows if row["setting"] == "modern"}
+    for row in rows:
+        reference = whole.get(row["seed"])
+        if reference is not None and row["setting"] != "modern":
+            difference = float(str(row["test_macro_f1"])) - float(str(reference))
+            row["difference_in_test_macro_f1"] = f"{difference:+.4f}"
+    return rows
+
+
+def main() -> None:
+    """Run what is asked for and write the table after every run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--records", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True, help="of size --image-size")
+    parser.add_argument("--split", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/ablation.csv"))
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[44])
+    parser.add_argument("--only", nargs="+", choices=list(CHOICES), default=list(CHOICES))
+    arguments = parser.parse_args()
+    for name in ("records", "images", "split", "runs"):
+        setattr(arguments, name, getattr(arguments, name).resolve())
+    split = pd.read_csv(arguments.split).set_index("record")["split"]
+    manifest = pd.read_csv(arguments.images / "manifest.csv", dtype={"record": str})
+    arguments.train_images = int((manifest["record"].map(split) == "train").sum())
+    rows: list[dict[str, object]] = []
+    for seed in arguments.seeds:
+        for setting in arguments.only:
+            rows.append(run_one(setting, seed, arguments, arguments.runs))
+            with atomic_open(arguments.out) as stream:
+                writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(with_differences(rows))
+    print(arguments.out.read_text())
+
+
+if __name__ == "__main__":
+    main()
