@@ -23,7 +23,8 @@ def test_benchmark_writes_its_table(root, records, tmp_path):
         rows = {row["measurement"]: row for row in csv.DictReader(stream)}
     for name in (
         "ratio, in memory", "ratio, PNG written", "end to end, 1 process",
-        "scaling from 1 to 2 processes", "peak memory, 50 records", "peak memory, 400 records",
+        "scaling from 1 to 2 processes", "peak memory, 50 records, -j 1",
+        "peak memory, 400 records, -j 2",
     ):  # fmt: skip
         assert float(rows[name]["value"]) > 0
     text = page.read_text()
