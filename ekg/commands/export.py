@@ -17,7 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="run folder, folder of best_model_for_paper/ or weights file",
     )
-    parser.add_argument("--out", required=True, metavar="FILE", help="the file, named *.onnx")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the file, named *.onnx; default: model.onnx in the model's folder, or the weights "
+        "file's name with .onnx",
+    )
     parser.add_argument(
         "--check-on",
         metavar="DIR",
@@ -27,13 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, compare with torch, and say how well they agree."""
+    from ekg.model.engines import exported_file_of
     from ekg.model.export import LARGEST_DIFFERENCE, export_onnx
     from ekg.model.loading import load_model, weights_file_of
 
     weights = weights_file_of(arguments.model)
     model = load_model(weights)
     pictures = _pictures(arguments.check_on, model.image_size) if arguments.check_on else None
-    report = export_onnx(model, arguments.out, weights=weights, pictures=pictures)
+    out = arguments.out or exported_file_of(arguments.model)
+    report = export_onnx(model, out, weights=weights, pictures=pictures)
     print(
         f"{report.path}: {report.size_bytes / 1e6:.2f} MB, largest difference from torch "
         f"{report.largest_difference:.1e} over {report.pictures} pictures "

@@ -42,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.evaluation.predict import Predictor, explainable_model
     from ekg.evaluation.prediction_formats import write_predictions
     from ekg.model.engines import open_engine
+    from ekg.training.compute import keep_freed_memory
 
+    keep_freed_memory()
     engine = open_engine(arguments.model, arguments.engine)
     explainer = None
     if arguments.explain is not None:

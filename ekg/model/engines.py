@@ -95,6 +95,12 @@ def open_engine(path: str | Path, engine: str | None = None) -> Engine:
     return TorchEngine(load_model(path))
 
 
+def exported_file_of(path: str | Path) -> Path:
+    """Return where the export of a model folder or weights file is kept."""
+    path = Path(path)
+    return path / ONNX_FILE if path.is_dir() else path.with_suffix(ONNX_SUFFIX)
+
+
 def _open_onnx(path: Path) -> Engine:
     from ekg.model.onnx_engine import OnnxEngine
 
@@ -104,7 +110,7 @@ def _open_onnx(path: Path) -> Engine:
     from ekg.model.loading import load_model, weights_file_of
 
     weights = weights_file_of(path)
-    exported = path / ONNX_FILE if path.is_dir() else path.with_suffix(ONNX_SUFFIX)
+    exported = exported_file_of(path)
     if exported.is_file():
         engine = OnnxEngine(exported)
         if engine.weights_sha256 == sha256_of_file(weights):
