@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections import Counter
 
 import pandas as pd
 import pytest
 
 from ekg.__main__ import main
 from ekg.evaluation.hackathon_report import published_hackathon
-from ekg.waveform.ptbdb import HACKATHON_CLASSES
+from ekg.waveform.ptbdb import HACKATHON_CLASSES, read_ptbdb
 from ekg.waveform.synthetic.ptbdb_like import PtbdbLikeSettings, simulate_ptbdb
 
 TOY = (
@@ -46,7 +47,20 @@ def test_the_published_facts(shared):
     assert ours["final"]["best_val_accuracy"] == pytest.approx(299 / 392, abs=1e-5)
 
 
+def cut_short_a_record(folder):
+    """Truncate a record of the rarest class, one of two of its patient; return its name."""
+    used = [one for one in read_ptbdb(folder)[0] if one.diagnosis]
+    rarest = Counter(one.diagnosis for one in used).most_common()[-1][0]
+    members = [one for one in used if one.diagnosis == rarest]
+    patients = Counter(one.patient for one in members)
+    victim = next(one for one in members if patients[one.patient] == 2)
+    signal = victim.header.with_suffix(".dat")
+    signal.write_bytes(signal.read_bytes()[:-2])
+    return victim.record
+
+
 def test_the_whole_road(records, tmp_path, capsys):
+    damaged = cut_short_a_record(records)
     out = tmp_path / "out"
     call = ["hackathon", "--records", str(records), "--out", str(out), *TOY]
     assert main(call) == 0
@@ -82,6 +96,9 @@ def test_the_whole_road(records, tmp_path, capsys):
     listed = pd.read_csv(out / "records.csv", keep_default_na=False)
     assert len(listed) == report["records"]["found"] == len(list(records.rglob("*.hea")))
     assert listed.loc[listed["status"] != "used", "why"].all()
+    told = listed.set_index("record").loc[damaged]
+    assert told["status"] == "left out"
+    assert "truncated" in told["why"]
     assert "reason for admission: Valvular heart disease" in report["records"]["left_out"]
 
     # The page shows the figures of the JSON, beside the published ones, and its warnings.
