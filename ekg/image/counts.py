@@ -6,8 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ekg.errors import ImageError
-from ekg.image.drawing_run import MANIFEST
-from ekg.image.image_set import read_manifest
+from ekg.image.manifest import MANIFEST, read_manifest
 
 
 def count_images(place: str | Path) -> dict[str, int]:

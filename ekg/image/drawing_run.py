@@ -17,15 +17,13 @@ from ekg.errors import ImageError
 from ekg.files import atomic_open, atomic_path, sha256_of_file, write_json
 from ekg.image.drawing import RecordJob, draw_record, fingerprint, glance, image_name
 from ekg.image.journal import Journal
+from ekg.image.manifest import MANIFEST, MANIFEST_COLUMNS
 from ekg.image.pack import PackWriter
 from ekg.image.pool import in_order
 from ekg.image.selection import ImageSetConfig, decide
 from ekg.progress import Progress
 
-MANIFEST, RECORDS, DATASET = "manifest.csv", "records.csv", "dataset.json"
-MANIFEST_COLUMNS = (
-    "image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction",
-)  # fmt: skip
+RECORDS, DATASET = "records.csv", "dataset.json"
 RECORDS_COLUMNS = (
     "record", "diagnoses", "sampling_frequency", "n_samples", "slices", "status", "reason",
 )  # fmt: skip

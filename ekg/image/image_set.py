@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
-import pandas as pd
 
 from ekg.errors import ImageError
 from ekg.files import folder_lock, is_temporary, read_json, write_json
 from ekg.image.drawing import warm_up
-from ekg.image.drawing_run import MANIFEST, MANIFEST_COLUMNS, DrawingRun, ImageSetSummary
+from ekg.image.drawing_run import DrawingRun, ImageSetSummary
 from ekg.image.journal import Journal
 from ekg.image.layout import check_size
+from ekg.image.manifest import MANIFEST, read_manifest
 from ekg.image.pack import PackWriter
 from ekg.image.png import read_image
 from ekg.image.pool import workers
@@ -25,45 +25,6 @@ from ekg.waveform.records import find_records
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
 _SETTINGS, _JOURNAL = ".settings.json", ".journal.jsonl"
-
-
-def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
-    """Read the manifest of an image set.
-
-    Parameters
-    ----------
-    folder_or_file
-        The set's folder, or its `manifest.csv` (or `pack.csv`).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns image (path relative to the set's folder), record, diagnosis, slice, start,
-        sha256, clipped_fraction; one row an image, records in natural order.
-
-    Raises
-    ------
-    ImageError
-        If there is none or it lacks a column.
-    """
-    path = Path(folder_or_file)
-    if path.is_dir():
-        path = path / MANIFEST
-    text = dict.fromkeys(("image", "record", "diagnosis", "sha256"), str)
-    try:
-        manifest = pd.read_csv(path, dtype=text, keep_default_na=False)
-    except FileNotFoundError:
-        raise ImageError(
-            "no such manifest",
-            path=path,
-            remedy="draw the images first (`python -m ekg images`), or let it finish",
-        ) from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ImageError(f"is not a manifest ({error})", path=path) from None
-    missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
-    if missing:
-        raise ImageError(f"column {', '.join(missing)} missing", path=path)
-    return manifest
 
 
 def make_image_set(

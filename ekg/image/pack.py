@@ -13,6 +13,7 @@ import pandas as pd
 
 from ekg.errors import ImageError
 from ekg.image.journal import Journal
+from ekg.image.manifest import read_manifest
 
 PACK, INDEX = "pack.npy", "pack.csv"
 _HEADER_BYTES = 128
@@ -39,8 +40,6 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     ImageError
         If the set has no pack, or pack and index do not belong together.
     """
-    from ekg.image.image_set import read_manifest
-
     folder = Path(folder)
     if not (folder / PACK).is_file() or not (folder / INDEX).is_file():
         raise ImageError(

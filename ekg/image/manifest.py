@@ -1,0 +1,53 @@
+"""The table of an image set: one row an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ekg.errors import ImageError
+
+MANIFEST = "manifest.csv"
+MANIFEST_COLUMNS = (
+    "image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction",
+)  # fmt: skip
+
+
+def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
+    """Read the manifest of an image set.
+
+    Parameters
+    ----------
+    folder_or_file
+        The set's folder, or its `manifest.csv` (or `pack.csv`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns image (path relative to the set's folder), record, diagnosis, slice, start,
+        sha256, clipped_fraction; one row an image, records in natural order.
+
+    Raises
+    ------
+    ImageError
+        If there is none or it lacks a column.
+    """
+    path = Path(folder_or_file)
+    if path.is_dir():
+        path = path / MANIFEST
+    text = dict.fromkeys(("image", "record", "diagnosis", "sha256"), str)
+    try:
+        manifest = pd.read_csv(path, dtype=text, keep_default_na=False)
+    except FileNotFoundError:
+        raise ImageError(
+            "no such manifest",
+            path=path,
+            remedy="draw the images first (`python -m ekg images`), or let it finish",
+        ) from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ImageError(f"is not a manifest ({error})", path=path) from None
+    missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
+    if missing:
+        raise ImageError(f"column {', '.join(missing)} missing", path=path)
+    return manifest
