@@ -1,0 +1,1 @@
+"""The page that reads an EKG in the browser: building it, and serving it to one's own machine."""

@@ -1,0 +1,85 @@
+"""What the page needs to draw the network's picture by itself: paper, grid and places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ekg.image.renderer import Renderer
+from ekg.waveform.records import LEADS
+
+_POINTS_PER_INCH = 72.0
+
+
+def picture_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
+    """Describe the picture so that another program can draw its traces exactly.
+
+    Parameters
+    ----------
+    renderer
+        At the model's image size.
+
+    Returns
+    -------
+    description : dict
+        `size`, `samples`, `seconds`; `trace` (stroke `width` and `simplify` threshold, pixels);
+        `panels`, one a lead: `lead`, `area` (pixels x1, y1, x2, y2), `scaleX`, `shiftX`,
+        `scaleY`, `shiftY` (pixel = value * scale + shift, y downwards) and `border`, the four
+        lines as x1, y1, x2, y2, width, already on whole pixels.
+    background : bytes
+        Grey levels of paper and grid, row by row.
+    """
+    layout = renderer.layout
+    panels = []
+    for lead, panel in zip(LEADS, renderer._panels, strict=True):
+        rows, columns = panel.area
+        matrix = panel.trace[2]
+        panels.append(
+            {
+                "lead": lead,
+                "area": {
+                    "x1": columns.start,
+                    "y1": rows.start,
+                    "x2": columns.stop,
+                    "y2": rows.stop,
+                },
+                "scaleX": float(matrix[0, 0]),
+                "shiftX": float(matrix[0, 2]),
+                # Agg counts rows from the top: matplotlib mirrors the picture, in this order.
+                "scaleY": float(-matrix[1, 1]),
+                "shiftY": float(-matrix[1, 2] + renderer.size),
+                "border": [_border_line(renderer, call) for call in panel.border],
+            }
+        )
+    context, path, _, _ = renderer._panels[0].trace
+    description = {
+        "size": renderer.size,
+        "samples": layout.samples,
+        "seconds": layout.seconds,
+        "trace": {
+            "width": _pixels(renderer, context.get_linewidth()),
+            "simplify": float(path.simplify_threshold),
+        },
+        "panels": panels,
+    }
+    return description, np.ascontiguousarray(renderer._background[..., 0]).tobytes()
+
+
+def _pixels(renderer: Renderer, points: float) -> float:
+    # The same operations in the same order as in matplotlib's `points_to_pixels`.
+    return float(points * (renderer.size / renderer.layout.inches) / _POINTS_PER_INCH)
+
+
+def _border_line(renderer: Renderer, call: Any) -> dict[str, float]:
+    context, path, matrix, _ = call
+    width = _pixels(renderer, context.get_linewidth())
+    # Upright and level lines snap to whole pixels, or to their middle where an odd number of
+    # pixels is nearest to the line's width.
+    shift = 0.5 if int(width + 0.5) % 2 else 0.0
+    places = []
+    for x, y in path.vertices:
+        across = x * matrix[0, 0] + matrix[0, 2]
+        down = y * -matrix[1, 1] + (-matrix[1, 2] + renderer.size)
+        places += [float(np.floor(place + 0.5) + shift) for place in (across, down)]
+    return {**dict(zip(("x1", "y1", "x2", "y2"), places, strict=True)), "width": width}
