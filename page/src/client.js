@@ -1,0 +1,37 @@
+// Asks the worker for something and waits for its answer.
+
+export class Client {
+  constructor() {
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.waiting = new Map();
+    this.next = 0;
+    this.worker.onmessage = ({ data }) => this.receive(data);
+    this.worker.onerror = (event) => {
+      for (const { reject } of this.waiting.values()) {
+        reject(new Error(event.message || "the page's worker cannot start in this browser"));
+      }
+      this.waiting.clear();
+    };
+  }
+
+  receive({ id, progress, result, error, expected }) {
+    const request = this.waiting.get(id);
+    if (!request) return;
+    if (progress !== undefined) {
+      request.progress?.(progress);
+      return;
+    }
+    this.waiting.delete(id);
+    if (error !== undefined) request.reject(Object.assign(new Error(error), { expected }));
+    else request.resolve(result);
+  }
+
+  /** @param {"load" | "read" | "occlude"} task */
+  ask(task, given = {}, progress = null) {
+    return new Promise((resolve, reject) => {
+      const id = this.next++;
+      this.waiting.set(id, { resolve, reject, progress });
+      this.worker.postMessage({ id, task, ...given });
+    });
+  }
+}

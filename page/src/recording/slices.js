@@ -1,0 +1,28 @@
+// Where the slices of a record lie: the paper's number of them, at places that the record's name
+// decides, as on the Python road.
+
+import { InputError } from "./header.js";
+import { distinctNumbers, generatorFor } from "./random.js";
+
+/** How many slices the paper takes of so many samples. */
+export function numberOfSlices(samples, slicing) {
+  return Math.min(
+    Math.trunc((slicing.utilization * samples) / slicing.length), slicing.most);
+}
+
+/**
+ * First samples of the slices, at least one.
+ * @param {{length: number, utilization: number, most: number, seed: number, rate: number}} slicing
+ */
+export async function sliceStarts(name, samples, slicing) {
+  const { length } = slicing;
+  if (samples < length) {
+    throw new InputError(
+      `the record lasts ${(samples / slicing.rate).toFixed(1)} s; ` +
+      `at least ${length / slicing.rate} s are needed`);
+  }
+  const count = Math.max(numberOfSlices(samples, slicing), 1);
+  const unused = samples - count * length;
+  const places = distinctNumbers(await generatorFor(slicing.seed, name), unused + count, count);
+  return places.map((place, i) => place - i + i * length);
+}
