@@ -25,6 +25,7 @@ FROM ?=#? a local copy of the published model's files, for `make best-model`
 LABELS ?=#? a label file for `make external`, where the headers have no diagnosis
 TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
 BASE_PYTHON ?= python3#? the Python that builds .venv
+PORT ?= 8000#? where `make serve` shows the page on 127.0.0.1
 
 # --- what follows from them -----------------------------------------------------------------
 GPU := $(shell nvidia-smi -L 2>/dev/null | head -n 1)
@@ -73,6 +74,7 @@ help: export TORCH := $(TORCH)
 help: export FROM := $(FROM)
 help: export LABELS := $(LABELS)
 help: export BASE_PYTHON := $(BASE_PYTHON)
+help: export PORT := $(PORT)
 
 include docker/docker.mk
 
@@ -208,6 +210,21 @@ external: $(ENVIRONMENT) ## judge MODEL on RECORDS of another hospital (LABELS=f
 
 runs: $(ENVIRONMENT) ## list the runs: what differs between them, and their main figures
 	@$(EKG) runs
+
+# --- the page -------------------------------------------------------------------------------
+# Without MODEL on the command line the page gets the newest stored model.
+PAGE_PACKAGES := page/node_modules/.package-lock.json
+
+$(PAGE_PACKAGES): page/package-lock.json
+	@command -v npm >/dev/null || { echo "error: no npm here; install Node.js 20 or newer" >&2; exit 2; }
+	@npm ci --prefix page --loglevel=error
+
+.PHONY: page serve
+page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## build the page that reads EKGs in the browser into build/page
+	@$(EKG) page $(if $(filter file,$(origin MODEL)),,--model "$(MODEL)") --out build/page
+
+serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
+	@$(EKG) serve --folder build/page --port $(PORT)
 
 # --- checks ---------------------------------------------------------------------------------
 .PHONY: test test-all lint

@@ -60,7 +60,10 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         """Refuse requests under a foreign name: a page elsewhere must not read this one."""
-        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        try:
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+        except ValueError:  # not a name at all
+            host = None
         if host not in {ADDRESS, "localhost"}:
             self.send_error(HTTPStatus.FORBIDDEN, "This page is served to this machine alone")
             return None

@@ -99,8 +99,10 @@ function showReading(note) {
   $("warnings-box").hidden = warnings.length === 0;
   $("probabilities").replaceChildren(...probabilityRows(classes, mean, table));
   $("timing").textContent =
-    `${(times.draw === null ? "" : `Drawing ${times.draw.toFixed(0)} ms, `)}` +
-    `network ${times.infer.toFixed(0)} ms an image, on this machine.`;
+    `Time an image on this machine: ${times.draw === null ? "" : `drawing ${times.draw.toFixed(0)} ms, `}` +
+    `network ${times.infer.toFixed(0)} ms.`;
+  $("probabilities-title").textContent =
+    table.length > 1 ? "Probabilities: mean and standard deviation over the slices" : "Probabilities";
   $("slices-box").hidden = kind !== "record";
   $("strip-box").hidden = kind !== "record";
   $("picture-box").open = kind !== "record";

@@ -4,8 +4,8 @@ import { LEADS } from "./recording/header.js";
 
 const SECONDS = 2.5;
 const LIMIT = 3; // mV either way, as in the network's picture
-const COLUMNS = 3;
-const ROWS = 4;
+const NARROW = 560; // CSS pixels; below, two columns keep a lead readable
+const SHAPE = 0.5; // height of a panel by its width
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -35,7 +35,10 @@ function gridLines(context, left, top, width, height, seconds, millivolts) {
 export function drawStrip(canvas, leads, losses) {
   const ratio = Math.min(3, window.devicePixelRatio || 1);
   const width = canvas.clientWidth || 800;
-  const height = Math.max(360, Math.round(width * 0.62));
+  const columns = width < NARROW ? 2 : 3;
+  const panelWidth = width / columns;
+  const panelHeight = Math.round(panelWidth * SHAPE);
+  const height = panelHeight * (leads.length / columns);
   canvas.style.blockSize = `${height}px`;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
@@ -43,12 +46,10 @@ export function drawStrip(canvas, leads, losses) {
   context.scale(ratio, ratio);
   context.fillStyle = colour("--paper");
   context.fillRect(0, 0, width, height);
-  const panelWidth = width / COLUMNS;
-  const panelHeight = height / ROWS;
   const largest = losses ? Math.max(0.05, ...losses) : 1;
   leads.forEach((lead, index) => {
-    const left = (index % COLUMNS) * panelWidth;
-    const top = Math.floor(index / COLUMNS) * panelHeight;
+    const left = (index % columns) * panelWidth;
+    const top = Math.floor(index / columns) * panelHeight;
     if (losses && losses[index] > 0) {
       context.globalAlpha = 0.55 * (losses[index] / largest);
       context.fillStyle = colour("--heat");

@@ -14,6 +14,8 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+const SMALL_LOSS = 0.1; // bars are full from here on: a small change shall look small
+
 export const percent = (p) => `${(100 * p).toFixed(1)} %`;
 
 function bar(share, kind = "") {
@@ -30,13 +32,15 @@ export function probabilityRows(classes, mean, table) {
       ? Math.sqrt(table.reduce((sum, row) => sum + (row[c] - mean[c]) ** 2, 0) /
           (table.length - 1))
       : null;
-    return element("tr", { class: rank === 0 ? "best" : "" },
+    return element("tr", {
+      class: rank === 0 ? "best" : "", "data-class": classes[c].name, "data-probability": mean[c],
+    },
       element("th", { scope: "row" },
         element("abbr", { title: classes[c].meaning }, classes[c].name),
         element("span", { class: "meaning" }, classes[c].meaning)),
       element("td", { class: "bars" }, bar(mean[c])),
       element("td", { class: "number" }, percent(mean[c])),
-      element("td", { class: "number" }, spread === null ? "–" : `± ${percent(spread)}`));
+      element("td", { class: "number" }, spread === null ? "" : `± ${percent(spread)}`));
   });
 }
 
@@ -48,7 +52,8 @@ export function sliceButtons(reading, classes, chosen, choose) {
     return element("li", {},
       element("button", {
         type: "button", class: "slice", "aria-pressed": String(index === chosen),
-        onclick: () => choose(index),
+        "data-start": reading.starts[index], "data-verdict": classes[best].name,
+        "data-probabilities": JSON.stringify(row), onclick: () => choose(index),
       },
       element("span", { class: "place" },
         `${begin.toFixed(2)}–${(begin + reading.length / reading.rate).toFixed(2)} s`),
@@ -59,12 +64,12 @@ export function sliceButtons(reading, classes, chosen, choose) {
 
 /** What the probability loses without each lead. */
 export function occlusionRows(losses) {
-  const largest = Math.max(0.01, ...losses.map(Math.abs));
+  const largest = Math.max(SMALL_LOSS, ...losses.map(Math.abs));
   return LEADS.map((lead, index) => {
     const loss = losses[index];
     const points = 100 * loss;
     const sign = points > 0 ? "−" : "+";
-    return element("tr", {},
+    return element("tr", { "data-lead": lead, "data-loss": loss },
       element("th", { scope: "row" }, lead),
       element("td", { class: "bars" }, bar(Math.abs(loss) / largest, loss < 0 ? "gain" : "")),
       element("td", { class: "number" },

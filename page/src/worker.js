@@ -118,7 +118,7 @@ async function readTheImage(file) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(new Blob([file.bytes]), {
-      colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "none",
+      colorSpaceConversion: "none", premultiplyAlpha: "none",
     });
   } catch {
     throw new InputError(`${file.name} cannot be read as an image`);

@@ -1,0 +1,81 @@
+"""The page's sources, and what building refuses."""
+
+import itertools
+import json
+import re
+
+import pytest
+
+from ekg.page import PageError
+from ekg.page.build import build_page
+
+COLOURS = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")
+ON = [
+    ("text", "background"), ("text", "surface"), ("quiet", "surface"), ("accent", "surface"),
+    ("accent", "background"), ("on-accent", "accent"), ("warning-text", "warning-back"),
+    ("trace", "paper"),
+]  # fmt: skip
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_text_has_the_contrast_of_wcag_aa_in_light_and_dark(root):
+    style = (root / "page" / "style.css").read_text()
+    light_part, dark_part = style.split("@media (prefers-color-scheme: dark)")
+    light = dict(COLOURS.findall(light_part))
+    dark = dict(COLOURS.findall(dark_part.split("\n}\n")[0]))
+    assert set(light) == set(dark)
+    for colours, (text, ground) in itertools.product((light, dark), ON):
+        bright, dim = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 4.5, (text, ground)
+    for colours in (light, dark):  # borders of controls and the ring around the focus
+        for part in ("line", "gain"):
+            pair = sorted((luminance(colours[part]), luminance(colours["surface"])), reverse=True)
+            assert (pair[0] + 0.05) / (pair[1] + 0.05) >= 3, part
+
+
+def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(root):
+    html = (root / "page" / "index.html").read_text()
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", html)
+    for path in [*(root / "page").glob("*.*ml"), *(root / "page" / "src").rglob("*.js")]:
+        text = path.read_text()
+        assert not re.search(r"https?://|wss?://|//cdn|sendBeacon|XMLHttpRequest", text), path
+        assert len(text.splitlines()) <= 400, path
+    for path in (root / "page").glob("*.css"):
+        assert not re.search(r"url\(|@import", path.read_text())
+
+
+def test_the_packages_are_pinned_and_name_no_registry_of_their_own(root):
+    lock = json.loads((root / "page" / "package-lock.json").read_text())
+    asked = json.loads((root / "page" / "package.json").read_text())
+    wanted = {**asked["dependencies"], **asked["devDependencies"]}
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
+    for name, package in lock["packages"].items():
+        if name:
+            assert "integrity" in package
+            address = package.get("resolved", "https://registry.npmjs.org/")
+            assert address.startswith("https://registry.npmjs.org/")
+
+
+def test_a_missing_runtime_is_named_with_the_remedy(tmp_path):
+    with pytest.raises(PageError, match=r"onnxruntime-web is not installed.*npm ci"):
+        build_page("runs/none", tmp_path / "out", tmp_path)
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    runtime = tmp_path / "page" / "node_modules" / "onnxruntime-web" / "dist"
+    runtime.mkdir(parents=True)
+    from ekg.page.build import RUNTIME_FILES
+
+    for name in RUNTIME_FILES:
+        (runtime / name).touch()
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "diary.txt").write_text("mine")
+    with pytest.raises(PageError, match="holds other things"):
+        build_page("runs/none", out, tmp_path / "page")
+    assert (out / "diary.txt").read_text() == "mine"

@@ -1,0 +1,161 @@
+"""The page's modules against the Python road: pixels, samples, slices, warnings, refusals."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import wfdb
+
+from ekg.waveform.quality import warnings_of
+from ekg.waveform.records import LEADS, read_record
+from ekg.waveform.slicing import slice_starts
+
+
+def sha256(picture):
+    return hashlib.sha256(picture.tobytes()).hexdigest()
+
+
+def odd_signals():
+    """Signals that try every branch of clipping, simplification and joining."""
+    random = np.random.default_rng(7)
+    times = np.linspace(0, 2.5, 1250)
+    shape = (12, 1250)
+    level = np.zeros(shape)
+    steps = np.round(random.normal(0, 0.3, shape), 3)
+    spikes = level.copy()
+    spikes[:, ::37] = random.uniform(-9, 9, spikes[:, ::37].shape)
+    return np.stack(
+        [
+            level,
+            level + 100.0,
+            level + 3.0,
+            level - 3.0,
+            np.cumsum(steps, axis=1) / 8,
+            random.normal(0, 2, shape),
+            random.normal(0, 1e-3, shape),
+            spikes,
+            np.sin(2 * np.pi * times * np.arange(1, 13)[:, None]) * 3.2,
+            np.round(np.sin(2 * np.pi * times * np.arange(1, 13)[:, None]) * 1000) / 1000,
+            np.where(np.arange(1250) % 100 < 50, 2.999, -2.999) + level,
+            random.uniform(-1e5, 1e5, shape),
+            np.repeat(random.normal(0, 1, (12, 25)), 50, axis=1),
+            np.tile([0.1, -0.1], (12, 625)),
+        ]
+    )
+
+
+def test_the_page_draws_the_renderer_s_pixels(run_node, bare_page, renderer, tmp_path):
+    signals = odd_signals()
+    file = tmp_path / "signals.bin"
+    signals.astype("<f8").tofile(file)
+    found = run_node("compute.mjs", {"page": str(bare_page), "signals": str(file)})
+    assert found["drawn"] == [sha256(renderer.draw(signal)) for signal in signals]
+
+
+def write(folder, name, signal, rate=500, form="16", order=None, units="mV", **options):
+    """Write a WFDB record; signal is (samples, 12) in millivolts."""
+    order = list(range(12)) if order is None else order
+    scale = {"mV": 1, "uV": 1000}[units]
+    wfdb.wrsamp(
+        name, fs=rate, units=[units] * 12, sig_name=[LEADS[i] for i in order],
+        p_signal=signal[:, order] * scale, fmt=[form] * 12, write_dir=str(folder), **options,
+    )  # fmt: skip
+    return [str(folder / f"{name}.hea"), str(folder / f"{name}.dat")]
+
+
+def strip(seconds, rate, seed=3):
+    """A beating signal whose limb leads obey Einthoven and Goldberger."""
+    random = np.random.default_rng(seed)
+    t = np.arange(int(seconds * rate)) / rate
+    beat = np.exp(-((((t % 0.8) - 0.3) / 0.02) ** 2)) + 0.2 * np.sin(2 * np.pi * 0.3 * t)
+    first, second = 0.7 * beat, 1.1 * beat + 0.05 * np.sin(9 * t)
+    limb = [
+        first, second, second - first, -(first + second) / 2, first - second / 2,
+        second - first / 2,
+    ]  # fmt: skip
+    chest = [beat * k + 0.01 * random.standard_normal(len(t)) for k in (-0.5, 0.4, 1, 1.5, 1.2, 1)]
+    return np.round(np.column_stack([*limb, *chest]), 3)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Records of several formats, rates, orders, units and faults."""
+    folder = tmp_path_factory.mktemp("records")
+    plain = strip(9, 500)
+    flat = plain.copy()
+    flat[1000:2000, 7] = flat[1000, 7]
+    clipped = np.clip(plain, None, 0.8)
+    wide = plain * np.r_[np.ones(11), 8]
+    exchanged = plain[:, [0, 2, 1, *range(3, 12)]]
+    return {
+        "plain": write(folder, "plain", plain),
+        "packed": write(folder, "packed", plain, form="212", adc_gain=[200.0] * 12,
+                        baseline=[0] * 12),
+        "odd": write(folder, "odd", plain[:-1], form="212", adc_gain=[200.0] * 12,
+                     baseline=[5] * 12),
+        "shuffled": write(folder, "shuffled", plain, order=[5, 3, 0, 11, 7, 1, 2, 9, 4, 6, 10, 8]),
+        "microvolts": write(folder, "microvolts", plain, units="uV"),
+        "fast": write(folder, "fast", strip(6, 1000), rate=1000),
+        "slow": write(folder, "slow", strip(12, 257), rate=257),
+        "coarse": write(folder, "coarse", strip(12, 90), rate=90),
+        "fraction": write(folder, "fraction", strip(6, 333), rate=333.25),
+        "short": write(folder, "short", plain[:1300]),
+        "long": write(folder, "long", strip(60, 500)),
+        "flat": write(folder, "flat", flat),
+        "clipped": write(folder, "clipped", clipped),
+        "wide": write(folder, "wide", wide),
+        "tiny": write(folder, "tiny", plain / 60),
+        "exchanged": write(folder, "exchanged", exchanged),
+    }  # fmt: skip
+
+
+def test_records_are_read_cut_and_doubted_as_on_the_python_road(
+    run_node, bare_page, renderer, written
+):
+    records = [{"files": files} for files in written.values()]
+    found = run_node("compute.mjs", {"page": str(bare_page), "records": records})["records"]
+    doubted = set()
+    for (name, files), page in zip(written.items(), found, strict=True):
+        record = read_record(files[0])
+        starts = slice_starts(name, record.signal.shape[1], at_least=1)
+        assert page.get("error") is None, name
+        assert page["samples"] == record.signal.shape[1], name
+        assert page["starts"] == starts.tolist(), name
+        assert page["warnings"] == warnings_of(record), name
+        drawn = [sha256(renderer.draw(record.signal[:, s : s + 1250])) for s in starts]
+        assert page["sha256"] == drawn, name
+        doubted |= {name} if page["warnings"] else set()
+    assert doubted >= {"flat", "clipped", "wide", "tiny", "exchanged", "coarse"}
+    assert not doubted & {"plain", "packed", "shuffled", "fast", "slow", "long"}
+
+
+def test_unfit_files_are_refused_with_the_reason(run_node, bare_page, written, tmp_path):
+    header, signal = (type(tmp_path)(path) for path in written["plain"])
+    text = header.read_text()
+    faults = {
+        "is missing": (text, None),
+        "is truncated": (text, signal.read_bytes()[:-100]),
+        "lead V3 missing": (text.replace(" V3", " X3"), signal.read_bytes()),
+        "unknown unit": (text.replace("/mV", "/furlong"), signal.read_bytes()),
+        "formats 16": (text.replace(" 16 ", " 80 ", 1).replace(".dat 16", ".dat 80"),
+                       signal.read_bytes()),
+        "sampling frequency": (text.replace(" 500 ", " 0 ", 1), signal.read_bytes()),
+        "at least 2.5 s": (text.replace(" 4500", " 900", 1), signal.read_bytes()),
+        "not a WFDB header": ("hello", signal.read_bytes()),
+        "multi-segment": (text.replace("plain 12", "plain/3 12", 1), signal.read_bytes()),
+    }  # fmt: skip
+    records = []
+    for index, (head, body) in enumerate(faults.values()):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        (folder / "plain.hea").write_text(head)
+        files = [folder / "plain.hea"]
+        if body is not None:
+            (folder / "plain.dat").write_bytes(body)
+            files.append(folder / "plain.dat")
+        records.append({"files": [str(path) for path in files]})
+    records.append({"files": [str(signal)]})
+    found = run_node("compute.mjs", {"page": str(bare_page), "records": records})["records"]
+    for words, answer in zip([*faults, "no header"], found, strict=True):
+        assert words in answer["error"], answer
+        assert answer["expected"], answer
