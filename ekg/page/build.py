@@ -130,20 +130,15 @@ def _simulate_examples(folder: Path) -> None:
     """Simulate one record of each class."""
     settings = SimulationSettings(seed=_EXAMPLE_SEED, classes=CLASSES)
     simulate_folder(folder, len(CLASSES), settings, jobs=1)
-    examples = []
+    examples = {}
     for path in find_records(folder):
-        header = read_header(path)
-        (diagnosis,) = header.diagnoses
-        examples.append(
-            {
-                "diagnosis": diagnosis,
-                "meaning": BY_ABBREVIATION[diagnosis].meaning,
-                "files": [path.name, path.with_suffix(".mat").name],
-            }
-        )
+        (diagnosis,) = read_header(path).diagnoses
+        examples[diagnosis] = {
+            "diagnosis": diagnosis,
+            "meaning": BY_ABBREVIATION[diagnosis].meaning,
+            "files": [path.name, path.with_suffix(".mat").name],
+        }
     for path in folder.iterdir():
         if path.suffix not in {".hea", ".mat"}:
             path.unlink()
-    order = {name: index for index, name in enumerate(CLASSES)}
-    examples.sort(key=lambda example: order[example["diagnosis"]])
-    _write_json(folder / "examples.json", examples)
+    _write_json(folder / "examples.json", [examples[name] for name in CLASSES])

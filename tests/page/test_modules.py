@@ -9,6 +9,7 @@ import wfdb
 from ekg.waveform.quality import warnings_of
 from ekg.waveform.records import LEADS, read_record
 from ekg.waveform.slicing import slice_starts
+from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
 
 
 def sha256(picture):
@@ -45,7 +46,11 @@ def odd_signals():
 
 
 def test_the_page_draws_the_renderer_s_pixels(run_node, bare_page, renderer, tmp_path):
-    signals = odd_signals()
+    folder = tmp_path / "records"
+    simulate_folder(folder, 6, SimulationSettings(seed=2), jobs=1)
+    records = [read_record(path).signal for path in sorted(folder.glob("*.hea"))]
+    lifelike = [signal[:, s : s + 1250] for signal in records for s in range(0, 3750, 1250)]
+    signals = np.concatenate([odd_signals(), lifelike])
     file = tmp_path / "signals.bin"
     signals.astype("<f8").tofile(file)
     found = run_node("compute.mjs", {"page": str(bare_page), "signals": str(file)})
