@@ -88,19 +88,19 @@ function showReading(note) {
   $("verdict").textContent = `${classes[best].name}: ${classes[best].meaning}`;
   $("verdict").dataset.diagnosis = classes[best].name;
   const source = kind === "record"
-    ? `Record ${name}, ${(reading.signal[0].length / reading.rate).toFixed(1)} s at ` +
-      `${reading.headerRate} Hz` +
-      (reading.headerRate === reading.rate ? "" : `, resampled to ${reading.rate} Hz`)
+    ? `Record ${name}, ${(reading.signal[0].length / reading.rate).toFixed(1)}\u00a0s at ` +
+      `${reading.headerRate}\u00a0Hz` +
+      (reading.headerRate === reading.rate ? "" : `, resampled to ${reading.rate}\u00a0Hz`)
     : `Image ${name}`;
   const slices = kind === "record"
-    ? `; mean of ${table.length} slice${table.length > 1 ? "s" : ""} of 2.5 s` : "";
+    ? `; mean of ${table.length} slice${table.length > 1 ? "s" : ""} of 2.5\u00a0s` : "";
   $("source").textContent = `${source}${note ? `, ${note}` : ""}${slices}.`;
   $("warnings").replaceChildren(...warnings.map((text) => element("li", {}, text)));
   $("warnings-box").hidden = warnings.length === 0;
   $("probabilities").replaceChildren(...probabilityRows(classes, mean, table));
   $("timing").textContent =
-    `Time an image on this machine: ${times.draw === null ? "" : `drawing ${times.draw.toFixed(0)} ms, `}` +
-    `network ${times.infer.toFixed(0)} ms.`;
+    `Time an image on this machine: ${times.draw === null ? "" : `drawing ${times.draw.toFixed(0)}\u00a0ms, `}` +
+    `network ${times.infer.toFixed(0)}\u00a0ms.`;
   $("probabilities-title").textContent =
     table.length > 1 ? "Probabilities: mean and standard deviation over the slices" : "Probabilities";
   $("slices-box").hidden = kind !== "record";

@@ -16,7 +16,7 @@ export function element(tag, attributes = {}, ...children) {
 
 const SMALL_LOSS = 0.1; // bars are full from here on: a small change shall look small
 
-export const percent = (p) => `${(100 * p).toFixed(1)} %`;
+export const percent = (p) => `${(100 * p).toFixed(1)}\u00a0%`;
 
 function bar(share, kind = "") {
   const fill = element("span", { class: `fill ${kind}` });
@@ -40,7 +40,7 @@ export function probabilityRows(classes, mean, table) {
         element("span", { class: "meaning" }, classes[c].meaning)),
       element("td", { class: "bars" }, bar(mean[c])),
       element("td", { class: "number" }, percent(mean[c])),
-      element("td", { class: "number" }, spread === null ? "" : `± ${percent(spread)}`));
+      element("td", { class: "number" }, spread === null ? "" : `±\u00a0${percent(spread)}`));
   });
 }
 
@@ -56,7 +56,7 @@ export function sliceButtons(reading, classes, chosen, choose) {
         "data-probabilities": JSON.stringify(row), onclick: () => choose(index),
       },
       element("span", { class: "place" },
-        `${begin.toFixed(2)}–${(begin + reading.length / reading.rate).toFixed(2)} s`),
+        `${begin.toFixed(2)}–${(begin + reading.length / reading.rate).toFixed(2)}\u00a0s`),
       element("strong", {}, classes[best].name),
       element("span", {}, percent(row[best]))));
   });

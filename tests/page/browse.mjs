@@ -121,6 +121,12 @@ for (const { path, width, height, scheme, input, example } of given.screenshots 
   }
   layouts.push(await opened.page.evaluate(() => ({
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    beyond: [...document.querySelectorAll("section")].flatMap((section) => {
+      const edge = section.getBoundingClientRect().right;
+      return [...section.querySelectorAll("*")]
+        .filter((part) => part.getBoundingClientRect().right > edge - 4)
+        .map((part) => `${part.tagName} ${part.id} ${part.textContent.slice(0, 30)}`);
+    }),
     smallTargets: [...document.querySelectorAll("button, .button-like, summary")]
       .filter((target) => target.getBoundingClientRect().height < 44 && target.offsetParent)
       .map((target) => target.textContent.trim()),

@@ -111,7 +111,7 @@ def test_a_dropped_record_gets_the_python_verdict(visit, inputs, python_road):
             assert page["probabilities"] == pytest.approx(expected, abs=NEAR)
             assert page["verdict"] == CLASSES[int(np.argmax(expected))]
         assert "Not for clinical use" in shown["status"]
-        assert " ms" in shown["timing"]
+        assert "\N{NO-BREAK SPACE}ms" in shown["timing"]
         assert shown["focus"] == "verdict"
 
 
@@ -160,6 +160,7 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_complained_about(visit):
 def test_it_fits_phones_and_fingers(visit):
     for layout in visit["layouts"]:
         assert layout["overflow"] <= 0
+        assert layout["beyond"] == []
         assert layout["smallTargets"] == []
 
 
