@@ -100,7 +100,14 @@ def train(
             world.wait()  # every process has looked before the first one changes anything
             say = (speak or _say) if world.is_first else _silent
             data = stack.enter_context(
-                open_run_data(config, Path(images), Path(split_file), records, say)
+                open_run_data(
+                    config,
+                    Path(images),
+                    Path(split_file),
+                    records,
+                    say,
+                    pinned=settings.device.type == "cuda",
+                )
             )
             compute.seed_everything(config.training.seed)
             course = _Course(config, settings, world, run, data, say)

@@ -117,7 +117,7 @@ class StepRunner:
             sizes = [len(share_of(batch, r, self.world.size)) for r in range(self.world.rank)]
             set_rows(state.model, len(batch), sum(sizes))
         with self.compute.autocast():
-            logits = self.forward(to_device(part.images, self.compute.device))
+            logits = self.forward(to_device(part.pixels, self.compute.device))
         loss = step_loss(
             logits, labels, self._device_weights, total_weight, training.label_smoothing
         )
@@ -135,7 +135,7 @@ class StepRunner:
         state.scaler.step(state.optimizer)
         state.scaler.update()
         if state.average is not None:
-            state.average.update(state.model)
+            state.average.update()
 
     def _look(self) -> None:
         """Add up the losses of the steps since the last look; stop at one that is no number."""

@@ -159,7 +159,7 @@ def test_the_average_is_what_the_formula_says():
         with torch.no_grad():
             network[0].weight.add_(torch.randn(2, 3))
             network[1].num_batches_tracked.add_(1)
-        average.update(network)
+        average.update()
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * network[0].weight.detach()
     torch.testing.assert_close(average.network[0].weight, expected)
