@@ -255,7 +255,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=_ROOT / "benchmarks" / "images.csv")
     parser.add_argument("--size", type=int, default=800)
     parser.add_argument("--slices", type=int, default=12, help="slices drawn the slow way too")
-    parser.add_argument("--many", type=int, default=600, help="records of the end-to-end runs")
+    parser.add_argument("--many", type=int, default=1000, help="records of the end-to-end runs")
     parser.add_argument("--repeats", type=int, default=2, help="of the end-to-end runs")
     parser.add_argument(
         "--docs", type=Path, help="also put the table into this page, between its two marks"
