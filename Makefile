@@ -229,6 +229,21 @@ lint: $(ENVIRONMENT) ## ruff and mypy
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
+# --- measurements ---------------------------------------------------------------------------
+# Each writes its CSV under benchmarks/; run them on a machine that does nothing else.
+.PHONY: bench-images bench-training bench-inference bench-statistics
+bench-images: $(ENVIRONMENT) ## measure drawing against plain matplotlib
+	@$(PY) scripts/bench_images.py
+
+bench-training: $(ENVIRONMENT) ## measure training, inference and loading against the textbook form
+	@$(PY) scripts/bench_training.py
+
+bench-inference: $(ENVIRONMENT) ## measure prediction: onnxruntime and torch, and from record to verdict
+	@$(PY) scripts/bench_inference.py --out benchmarks/inference.csv
+
+bench-statistics: $(ENVIRONMENT) ## measure metrics, intervals and comparison
+	@$(PY) scripts/bench_statistics.py --write
+
 # --- upkeep ---------------------------------------------------------------------------------
 .PHONY: clean lock
 clean: ## remove images, figures and caches (records, runs and .venv stay)
