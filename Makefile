@@ -247,7 +247,7 @@ bench-statistics: $(ENVIRONMENT) ## measure metrics, intervals and comparison
 # --- upkeep ---------------------------------------------------------------------------------
 .PHONY: clean lock
 clean: ## remove images, figures and caches (records, runs and .venv stay)
-	@rm -rf paper/output .cache .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf paper/output/* .cache .pytest_cache .mypy_cache .ruff_cache
 	@for set in data/*/im_res_*; do if [ -e "$$set" ]; then rm -rf "$$set"; fi; done
 
 lock: ## compile requirements.in into requirements.txt (needs uv)

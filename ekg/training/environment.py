@@ -36,7 +36,8 @@ def describe_environment(
         "threads": torch.get_num_threads(),
         "processes": processes,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "git_commit": _git("rev-parse", "HEAD"),
+        # A container image has no .git; it says its commit in EKG_REVISION.
+        "git_commit": _git("rev-parse", "HEAD") or os.environ.get("EKG_REVISION"),
         "git_changed": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "images": str(images),
         "manifest_sha256": sha256_of_file(manifest) if manifest.is_file() else None,
