@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -60,6 +61,7 @@ class StepRunner:
         self.compute, self.world = compute, world
         self._device_weights = torch.tensor(weights, dtype=torch.float32, device=compute.device)
         self._unseen: list[tuple[int, np.ndarray, Tensor, Tensor, int]] = []
+        self.steps_per_epoch = math.ceil(len(labels) / config.training.batch_size)
         self._look_every = _STEPS_BETWEEN_LOOKS_GPU if compute.device.type == "cuda" else 1
 
     def run_epoch(
@@ -107,7 +109,7 @@ class StepRunner:
     def _step(self, batch: np.ndarray, part: Batch, fraction: float) -> None:
         state, training = self.state, self.config.training
         rate = self.config.optimizer.learning_rate * rate_factor(
-            state.plan.at(state.epoch, fraction), self.config.schedule
+            state.plan.at(state.epoch + fraction), self.config.schedule
         )
         for group in state.optimizer.param_groups:
             group["lr"] = rate
