@@ -311,11 +311,10 @@ class _Course:
     def _reason_to_stop(self) -> str:
         if should_stop([row["val_loss"] for row in self.state.rows], self.config.early_stopping):
             return "early stop"
-        if self._over_time():
+        ended = self.state.epoch >= self.state.plan.epochs
+        if self._over_time() or (ended and self.state.shortened):
             return f"time limit of {self.config.training.max_minutes:g} minutes"
-        if self.state.epoch >= self.state.plan.epochs:
-            return "schedule shortened by the clock" if self.state.shortened else "all epochs done"
-        return ""
+        return "all epochs done" if ended else ""
 
     # -------------------------------------------------------------------------- helpers
 

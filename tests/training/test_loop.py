@@ -168,7 +168,7 @@ def test_a_schedule_is_shortened_to_fit_the_time(toy_set, tmp_path, said, monkey
     assert 2.6 <= rows["planned_epochs"].iloc[-1] <= 2.75
     assert rows["learning_rate"].iloc[-1] < 0.05 * rows["learning_rate"].iloc[0]
     assert sum("cannot be repeated bit by bit" in line for line in said) == 1
-    assert "clock" in result.reason
+    assert "time limit" in result.reason
 
 
 def test_a_schedule_that_fits_is_left_alone(toy_set, tmp_path, said, monkeypatch):
