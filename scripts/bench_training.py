@@ -214,7 +214,9 @@ def tasks(batch_size: int, image_size: int, device: str, threads: int) -> list[d
 def run_in_own_process(task: dict[str, Any]) -> dict[str, Any]:
     """Run one measurement in a fresh process."""
     command = [sys.executable, __file__, "--task", json.dumps(task)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # As `python -m ekg train` does; the plain form gets it too.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(f"measurement {task} failed:\n{done.stderr}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
