@@ -45,6 +45,11 @@ COLUMNS = (
     "val_accuracy", "val_macro_f1", "test_accuracy", "test_macro_f1", "difference_in_test_macro_f1",
 )  # fmt: skip
 
+SHOWN = (
+    "setting", "seed", "val_loss", "val_macro_f1", "test_accuracy", "test_macro_f1",
+    "difference_in_test_macro_f1",
+)  # fmt: skip
+
 
 def run_one(
     setting: str, seed: int, arguments: argparse.Namespace, folder: Path
@@ -119,6 +124,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seeds", type=int, nargs="+", default=[44])
     parser.add_argument("--only", nargs="+", choices=list(CHOICES), default=list(CHOICES))
+    parser.add_argument("--docs", type=Path, help="page whose table is to be replaced")
     arguments = parser.parse_args()
     for name in ("records", "images", "split", "runs"):
         setattr(arguments, name, getattr(arguments, name).resolve())
@@ -131,6 +137,10 @@ def main() -> None:
                 writer.writeheader()
                 writer.writerows(with_differences(rows))
     print(arguments.out.read_text())
+    if arguments.docs:
+        from docs_tables import put_table
+
+        put_table(arguments.docs, "ablation", pd.read_csv(arguments.out, dtype=str), SHOWN)
 
 
 if __name__ == "__main__":

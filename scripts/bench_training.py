@@ -37,6 +37,10 @@ COLUMNS = (
     "images_per_second", "images_per_cpu_second", "times_plain", "peak_gpu_bytes", "torch",
     "processor",
 )  # fmt: skip
+SHOWN = (
+    "device", "measurement", "form", "precision", "threads", "batch_size",
+    "images_per_second", "images_per_cpu_second", "times_plain",
+)  # fmt: skip
 PAPER_TRAIN, PAPER_VAL, PAPER_EPOCHS = 15_612, 3_271, 47
 _SECONDS = 4.0
 
@@ -280,6 +284,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--image-size", type=int, default=800)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument("--docs", type=Path, help="page whose table is to be replaced")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.task:
@@ -307,6 +312,11 @@ def main() -> None:
         )
     _print_schedule(rows)
     print(f"{os.fspath(arguments.out)} written")
+    if arguments.docs:
+        import pandas as pd
+        from docs_tables import put_table
+
+        put_table(arguments.docs, "speed", pd.read_csv(arguments.out, dtype=str), SHOWN)
 
 
 def _print_schedule(rows: list[dict[str, Any]]) -> None:
