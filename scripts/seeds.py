@@ -89,7 +89,12 @@ def main() -> None:
     write_text(arguments.out, table.to_csv(index=False, lineterminator="\n"))
     print(table.to_string(index=False))
     if arguments.docs:
-        put_table(arguments.docs, "quick", pd.read_csv(arguments.out, dtype=str), list(table))
+        put_table(
+            arguments.docs,
+            "quick",
+            pd.read_csv(arguments.out, dtype=str),
+            [str(name) for name in table],
+        )
 
 
 if __name__ == "__main__":
