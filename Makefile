@@ -190,7 +190,7 @@ reproduce: ## everything, from nothing to a compared model; ends with a short ta
 	@echo "images per class:"
 	@$(MAKE) -s counts
 	@$(MAKE) split train evaluate
-	@$(MAKE) -s compare paper-figures
+	@$(MAKE) -s $(RUN_DIR)/comparison.json paper-figures
 	@$(EKG) summary --run $(RUN_DIR) --images $(SET) --figures $(FIGURES) --started $(STARTED)
 
 # --- use of a model -------------------------------------------------------------------------

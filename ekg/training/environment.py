@@ -27,7 +27,7 @@ def describe_environment(
     return {
         "ekg": __version__,
         "python": platform.python_version(),
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in _PACKAGES},
         "device": _device_name(compute.device),
         "cuda": torch.version.cuda if compute.device.type == "cuda" else None,
