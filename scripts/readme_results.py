@@ -73,7 +73,7 @@ def results() -> list[str]:
         f"| Our stored model, simulated test ({test['records']} records), record-weighted "
         f"| {accuracy_and_f1(own, 'record_weighted')} | `make reproduce` |",
         f"| The same, per record | {accuracy_and_f1(own, 'per_record')} | the same |",
-        f"| The same on {real['records']} recordings of CPSC 2018, none in its training, per record "
+        f"| The same on {real['records']} recordings of CPSC 2018, none trained on, per record "
         f"| accuracy {with_interval(real['per_record'], 'accuracy')}, "
         f"macro F1 {with_interval(real['per_record'], 'macro_f1')} | `make external` |",
         "| The published network, an outside judge, names simulated records "
