@@ -22,6 +22,7 @@ BASELINE ?=#? what compare compares with; the default is the newest stored model
 PATHS ?=#? records, folders or images for `make predict`
 PYTHON ?=#? an existing Python environment to use instead of building .venv
 FROM ?=#? a local copy of the published model's files, for `make best-model`
+OPTIONS ?=#? further options of `make hackathon` (python -m ekg hackathon --help)
 LABELS ?=#? a label file for `make external`, where the headers have no diagnosis
 TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
 BASE_PYTHON ?= python3#? the Python that builds .venv
@@ -72,6 +73,7 @@ help: export PATHS := $(PATHS)
 help: export PYTHON := $(PYTHON)
 help: export TORCH := $(TORCH)
 help: export FROM := $(FROM)
+help: export OPTIONS := $(OPTIONS)
 help: export LABELS := $(LABELS)
 help: export BASE_PYTHON := $(BASE_PYTHON)
 help: export PORT := $(PORT)
@@ -99,10 +101,11 @@ $(RECORDS_READY): | $(ENVIRONMENT)
 else
 RECORDS_DIR := $(HOME_OF_DATA)/records
 RECORDS_READY := $(RECORDS_DIR).made
-$(RECORDS_READY): | $(ENVIRONMENT)
-	@$(EKG) download $(DATASET) --out $(RECORDS_DIR)
-	@touch $@
 endif
+
+data/%/records.made: | $(ENVIRONMENT)
+	@$(EKG) download $* --out data/$*/records
+	@touch $@
 
 # --- images ---------------------------------------------------------------------------------
 # The headers of these carry no diagnosis of the seven classes: their records are for
@@ -162,19 +165,20 @@ PAPER_IMAGES :=
 RESULTS :=
 else
 PAPER_RUN := $(RUN_DIR)
-PAPER_IMAGES := $(if $(wildcard $(SET)),--images $(SET))
+PAPER_IMAGES := $(if $(wildcard $(SET)/manifest.csv),--images $(SET))
 # A machine that has only runs/ draws from what the run left; the road before it is not walked.
 RESULTS := $(if $(wildcard $(SET)/manifest.csv),$(RUN_DIR)/comparison.json,$(if $(wildcard $(RUN_DIR)/metrics.json),,$(RUN_DIR)/comparison.json))
 endif
+PAPER_CODE := $(wildcard ekg/paper/*.py ekg/paper/figures/*.py)
 NOTEBOOKS := $(patsubst paper/notebooks/%.py,$(FIGURES)/%.ipynb,$(wildcard paper/notebooks/*.py))
 
 .PHONY: paper-figures
 paper-figures: $(FIGURES)/report.html ## figures, tables and report of the run (RUN=published: of the paper)
 
-$(FIGURES)/%.ipynb: paper/notebooks/%.py $(RESULTS) | $(ENVIRONMENT)
+$(FIGURES)/%.ipynb: paper/notebooks/%.py $(RESULTS) $(PAPER_CODE) | $(ENVIRONMENT)
 	@OMP_NUM_THREADS=1 $(EKG) paper --run $(PAPER_RUN) $(PAPER_IMAGES) --out $(FIGURES) --notebook $*
 
-$(FIGURES)/report.html: $(RESULTS) | $(ENVIRONMENT)
+$(FIGURES)/report.html: $(RESULTS) $(PAPER_CODE) $(wildcard paper/notebooks/*.py) | $(ENVIRONMENT)
 	@$(MAKE) -j $(JOBS) $(NOTEBOOKS)
 	@$(EKG) paper --run $(PAPER_RUN) $(PAPER_IMAGES) --out $(FIGURES) --report
 
@@ -188,7 +192,7 @@ reproduce: ## everything, from nothing to a compared model; ends with a short ta
 	@echo "images per class:"
 	@$(MAKE) -s counts
 	@$(MAKE) split train evaluate
-	@$(MAKE) -s compare paper-figures
+	@$(MAKE) -s $(RUN_DIR)/comparison.json paper-figures
 	@$(EKG) summary --run $(RUN_DIR) --images $(SET) --figures $(FIGURES) --started $(STARTED)
 
 # --- use of a model -------------------------------------------------------------------------
@@ -197,7 +201,7 @@ predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
 	@test -n "$(PATHS)" || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
 	@$(EKG) predict $(PATHS) --model $(MODEL)
 
-.PHONY: best-model export external runs
+.PHONY: best-model export external hackathon runs
 best-model: $(ENVIRONMENT) ## fetch the published model's files, verified (FROM=folder: take a local copy)
 	@$(EKG) best-model $(if $(FROM),--from "$(FROM)")
 
@@ -207,6 +211,9 @@ export: $(ENVIRONMENT) ## write MODEL as ONNX, checked against torch
 external: $(ENVIRONMENT) ## judge MODEL on RECORDS of another hospital (LABELS=file where headers have none)
 	@test -n "$(RECORDS)" || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
 	@$(EKG) external --model $(MODEL) --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(MODEL)))
+
+hackathon: $(if $(RECORDS),,data/ptbdb/records.made) | $(ENVIRONMENT) ## the 2019 hackathon rebuilt on ptbdb, beside its published figures (OPTIONS="--train all ...")
+	@$(EKG) hackathon --records "$(or $(RECORDS),data/ptbdb/records)" --out runs/hackathon -j $(JOBS) $(OPTIONS)
 
 runs: $(ENVIRONMENT) ## list the runs: what differs between them, and their main figures
 	@$(EKG) runs
@@ -239,10 +246,25 @@ lint: $(ENVIRONMENT) ## ruff and mypy
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
+# --- measurements ---------------------------------------------------------------------------
+# Each writes its CSV under benchmarks/; run them on a machine that does nothing else.
+.PHONY: bench-images bench-training bench-inference bench-statistics
+bench-images: $(ENVIRONMENT) ## measure drawing against plain matplotlib
+	@$(PY) scripts/bench_images.py
+
+bench-training: $(ENVIRONMENT) ## measure training, inference and loading against the textbook form
+	@$(PY) scripts/bench_training.py
+
+bench-inference: $(ENVIRONMENT) ## measure prediction: onnxruntime and torch, and from record to verdict
+	@$(PY) scripts/bench_inference.py --out benchmarks/inference.csv
+
+bench-statistics: $(ENVIRONMENT) ## measure metrics, intervals and comparison
+	@$(PY) scripts/bench_statistics.py --write
+
 # --- upkeep ---------------------------------------------------------------------------------
 .PHONY: clean lock
 clean: ## remove images, figures and caches (records, runs and .venv stay)
-	@rm -rf paper/output .cache .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf paper/output/* .cache .pytest_cache .mypy_cache .ruff_cache
 	@for set in data/*/im_res_*; do if [ -e "$$set" ]; then rm -rf "$$set"; fi; done
 
 lock: ## compile requirements.in into requirements.txt (needs uv)

@@ -39,9 +39,9 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit status: 2 for anything the user can put right."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
-    arguments = parser.parse_args(argv)
     try:
+        parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
+        arguments = parser.parse_args(argv)
         return int(arguments.run(arguments) or 0)
     except EkgError as error:
         print(f"error: {error}", file=sys.stderr)

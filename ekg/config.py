@@ -173,7 +173,7 @@ class ComputeConfig:
     workers: int = -1
     """Loader threads (processes when drawing from records); -1: chosen; 0: none."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile; auto: where it was measured to help."""
+    """torch.compile; auto: where it was measured to help, which so far is nowhere."""
     channels_last: bool = True
     """Memory order of the activations."""
     plain: bool = False

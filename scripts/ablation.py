@@ -45,6 +45,11 @@ COLUMNS = (
     "val_accuracy", "val_macro_f1", "test_accuracy", "test_macro_f1", "difference_in_test_macro_f1",
 )  # fmt: skip
 
+SHOWN = (
+    "setting", "seed", "val_loss", "val_macro_f1", "test_accuracy", "test_macro_f1",
+    "difference_in_test_macro_f1",
+)  # fmt: skip
+
 
 def run_one(
     setting: str, seed: int, arguments: argparse.Namespace, folder: Path
@@ -55,6 +60,7 @@ def run_one(
     overrides = [
         f"data.image_size={arguments.image_size}",
         "training.max_minutes=0.0",
+        f"data.max_train_images={arguments.train_images}",
         "early_stopping.enabled=false",
         *CHOICES[setting],
     ]
@@ -113,16 +119,15 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/ablation.csv"))
     parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--train-images", type=int, default=1500, help="at most so many")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seeds", type=int, nargs="+", default=[44])
     parser.add_argument("--only", nargs="+", choices=list(CHOICES), default=list(CHOICES))
+    parser.add_argument("--docs", type=Path, help="page whose table is to be replaced")
     arguments = parser.parse_args()
     for name in ("records", "images", "split", "runs"):
         setattr(arguments, name, getattr(arguments, name).resolve())
-    split = pd.read_csv(arguments.split).set_index("record")["split"]
-    manifest = pd.read_csv(arguments.images / "manifest.csv", dtype={"record": str})
-    arguments.train_images = int((manifest["record"].map(split) == "train").sum())
     rows: list[dict[str, object]] = []
     for seed in arguments.seeds:
         for setting in arguments.only:
@@ -132,6 +137,10 @@ def main() -> None:
                 writer.writeheader()
                 writer.writerows(with_differences(rows))
     print(arguments.out.read_text())
+    if arguments.docs:
+        from docs_tables import put_table
+
+        put_table(arguments.docs, "ablation", pd.read_csv(arguments.out, dtype=str), SHOWN)
 
 
 if __name__ == "__main__":

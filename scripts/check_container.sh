@@ -220,7 +220,7 @@ TOML
 chown "$STRANGER" "$CLONE/data/toy.toml"
 toy="SIMULATED=140 SIZE=200 EXPERIMENT=data/toy.toml RUN=toy"
 step "make reproduce $toy" -- as_stranger docker-run TARGET="reproduce $toy"
-tail -n 40 "$LAST_LOG" | detail
+sed -n '/^Data: /,$p' "$LAST_LOG" | detail # the summary at the end
 touch "$WORK/marker"
 step "the same command again" -- as_stranger docker-run TARGET="reproduce $toy"
 find "$CLONE"/{data,runs} -newer "$WORK/marker" \( -name manifest.csv -o -name '*.safetensors' -o -name '*.png' \) >"$WORK/anew"

@@ -1,5 +1,6 @@
 """The commands of the README: all of them parse; the slow test runs them at toy size."""
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -114,3 +115,27 @@ def test_the_real_road(clone, shared):
         f"RECORDS={records}", f"SPLIT={split}",
     )  # fmt: skip
     assert "val (10 records)" in summary and "test (4 records)" in summary
+
+
+def test_the_results_are_those_of_the_files(root):
+    spec = importlib.util.spec_from_file_location("results", root / "scripts/readme_results.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    page = (root / "README.md").read_text(encoding="utf-8")
+    assert script.page_with_results(page) == page, "run scripts/readme_results.py --write"
+
+
+def test_the_five_lines_of_python(root, tmp_path):
+    page = (root / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (stored,) = (root / "best_model_for_paper").glob("*_simulated")
+    subprocess.run(
+        [sys.executable, "-m", "ekg", "simulate", "--out", str(tmp_path), "--records", "1"],
+        cwd=root, check=True, capture_output=True,
+    )  # fmt: skip
+    code = code.replace("runs/synthetic-quick", str(stored))
+    code = code.replace("data/synthetic/records/S0001", str(tmp_path / "S0001"))
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["verdict"].diagnosis in names["verdict"].probabilities
+    assert len(names["why"]["occlusion"]) == 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from ekg.errors import ImageError, RecordError
 from ekg.waveform.records import find_records, read_record
 from ekg.waveform.slicing import generator_for, slice_starts
 
-_RECORDS_KEPT = 256  # signals a worker keeps in memory: about 200 MB of 10 s to 60 s records
+_BYTES_KEPT = 768 * 2**20  # of signals in one process: a thousand or so records
 
 
 class ImageSource(Protocol):
@@ -113,6 +114,7 @@ class RecordSource:
         self._random_slices = random_slices
         self._augmentation = augmentation or AugmentationConfig()
         self._config = config or SliceConfig()
+        self._signals = SignalCache()
 
     def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """See `ImageSource.read`."""
@@ -126,7 +128,7 @@ class RecordSource:
         """Return what is drawn for a row in an epoch: float64 (12, slice length), mV."""
         name, number = self._records[row], self._slices[row]
         length = self._config.length
-        signal = _signal(self._headers[name], self._config.sampling_frequency)
+        signal = self._signals.get(self._headers[name], self._config.sampling_frequency)
         start = self._starts[row]
         if self._random_slices:
             starts = slice_starts(
@@ -153,9 +155,30 @@ class RecordSource:
         )  # fmt: skip
 
 
-@lru_cache(maxsize=_RECORDS_KEPT)
-def _signal(header: Path, sampling_frequency: int) -> np.ndarray:
-    return read_record(header, sampling_frequency).signal
+class SignalCache:
+    """Signals of the records read last, up to a number of bytes."""
+
+    def __init__(self, most_bytes: int = _BYTES_KEPT):
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._signals: OrderedDict[tuple[Path, int], np.ndarray] = OrderedDict()
+
+    def get(self, header: Path, sampling_frequency: int) -> np.ndarray:
+        """Return a record's signal, float64 (12, N), mV."""
+        key = (header, sampling_frequency)
+        signal = self._signals.get(key)
+        if signal is None:
+            signal = read_record(header, sampling_frequency).signal
+            self._signals[key] = signal
+            self._bytes += signal.nbytes
+            while self._bytes > self._most_bytes and len(self._signals) > 1:
+                self._bytes -= self._signals.popitem(last=False)[1].nbytes
+        self._signals.move_to_end(key)
+        return signal
+
+    def __reduce__(self) -> tuple[type[SignalCache], tuple[int]]:
+        """Start empty in a worker process: each reads what it needs."""
+        return SignalCache, (self._most_bytes,)
 
 
 @lru_cache(maxsize=2)

@@ -9,8 +9,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ekg.data.image_sources import ImageSource
 from ekg.waveform.slicing import generator_for
@@ -24,10 +27,15 @@ class Batch:
 
     rows: np.ndarray
     """int64 (n,): index of each image in the fold's table."""
-    images: np.ndarray
-    """uint8 (n, size, size); normalisation belongs to the model."""
+    pixels: Tensor
+    """uint8 (n, size, size), in pinned memory if asked for; normalisation belongs to the model."""
     labels: np.ndarray
     """int64 (n,): class index."""
+
+    @property
+    def images(self) -> np.ndarray:
+        """The same pixels for NumPy."""
+        return self.pixels.numpy()
 
 
 def epoch_order(n_images: int, seed: int, epoch: int) -> np.ndarray:
@@ -70,10 +78,14 @@ class Loader:
         Class index of every row.
     workers
         Threads, or processes for a source that draws; 0 reads when asked; -1 chooses.
+    pinned
+        Put images where a GPU can fetch them beside other work.
     """
 
-    def __init__(self, source: ImageSource, labels: np.ndarray, workers: int = -1):
-        self._source, self._labels = source, labels
+    def __init__(
+        self, source: ImageSource, labels: np.ndarray, workers: int = -1, *, pinned: bool = False
+    ):
+        self._source, self._labels, self._pinned = source, labels, pinned
         self.workers = _chosen_workers(source) if workers < 0 else workers
         self._pool: Executor | None = None
 
@@ -98,14 +110,14 @@ class Loader:
         """Yield one `Batch` for each array of rows, in the order given."""
         if self.workers == 0:
             for rows in rows_of_batches:
-                yield self._batch(rows, self._source.read(rows, epoch))
+                yield self._batch(rows, self._read(rows, epoch))
             return
         pool = self._start()
-        waiting: collections.deque[tuple[np.ndarray, Future[np.ndarray]]] = collections.deque()
+        waiting: collections.deque[tuple[np.ndarray, Future[Any]]] = collections.deque()
         upcoming = iter(rows_of_batches)
         try:
             for rows in upcoming:
-                waiting.append((rows, pool.submit(*self._task(rows, epoch))))
+                waiting.append((rows, self._submit(pool, rows, epoch)))
                 if len(waiting) > self.workers:
                     break
             while waiting:
@@ -113,19 +125,28 @@ class Loader:
                 images = result.result()
                 following = next(upcoming, None)
                 if following is not None:
-                    waiting.append((following, pool.submit(*self._task(following, epoch))))
+                    waiting.append((following, self._submit(pool, following, epoch)))
                 yield self._batch(rows, images)
         finally:
             for _, result in waiting:
                 result.cancel()
 
-    def _batch(self, rows: np.ndarray, images: np.ndarray) -> Batch:
+    def _batch(self, rows: np.ndarray, images: np.ndarray | Tensor) -> Batch:
+        if isinstance(images, np.ndarray):  # from a worker process
+            images = self._as_tensor(images)
         return Batch(rows, images, self._labels[rows])
 
-    def _task(self, rows: np.ndarray, epoch: int):  # type: ignore[no-untyped-def]
+    def _read(self, rows: np.ndarray, epoch: int) -> Tensor:
+        return self._as_tensor(self._source.read(rows, epoch))
+
+    def _as_tensor(self, images: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(images)
+        return tensor.pin_memory() if self._pinned else tensor
+
+    def _submit(self, pool: Executor, rows: np.ndarray, epoch: int) -> Future[Any]:
         if self._source.uses_processes:
-            return _read_in_worker, rows, epoch
-        return self._source.read, rows, epoch
+            return pool.submit(_read_in_worker, rows, epoch)
+        return pool.submit(self._read, rows, epoch)
 
     def _start(self) -> Executor:
         if self._pool is None:

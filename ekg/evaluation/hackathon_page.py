@@ -221,7 +221,8 @@ def _gap_sentence(image: float, patient: float) -> str:
     return (
         f"dividing by image gives a test accuracy that is {abs(image):.3f} {direction} by image, "
         f"and {abs(patient):.3f} {other} by patient, than dividing by patient. The two have "
-        "different test images, and within the intervals above the difference can be chance."
+        "different test images, so part of the difference is chance; the intervals above say how "
+        "much, where there are enough patients for any."
     )
 
 

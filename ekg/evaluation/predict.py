@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +112,15 @@ class Predictor:
         self.explainer = explainer
         self.seed = seed
         self.slicing = SliceConfig()
-        self.renderer = Renderer(engine.image_size)
-        self._checker: PictureChecker | None = None
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """Draws slices at the model's size."""
+        return Renderer(self.engine.image_size)
+
+    @cached_property
+    def _checker(self) -> PictureChecker:
+        return PictureChecker(self.renderer)
 
     def predict_all(self, inputs: Iterable[Input]) -> Iterator[Prediction]:
         """Read one input after another; a refused one is a prediction with an error."""
@@ -237,8 +245,6 @@ class Predictor:
             If it is not a picture of the network's kind.
         """
         picture = read_picture(path, self.engine.image_size)
-        if self._checker is None:
-            self._checker = PictureChecker(self.renderer)
         warnings = self._checker.check(picture, path)
         return self._verdict(str(path), Path(path).stem, picture[None], [None], warnings)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ekg.errors import EvaluationError
+from ekg.evaluation.reproduced import reproduced_lines
 from ekg.evaluation.summary import table, with_interval
 from ekg.files import read_json
 
@@ -45,6 +46,8 @@ def run_summary(run: Path, images: Path | None = None, figures: Path | None = No
         lines += [_counts(images), ""]
     lines += _training(run)
     lines += _results(metrics, folds)
+    if reproduced := reproduced_lines(metrics):
+        lines += ["", *reproduced]
     lines += _comparison(run)
     lines += ["", *_places(run, images, figures)]
     return lines

@@ -48,16 +48,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 
 
 def for_inference(model: EkgModel) -> EkgModel:
-    """Return a copy of a model with a folded network; see `fold_batch_norm`."""
-    settings = model.metadata
-    return EkgModel(
-        fold_batch_norm(model.network),
-        settings["classes"],
-        settings["image_size"],
-        settings["mean"],
-        settings["std"],
-        settings["temperature"],
-        network_name=model.network_name,
-        network_options=model.network_options,
-        name=model.name,
-    ).eval()
+    """Return a copy of a model, of its own kind, with a folded network; see `fold_batch_norm`."""
+    fast = copy.deepcopy(model)
+    fast.network = fold_batch_norm(model.network)
+    return fast.eval()

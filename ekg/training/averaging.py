@@ -28,21 +28,21 @@ class WeightAverage:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
         self.steps = 0
+        followed, own = network.state_dict(), self.network.state_dict()
+        # Both keep their tensors for good and change them in place: looked up once.
+        pairs = [(own[name], followed[name]) for name in own]
+        self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
+    def update(self) -> None:
         """Take in the weights after a step."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        averages, values = [], []
-        state = network.state_dict()
-        for name, average in self.network.state_dict().items():
-            if average.is_floating_point():
-                averages.append(average)
-                values.append(state[name])
-            else:
-                average.copy_(state[name])
+        averages, values = map(list, zip(*self._floats, strict=True))
         torch._foreach_lerp_(averages, values, 1.0 - decay)
+        for average, value in self._counts:
+            average.copy_(value)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything for a checkpoint."""

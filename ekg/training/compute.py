@@ -104,7 +104,7 @@ def _compile(config: ComputeConfig, device: torch.device) -> bool:
                 remedy='install one (g++), or use "auto"',
             )
         return True
-    return config.compile == "auto" and device.type == "cuda" and not config.plain
+    return False
 
 
 def has_compiler() -> bool:

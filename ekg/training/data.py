@@ -47,6 +47,8 @@ def open_run_data(
     split_file: Path,
     records: str | Path | None,
     speak: Callable[[str], None],
+    *,
+    pinned: bool = False,
 ) -> Iterator[RunData]:
     """Divide an image set into folds and open their loaders.
 
@@ -62,6 +64,8 @@ def open_run_data(
         Folder of the WFDB records, for `data.source = "records"`.
     speak
         Told what was noticed, and the sizes of the folds.
+    pinned
+        Read into memory from which a GPU can fetch.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def open_run_data(
             augmentation=config.augmentation if changed else None,
         )  # fmt: skip
         labels = labels_of(rows)
-        loader = Loader(source, labels, config.compute.workers)
+        loader = Loader(source, labels, config.compute.workers, pinned=pinned)
         return FoldData(name, loader, labels, rows["image"].to_numpy(str))
 
     learned = fold("train", train, changed=True)

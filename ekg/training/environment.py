@@ -27,7 +27,7 @@ def describe_environment(
     return {
         "ekg": __version__,
         "python": platform.python_version(),
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in _PACKAGES},
         "device": _device_name(compute.device),
         "cuda": torch.version.cuda if compute.device.type == "cuda" else None,
@@ -36,7 +36,8 @@ def describe_environment(
         "threads": torch.get_num_threads(),
         "processes": processes,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "git_commit": _git("rev-parse", "HEAD"),
+        # A container image has no .git; it says its commit in EKG_REVISION.
+        "git_commit": _git("rev-parse", "HEAD") or os.environ.get("EKG_REVISION"),
         "git_changed": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "images": str(images),
         "manifest_sha256": sha256_of_file(manifest) if manifest.is_file() else None,

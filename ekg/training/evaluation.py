@@ -45,7 +45,7 @@ def predict_logits(
     model = _as_measured(model)
     with torch.inference_mode(), compute.autocast():
         for batch in loader.batches([share for share in shares if len(share)]):
-            images = to_device(batch.images, compute.device)
+            images = to_device(batch.pixels, compute.device)
             parts.append(model(images).float())
             progress(len(batch.rows))
     own = torch.cat(parts).cpu().numpy() if parts else np.zeros((0, 0), np.float32)
@@ -112,9 +112,6 @@ def evaluate_fold(
     )
 
 
-def to_device(images: np.ndarray, device: torch.device) -> Tensor:
-    """Return uint8 (n, 1, size, size) on the device; a copy to a GPU runs beside it."""
-    tensor = torch.from_numpy(images).unsqueeze(1)
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+def to_device(images: Tensor, device: torch.device) -> Tensor:
+    """Return (n, 1, size, size) on the device; from pinned memory the copy runs beside work."""
+    return images.unsqueeze(1).to(device, non_blocking=True)

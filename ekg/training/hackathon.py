@@ -21,7 +21,7 @@ from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict, load_config
 from ekg.data.folds import labels_of
 from ekg.data.loader import Loader
-from ekg.errors import ModelError
+from ekg.errors import ModelError, TrainingError
 from ekg.files import folder_lock
 from ekg.image.hackathon_images import ColourSource
 from ekg.model import build_network, load_weights
@@ -177,7 +177,7 @@ def train_hackathon(
     with folder_lock(run, "training"), ExitStack() as stack:
         checkpoint = None
         if (run / CHECKPOINT_FILE).is_file():
-            checkpoint = run_folder.checkpoint_to_resume(run, config, resume=True, overwrite=False)
+            checkpoint = _checkpoint(run, config)
         settings = compute.set_up(config.compute)
         compute.seed_everything(config.training.seed)
         model = build_colour_model(config).to(settings.device)
@@ -201,6 +201,17 @@ def train_hackathon(
                 rows, labels, stack.enter_context(Loader(source, labels, config.compute.workers))
             )  # fmt: skip
         _run_epochs(config, state, settings, loaders, run, say)
+
+
+def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
+    try:
+        return run_folder.checkpoint_to_resume(run, config, resume=True, overwrite=False)
+    except TrainingError as error:
+        raise TrainingError(
+            error.problem,
+            path=error.path,
+            remedy="give the settings it was begun with, or choose another --out",
+        ) from None
 
 
 def _say(line: str) -> None:

@@ -27,12 +27,14 @@ from ekg.training.environment import describe_environment
 from ekg.training.evaluation import FoldScores, evaluate_fold
 from ekg.training.history import line_of
 from ekg.training.loss import class_weights
-from ekg.training.schedule import epochs_that_fit
+from ekg.training.schedule import end_that_fits
 from ekg.training.state import State, Sums, new_state
 from ekg.training.steps import StepRunner
 from ekg.waveform.diagnoses import CLASSES
 
 Speak = Callable[[str], None]
+
+_LOOKS_AT_THE_CLOCK = 20  # in an epoch, for planning: at the same steps in every run
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,14 @@ def train(
             world.wait()  # every process has looked before the first one changes anything
             say = (speak or _say) if world.is_first else _silent
             data = stack.enter_context(
-                open_run_data(config, Path(images), Path(split_file), records, say)
+                open_run_data(
+                    config,
+                    Path(images),
+                    Path(split_file),
+                    records,
+                    say,
+                    pinned=settings.device.type == "cuda",
+                )
             )
             compute.seed_everything(config.training.seed)
             course = _Course(config, settings, world, run, data, say)
@@ -175,7 +184,6 @@ class _Course:
             row = self._measured_row()
             self._keep(row)
             self.speak(line_of(row))
-            self._shorten_plan()
 
     def result(self) -> Result:
         """Say how the run ended."""
@@ -205,13 +213,39 @@ class _Course:
                     raise
                 raise self._out_of_memory() from None
 
+    @property
+    def _position(self) -> float:
+        return self.state.epoch + self.state.step / self.runner.steps_per_epoch
+
     def _between_steps(self) -> bool:
-        """Save a checkpoint when it is time; return whether the time limit is reached."""
-        training = self.config.training
+        """Save a checkpoint when it is time; return whether the training ends here."""
+        training, state = self.config.training, self.state
+        if state.step % max(self.runner.steps_per_epoch // _LOOKS_AT_THE_CLOCK, 1) == 0:
+            self._fit_plan_to_limit()
         late = time.monotonic() - self._last_checkpoint >= 60.0 * training.checkpoint_minutes
         if self.world.decided_by_first(late, self.compute.device):
             self._save_checkpoint()
-        return self._over_time()
+        return self._position >= state.plan.epochs or self._over_time()
+
+    def _fit_plan_to_limit(self) -> None:
+        """Where a schedule would not come to its end within the time limit, run it faster."""
+        state, training = self.state, self.config.training
+        if training.max_minutes <= 0 or self.config.schedule.name == "constant":
+            return
+        # What was measured of validation is in the time so far; the last one must fit too.
+        limit = training.max_minutes - state.validation_minutes
+        fit = end_that_fits(self._position, state.minutes, limit)
+        fit = min(float(self.world.gather(fit)[0]), float(training.epochs))
+        if fit >= state.plan.epochs and not state.shortened:
+            return
+        if not state.shortened:
+            self.speak(
+                f"time limit: at this speed {fit:.1f} of {training.epochs} epochs fit into "
+                f"{training.max_minutes:g} minutes; the schedule is run through faster (a run "
+                "shortened by the clock cannot be repeated bit by bit)"
+            )
+        state.shortened = True
+        state.plan.move_end(self._position, fit)
 
     def _over_time(self) -> bool:
         over = 0 < self.config.training.max_minutes <= self.state.minutes
@@ -227,7 +261,9 @@ class _Course:
         if self.config.training.train_loss_pass:
             scores = self._evaluate(self.data.measured_train)
             train_loss, train_accuracy = scores.loss, scores.accuracy
+        before = state.minutes
         val = self._evaluate(self.data.val)
+        state.validation_minutes = state.minutes - before
         on_gpu = self.compute.device.type == "cuda"
         best_loss = min((row["val_loss"] for row in state.rows), default=math.nan)
         best_f1 = max((row["val_macro_f1"] for row in state.rows), default=-math.inf)
@@ -251,7 +287,7 @@ class _Course:
             "train_accuracy": train_accuracy,
             "val_accuracy": val.accuracy,
             "val_macro_f1": val.macro_f1,
-            "planned_epochs": state.plan.epochs,
+            "planned_epochs": round(state.plan.epochs, 4),
             "steps": state.step,
         }
 
@@ -275,27 +311,10 @@ class _Course:
     def _reason_to_stop(self) -> str:
         if should_stop([row["val_loss"] for row in self.state.rows], self.config.early_stopping):
             return "early stop"
-        if self._over_time():
+        ended = self.state.epoch >= self.state.plan.epochs
+        if self._over_time() or (ended and self.state.shortened):
             return f"time limit of {self.config.training.max_minutes:g} minutes"
-        return "all epochs done" if self.state.epoch >= self.state.plan.epochs else ""
-
-    def _shorten_plan(self) -> None:
-        """Where a schedule would not come to its end within the time limit, run it faster."""
-        state, limit = self.state, self.config.training.max_minutes
-        if state.finished or limit <= 0 or self.config.schedule.name == "constant":
-            return
-        fit = epochs_that_fit(state.epoch, state.plan.epochs, state.minutes, limit)
-        fit = int(self.world.gather(fit)[0])
-        if fit >= state.plan.epochs:
-            return
-        self.speak(
-            f"time limit: the schedule is shortened from {state.plan.epochs} to {fit} epochs; "
-            "a run shortened by the clock cannot be repeated bit by bit"
-        )
-        state.plan.shorten(state.epoch, fit)
-        if fit <= state.epoch:
-            state.finished = f"time limit of {limit:g} minutes"
-        self._save_checkpoint()
+        return "all epochs done" if ended else ""
 
     # -------------------------------------------------------------------------- helpers
 

@@ -34,40 +34,34 @@ def rate_factor(progress: float, config: ScheduleConfig) -> float:
 
 @dataclass
 class Plan:
-    """How many epochs are planned, and how far along the schedule each one leads.
+    """How long the training is to be, and how far along the schedule each moment is.
 
-    Where time runs short the plan is shortened between epochs (`shorten`): the rest of the
-    schedule is run through faster, so that it still ends where it should.
+    Positions are in epochs: 2.25 is a quarter into epoch 2. Where time runs short the end is
+    moved (`move_end`): the rest of the schedule is then run through faster, so that it still
+    ends where it should.
     """
 
-    epochs: int
-    """Planned number of epochs."""
-    epoch: int = 0
-    """The epoch at whose beginning the plan was last set."""
+    epochs: float
+    """Planned length."""
+    since: float = 0.0
+    """Position at which the end was last moved."""
     progress: float = 0.0
-    """Share of the schedule that was done at its beginning."""
+    """Share of the schedule that was done there."""
 
-    def at(self, epoch: int, fraction: float) -> float:
-        """Return the progress after `fraction` of `epoch`."""
-        left = max(self.epochs - self.epoch, 1)
-        done = (epoch - self.epoch + fraction) / left
+    def at(self, position: float) -> float:
+        """Return the share of the schedule that is done at a position, 0 to 1."""
+        left = self.epochs - self.since
+        done = (position - self.since) / left if left > 0 else 1.0
         return min(self.progress + (1.0 - self.progress) * done, 1.0)
 
-    def shorten(self, next_epoch: int, epochs: int) -> None:
-        """Plan to end after `epochs` epochs in all, from the beginning of `next_epoch` on."""
-        self.progress = self.at(next_epoch, 0.0)
-        self.epoch, self.epochs = next_epoch, epochs
+    def move_end(self, position: float, epochs: float) -> None:
+        """Plan to end after `epochs` in all, from `position` on."""
+        self.progress = self.at(position)
+        self.since, self.epochs = position, epochs
 
 
-def epochs_that_fit(
-    epochs_done: int, planned: int, minutes_so_far: float, limit_minutes: float
-) -> int:
-    """Return how many epochs to plan for, never more than planned, so that the limit is kept.
-
-    Judged by the mean time of the epochs so far, which includes the start.
-    """
-    if limit_minutes <= 0 or epochs_done == 0:
-        return planned
-    each = minutes_so_far / epochs_done
-    fit = int(max(limit_minutes - minutes_so_far, 0.0) / each)
-    return min(planned, epochs_done + fit)
+def end_that_fits(position: float, minutes: float, limit_minutes: float) -> float:
+    """Return the length, in epochs, that ends at the time limit at the speed so far."""
+    if position <= 0 or minutes <= 0:
+        return math.inf
+    return max(limit_minutes / minutes * position, position)

@@ -39,6 +39,10 @@ class State:
     scaler: torch.amp.GradScaler
     average: WeightAverage | None
     plan: Plan
+    shortened: bool = False
+    """Whether the clock has moved the end of the plan."""
+    validation_minutes: float = 0.0
+    """What the last validation took."""
     epoch: int = 0
     step: int = 0
     """Steps done in this epoch: the sampler's position."""
@@ -71,6 +75,7 @@ class State:
             "scaler": self.scaler.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "plan": vars(self.plan).copy(),
+            "shortened": self.shortened,
             "epoch": self.epoch,
             "step": self.step,
             "sums": world.gather(vars(self.sums).copy()),
@@ -88,6 +93,7 @@ class State:
         if self.average is not None:
             self.average.load_state_dict(content["average"])
         self.plan = Plan(**content["plan"])
+        self.shortened = content["shortened"]
         self.epoch, self.step = content["epoch"], content["step"]
         self.sums = _share(content["sums"], world)
         self.rows = content["rows"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -60,6 +61,7 @@ class StepRunner:
         self.compute, self.world = compute, world
         self._device_weights = torch.tensor(weights, dtype=torch.float32, device=compute.device)
         self._unseen: list[tuple[int, np.ndarray, Tensor, Tensor, int]] = []
+        self.steps_per_epoch = math.ceil(len(labels) / config.training.batch_size)
         self._look_every = _STEPS_BETWEEN_LOOKS_GPU if compute.device.type == "cuda" else 1
 
     def run_epoch(
@@ -107,7 +109,7 @@ class StepRunner:
     def _step(self, batch: np.ndarray, part: Batch, fraction: float) -> None:
         state, training = self.state, self.config.training
         rate = self.config.optimizer.learning_rate * rate_factor(
-            state.plan.at(state.epoch, fraction), self.config.schedule
+            state.plan.at(state.epoch + fraction), self.config.schedule
         )
         for group in state.optimizer.param_groups:
             group["lr"] = rate
@@ -117,7 +119,7 @@ class StepRunner:
             sizes = [len(share_of(batch, r, self.world.size)) for r in range(self.world.rank)]
             set_rows(state.model, len(batch), sum(sizes))
         with self.compute.autocast():
-            logits = self.forward(to_device(part.images, self.compute.device))
+            logits = self.forward(to_device(part.pixels, self.compute.device))
         loss = step_loss(
             logits, labels, self._device_weights, total_weight, training.label_smoothing
         )
@@ -135,7 +137,7 @@ class StepRunner:
         state.scaler.step(state.optimizer)
         state.scaler.update()
         if state.average is not None:
-            state.average.update(state.model)
+            state.average.update()
 
     def _look(self) -> None:
         """Add up the losses of the steps since the last look; stop at one that is no number."""

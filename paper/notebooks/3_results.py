@@ -124,7 +124,7 @@ if figures:
             names,
         ),
         f"{data}: precision, recall and F1 by class",
-        weighted,
+        weighted.replace("In brackets", "Lines:"),
     )
 
 # %% [markdown]

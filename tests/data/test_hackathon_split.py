@@ -16,9 +16,7 @@ from ekg.data.hackathon_split import (
     random_starts,
 )
 from ekg.errors import SplitError
-from ekg.waveform.ptbdb import HACKATHON_CLASSES, PtbdbRecord, read_ptbdb
-from ekg.waveform.records import read_record
-from ekg.waveform.synthetic.ptbdb_like import PtbdbLikeSettings, simulate_ptbdb
+from ekg.waveform.ptbdb import HACKATHON_CLASSES, PtbdbRecord
 
 
 def record(name, patient, diagnosis, seconds=20.0):
@@ -152,27 +150,3 @@ def test_acquaintance_names_the_closest():
     assert (counts["patients"], counts["patients_in_train"]) == (2, 1)
     assert (counts["records"], counts["records_in_train"]) == (3, 1)
     assert leakage(images, images["fold"], "val")["images_by_acquaintance"]["stranger"] == 1
-
-
-def test_in_the_simulated_set_knowing_the_patient_looks_like_knowing_the_disease(tmp_path):
-    """The nearest training slice, by the leads' ranges alone, tells the class: of known people."""
-    simulate_ptbdb(tmp_path, PtbdbLikeSettings(patients_per_class=7, seconds=16.0, seed=5))
-    records, _ = read_ptbdb(tmp_path)
-    images = balance(plan_images(records, 5, 5), 5)
-    signals = {one.record: read_record(one.header, 1000).signal for one in records}
-    slices = [
-        signals[name][:, start : start + 5000]
-        for name, start in zip(images["record"], images["start"], strict=True)
-    ]
-    features = np.array(
-        [np.quantile(s, [0.002, 0.02, 0.98, 0.998], axis=1).ravel() for s in slices]
-    )
-    classes = images["diagnosis"].to_numpy()
-    accuracy = {}
-    for protocol in ("images", "patients"):
-        folds = divide(images, protocol, 5).to_numpy()
-        train, test = folds == "train", folds == "test"
-        apart = np.linalg.norm(features[test][:, None] - features[train], axis=2)
-        accuracy[protocol] = (classes[train][apart.argmin(axis=1)] == classes[test]).mean()
-    assert accuracy["images"] > 0.85
-    assert accuracy["images"] > accuracy["patients"] + 0.2

@@ -5,7 +5,7 @@ import pytest
 from ekg.config import AugmentationConfig
 from ekg.data.augmentation import change_signal, shifted_start
 from ekg.data.folds import labels_of
-from ekg.data.image_sources import RecordSource, open_source
+from ekg.data.image_sources import RecordSource, SignalCache, open_source
 from ekg.data.loader import Loader
 from ekg.errors import EkgError, ImageError, RecordError
 from ekg.image.image_set import make_image_set, read_manifest
@@ -83,6 +83,18 @@ def test_a_slice_beyond_the_end_of_its_record(made):
     headers = {p.stem: p for p in (made / "records").glob("*.hea")}
     with pytest.raises(ImageError, match="draw the image set again"):
         RecordSource(rows, headers, SIZE, seed=44).read(np.array([0]), 0)
+
+
+def test_the_cache_keeps_to_its_bytes_and_gives_the_same_signals(made):
+    headers = sorted((made / "records").glob("*.hea"))
+    one = SignalCache().get(headers[0], 500)
+    cache = SignalCache(most_bytes=2 * one.nbytes)
+    for header in [*headers, *headers]:
+        signal = cache.get(header, 500)
+        assert cache.get(header, 500) is signal
+        assert cache._bytes == sum(kept.nbytes for kept in cache._signals.values())
+        assert cache._bytes <= 2 * one.nbytes or len(cache._signals) == 1
+    np.testing.assert_array_equal(cache.get(headers[0], 500), one)
 
 
 # ------------------------------------------------------------------------ augmentation

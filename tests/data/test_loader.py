@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +33,7 @@ def test_batches_come_in_order_whatever_the_number_of_workers(workers):
     assert [len(b.rows) for b in batches] == [8] * 6 + [2]
     np.testing.assert_array_equal(np.concatenate([b.rows for b in batches]), order)
     for batch in batches:
-        assert batch.images.dtype == np.uint8
+        assert batch.pixels.dtype == torch.uint8
         np.testing.assert_array_equal(batch.images, IMAGES[places[batch.rows]])
         np.testing.assert_array_equal(batch.labels, LABELS[batch.rows])
 
@@ -42,7 +43,7 @@ def test_processes_give_what_one_process_gives():
     alone = read_all(ProcessSource(), 0, order, epoch=3)
     together = read_all(ProcessSource(), 2, order, epoch=3)
     for a, b in zip(alone, together, strict=True):
-        np.testing.assert_array_equal(a.images, b.images)
+        assert torch.equal(a.pixels, b.pixels)
         np.testing.assert_array_equal(a.rows, b.rows)
 
 

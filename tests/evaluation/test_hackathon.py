@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ekg.__main__ import main
+from ekg.evaluation.hackathon_neighbours import neighbour_accuracy
 from ekg.evaluation.hackathon_report import published_hackathon
 from ekg.waveform.ptbdb import HACKATHON_CLASSES, read_ptbdb
 from ekg.waveform.synthetic.ptbdb_like import PtbdbLikeSettings, simulate_ptbdb
@@ -153,3 +154,12 @@ def test_records_of_one_class_alone_are_refused(shared, tmp_path, capsys):
     assert (
         "no record of Bundle branch block, Control, Dysrhythmia, Heart" in capsys.readouterr().err
     )
+
+
+def test_in_the_simulated_set_knowing_the_patient_looks_like_knowing_the_disease(tmp_path):
+    """The nearest training slice, by the leads' ranges alone, tells the class: of known people."""
+    simulate_ptbdb(tmp_path, PtbdbLikeSettings(patients_per_class=5, seconds=12.0, seed=5))
+    found = neighbour_accuracy(tmp_path, per_record=4, seed=5)
+    assert found["images"]["accuracy"] > 0.85
+    assert found["images"]["accuracy"] > found["patients"]["accuracy"] + 0.2
+    assert found["patients"]["patients"] >= 5

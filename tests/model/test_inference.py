@@ -46,6 +46,20 @@ def test_golden_logits_of_the_folded_form(golden, published):
     assert np.abs(logits - golden.logits[:8]).max() <= 1e-3
 
 
+def test_a_model_keeps_its_kind_and_settings():
+    class Odd(EkgModel):
+        pass
+
+    model = Odd(build_network(), "ABCDEFG", 32, mean=0.5, std=0.2, temperature=3.0, name="odd")
+    fast = for_inference(model)
+    assert type(fast) is Odd
+    assert fast.metadata == model.metadata
+    assert fast.name == "odd"
+    assert not fast.training
+    assert model.training
+    assert torch.equal(fast.mean, model.mean)
+
+
 def test_the_engine_takes_any_number_of_pictures():
     torch.manual_seed(7)
     model = EkgModel(lively(build_network()), image_size=32, temperature=2.0).eval()

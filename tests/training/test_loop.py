@@ -144,21 +144,44 @@ def test_a_time_limit_stops_and_still_measures(toy_set, tmp_path, monkeypatch):
     assert load_model(tmp_path / "run") is not None
 
 
-def test_a_schedule_is_shortened_to_fit_the_time(toy_set, tmp_path, said, monkeypatch):
+def clock(monkeypatch, minutes_per_step):
+    """A clock that runs with the steps alone."""
     from ekg.training.state import State
 
-    # A clock that says one minute an epoch.
-    monkeypatch.setattr(State, "minutes", property(lambda self: float(self.epoch)))
+    def minutes(self):
+        return minutes_per_step * (4 * self.epoch + self.step)  # 4 steps an epoch
+
+    monkeypatch.setattr(State, "minutes", property(minutes))
+
+
+def test_a_schedule_is_shortened_to_fit_the_time(toy_set, tmp_path, said, monkeypatch):
+    clock(monkeypatch, 0.25)
     result = go(
         toy_set, tmp_path / "run", said,
-        training={"epochs": 40, "max_minutes": 3.5},
+        training={"epochs": 40, "max_minutes": 2.6, "batch_size": 12},
         schedule={"name": "cosine"},
     )  # fmt: skip
     rows = history(tmp_path / "run")
     assert result.epochs == 3
-    assert list(rows["planned_epochs"]) == [40, 3, 3]
-    assert rows["learning_rate"].iloc[-1] < 0.1 * rows["learning_rate"].iloc[0]
-    assert any("cannot be repeated bit by bit" in line for line in said)
+    assert result.minutes <= 2.75
+    assert list(rows["steps"]) == [4, 4, 3]
+    assert 2.6 <= rows["planned_epochs"].iloc[-1] <= 2.75
+    assert rows["learning_rate"].iloc[-1] < 0.05 * rows["learning_rate"].iloc[0]
+    assert sum("cannot be repeated bit by bit" in line for line in said) == 1
+    assert "time limit" in result.reason
+
+
+def test_a_schedule_that_fits_is_left_alone(toy_set, tmp_path, said, monkeypatch):
+    for name, limit in (("limited", 100.0), ("free", 0.0)):
+        clock(monkeypatch, 0.25)
+        go(
+            toy_set, tmp_path / name, said,
+            training={"epochs": 3, "max_minutes": limit, "batch_size": 12},
+            schedule={"name": "cosine"},
+        )  # fmt: skip
+    weights = [(tmp_path / n / "weights.safetensors").read_bytes() for n in ("limited", "free")]
+    assert weights[0] == weights[1]
+    assert not any("time limit" in line for line in said)
 
 
 # ------------------------------------------------------------------------------ trouble

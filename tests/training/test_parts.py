@@ -15,7 +15,7 @@ from ekg.training.averaging import WeightAverage
 from ekg.training.early_stopping import should_stop
 from ekg.training.loss import class_weights, epoch_loss, step_loss
 from ekg.training.memory import largest_batch, out_of_memory
-from ekg.training.schedule import Plan, epochs_that_fit, rate_factor
+from ekg.training.schedule import Plan, end_that_fits, rate_factor
 
 # ------------------------------------------------------------------------ early stopping
 
@@ -129,23 +129,30 @@ def test_the_rate_stays_between_zero_and_the_largest(progress, name, warmup):
 
 def test_a_plan_runs_evenly_from_0_to_1():
     plan = Plan(4)
-    assert [plan.at(e, 0.5) for e in range(4)] == pytest.approx([0.125, 0.375, 0.625, 0.875])
+    assert [plan.at(e + 0.5) for e in range(4)] == pytest.approx([0.125, 0.375, 0.625, 0.875])
+    assert plan.at(5.0) == 1.0
 
 
-def test_a_shortened_plan_goes_on_where_it_was_and_ends_at_1():
+@given(st.floats(0.1, 9), st.floats(0.01, 9))
+def test_a_plan_with_another_end_goes_on_where_it_was_and_ends_at_1(position, more):
     plan = Plan(10)
-    before = plan.at(2, 0.0)
-    plan.shorten(2, 4)
-    assert plan.at(2, 0.0) == pytest.approx(before)
-    assert plan.at(3, 1.0) == pytest.approx(1.0)
-    assert plan.at(3, 0.0) > before
+    before = plan.at(position)
+    plan.move_end(position, position + more)
+    assert plan.at(position) == pytest.approx(before)
+    assert plan.at(position + more) == pytest.approx(1.0)
+    assert before <= plan.at(position + more / 2) <= 1.0
 
 
-def test_epochs_that_fit():
-    assert epochs_that_fit(2, 10, 4.0, 0.0) == 10  # no limit
-    assert epochs_that_fit(2, 10, 4.0, 100.0) == 10
-    assert epochs_that_fit(2, 10, 4.0, 9.0) == 4
-    assert epochs_that_fit(2, 10, 4.0, 3.0) == 2
+def test_an_end_at_once_is_the_end():
+    plan = Plan(10)
+    plan.move_end(3.0, 3.0)
+    assert plan.at(3.0) == 1.0
+
+
+def test_the_end_that_fits():
+    assert end_that_fits(0.0, 0.0, 5.0) == math.inf
+    assert end_that_fits(0.5, 1.0, 4.0) == pytest.approx(2.0)
+    assert end_that_fits(3.0, 9.0, 8.0) == 3.0  # over time already
 
 
 # ---------------------------------------------------------------- averaging and memory
@@ -159,7 +166,7 @@ def test_the_average_is_what_the_formula_says():
         with torch.no_grad():
             network[0].weight.add_(torch.randn(2, 3))
             network[1].num_batches_tracked.add_(1)
-        average.update(network)
+        average.update()
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * network[0].weight.detach()
     torch.testing.assert_close(average.network[0].weight, expected)

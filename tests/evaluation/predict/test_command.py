@@ -1,4 +1,5 @@
 import csv
+import functools
 import io
 import json
 
@@ -7,12 +8,16 @@ import pytest
 from PIL import Image
 
 from ekg.__main__ import main
+from ekg.image.renderer import Renderer
 from ekg.waveform.diagnoses import CLASSES
+
+one_renderer_a_size = functools.cache(Renderer)
 
 
 @pytest.fixture
 def predict(small_model, capsys, monkeypatch):
     """Runs the command; returns status, standard output and standard error."""
+    monkeypatch.setattr("ekg.evaluation.predict.Renderer", one_renderer_a_size)
 
     def run(*paths, stdin="", model=small_model):
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))

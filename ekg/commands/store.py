@@ -1,0 +1,27 @@
+"""Keep a finished run as a stored model, with a model card."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR",
+        help="best_model_for_paper/<date>_<name>: the newest date is what compare takes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--command", default="make reproduce", help="what made the run, for the card"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from ekg.evaluation.stored_model import store_model
+
+    names = store_model(arguments.run_folder, arguments.out, arguments.command)
+    print(f"{arguments.out}: {', '.join(names)}")
+    return 0

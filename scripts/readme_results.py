@@ -1,0 +1,110 @@
+"""Write the README's table of results from the files they came from.
+
+Usage: python scripts/readme_results.py [--write]
+
+Without --write the table is printed. A test compares the README with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from ekg.evaluation.pairing import newest_stored_model  # noqa: E402
+from ekg.files import read_json, write_text  # noqa: E402
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+STORED = ROOT / "best_model_for_paper"
+PUBLISHED = STORED / "2020-07-16_mobilenetv3_small_custom_800_best" / "published_figures.json"
+
+
+def with_interval(level: dict[str, Any], metric: str) -> str:
+    """Return a figure with its interval: `0.790 (0.767 to 0.813)`."""
+    low, high = level["intervals"][metric]
+    return f"{level[metric]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def accuracy_and_f1(metrics: dict[str, Any], level: str) -> str:
+    """Return accuracy and macro F1 of a test fold at one level."""
+    figures = metrics["test"][level]
+    accuracy, macro_f1 = (with_interval(figures, name) for name in ("accuracy", "macro_f1"))
+    return f"accuracy {accuracy}, macro F1 {macro_f1}"
+
+
+def measured(name: str) -> dict[str, float]:
+    """Return a benchmark's measurements and values."""
+    with open(ROOT / "benchmarks" / name, newline="", encoding="utf-8") as stream:
+        return {row["measurement"]: float(row["value"]) for row in csv.DictReader(stream)}
+
+
+def judge() -> tuple[float, float]:
+    """Return macro F1 and mean AUROC of the published network on simulated records."""
+    with open(ROOT / "docs" / "simulator_judge.csv", newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return (
+        sum(float(row["f1"]) for row in rows) / len(rows),
+        sum(float(row["auroc"]) for row in rows) / len(rows),
+    )
+
+
+def results() -> list[str]:
+    """Return the lines of the table."""
+    published = read_json(PUBLISHED)
+    stored = newest_stored_model(ROOT / "runs")
+    own = read_json(stored / "metrics.json")
+    images = measured("images.csv")
+    judged_f1, judged_auroc = judge()
+    test = own["test"]
+    real = read_json(stored / "external" / "cpsc2018.json")["external"]
+    return [
+        "| what | result | made by |",
+        "|---|---|---|",
+        f"| Published model, CPSC 2018 test ({published['test']['records']} records), "
+        f"record-weighted | {accuracy_and_f1(published, 'record_weighted')} "
+        "| `python scripts/published_figures.py` |",
+        f"| The same by majority vote of a record's slices "
+        f"| {accuracy_and_f1(published, 'per_record_majority')} | the same |",
+        f"| Our stored model, simulated test ({test['records']} records), record-weighted "
+        f"| {accuracy_and_f1(own, 'record_weighted')} | `make reproduce` |",
+        f"| The same, per record | {accuracy_and_f1(own, 'per_record')} | the same |",
+        f"| The same on {real['records']} recordings of CPSC 2018, none trained on, per record "
+        f"| accuracy {with_interval(real['per_record'], 'accuracy')}, "
+        f"macro F1 {with_interval(real['per_record'], 'macro_f1')} | `make external` |",
+        "| The published network, an outside judge, names simulated records "
+        f"| macro F1 {judged_f1:.2f}, mean AUROC {judged_auroc:.2f} "
+        "| `python scripts/judge_simulator.py` |",
+        "| Golden pixels: 436 slices of real records | all equal, byte by byte "
+        "| `pytest tests/image/test_renderer.py` |",
+        "| Golden logits of the published weights | all within 0.001 | `pytest tests/model` |",
+        f"| Drawing, against plain matplotlib on one core | {images['ratio, in memory']:.0f} "
+        f"times faster in memory, {images['ratio, PNG written']:.0f} times with PNG "
+        "| `make bench-images` |",
+        f"| Records in, PNGs out | {images['end to end, 1 process']:.0f} images/s on one core "
+        "| `make bench-images` |",
+        "",
+        "Brackets: 95 % intervals that resample whole records. The published model and ours are of",
+        "different data and cannot be compared by these figures; `make compare` runs two models on",
+        "the same images where it can, and says so where it cannot.",
+    ]
+
+
+def page_with_results(page: str) -> str:
+    """Return the README with the table between its marks made anew."""
+    before, rest = page.split(BEGIN)
+    return "\n".join([before + BEGIN, *results(), END]) + rest.split(END)[1]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="write it into README.md")
+    if parser.parse_args().write:
+        readme = ROOT / "README.md"
+        write_text(readme, page_with_results(readme.read_text(encoding="utf-8")))
+    else:
+        print("\n".join(results()))
