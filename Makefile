@@ -234,9 +234,12 @@ serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
 # --- checks ---------------------------------------------------------------------------------
-.PHONY: test test-all lint
+.PHONY: test test-page test-all lint
 test: $(ENVIRONMENT) ## the fast tests
 	@$(PY) -m pytest -n $(JOBS) -m "not slow"
+
+test-page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## the page's tests in a real browser (needs npm and chromium)
+	@$(PY) -m pytest tests/page
 
 test-all: $(ENVIRONMENT) ## all tests, the slow ones too
 	@$(PY) -m pytest -n $(JOBS)
@@ -264,7 +267,7 @@ bench-statistics: $(ENVIRONMENT) ## measure metrics, intervals and comparison
 # --- upkeep ---------------------------------------------------------------------------------
 .PHONY: clean lock
 clean: ## remove images, figures and caches (records, runs and .venv stay)
-	@rm -rf paper/output/* .cache .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf paper/output/* build .cache .pytest_cache .mypy_cache .ruff_cache
 	@for set in data/*/im_res_*; do if [ -e "$$set" ]; then rm -rf "$$set"; fi; done
 
 lock: ## compile requirements.in into requirements.txt (needs uv)
