@@ -97,10 +97,14 @@ def _comparison(run: Path) -> list[str]:
     return ["", f"compared  {'; '.join(headings[:1])} (in full: {path})"]
 
 
+def _gigabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
+
+
 def _places(run: Path, images: Path | None, figures: Path | None) -> list[str]:
     places = [f"run       {run}"]
     if images is not None:
-        places.append(f"images    {images}")
+        places.append(f"images    {images} ({_gigabytes(images):.1f} GB)")
     if figures is not None and (figures / "report.html").is_file():
         places.append(f"report    {figures / 'report.html'} (open this first)")
     return places
