@@ -106,6 +106,7 @@ def test_a_folder_of_other_records_is_not_written_into(copied, tmp_path, shared)
     with pytest.raises(ConfigError, match="choose another folder"):
         simulate_ptbdb(copied, PtbdbLikeSettings(patients_per_class=3))
     shutil.copytree(shared / "real" / "ptbdb", tmp_path / "real")
+    (tmp_path / "real").chmod(0o755)  # the reference data may be read-only
     with pytest.raises(RecordError, match="not simulated here"):
         simulate_ptbdb(tmp_path / "real", SMALL)
     with pytest.raises(ConfigError, match="at least one patient"):
