@@ -17,7 +17,8 @@ from ekg.errors import ImageError, RecordError
 from ekg.waveform.records import find_records, read_record
 from ekg.waveform.slicing import generator_for, slice_starts
 
-_BYTES_KEPT = 768 * 2**20  # of signals in one process: a thousand or so records
+_BYTES_KEPT = 768 * 2**20  # of signals in one process: thousands of records of 10 s
+_MICROVOLTS = 1000  # a mV
 
 
 class ImageSource(Protocol):
@@ -156,7 +157,11 @@ class RecordSource:
 
 
 class SignalCache:
-    """Signals of the records read last, up to a number of bytes."""
+    """Signals of the records read last, up to a number of bytes.
+
+    Signals whose samples are all whole microvolts (the usual gain of 1000 a mV) are kept as int16:
+    the same numbers in a quarter of the memory.
+    """
 
     def __init__(self, most_bytes: int = _BYTES_KEPT):
         self._most_bytes = most_bytes
@@ -166,19 +171,27 @@ class SignalCache:
     def get(self, header: Path, sampling_frequency: int) -> np.ndarray:
         """Return a record's signal, float64 (12, N), mV."""
         key = (header, sampling_frequency)
-        signal = self._signals.get(key)
-        if signal is None:
-            signal = read_record(header, sampling_frequency).signal
-            self._signals[key] = signal
-            self._bytes += signal.nbytes
+        kept = self._signals.get(key)
+        if kept is None:
+            kept = _as_microvolts(read_record(header, sampling_frequency).signal)
+            self._signals[key] = kept
+            self._bytes += kept.nbytes
             while self._bytes > self._most_bytes and len(self._signals) > 1:
                 self._bytes -= self._signals.popitem(last=False)[1].nbytes
         self._signals.move_to_end(key)
-        return signal
+        return kept / _MICROVOLTS if kept.dtype == np.int16 else kept
 
     def __reduce__(self) -> tuple[type[SignalCache], tuple[int]]:
         """Start empty in a worker process: each reads what it needs."""
         return SignalCache, (self._most_bytes,)
+
+
+def _as_microvolts(signal: np.ndarray) -> np.ndarray:
+    """Return the signal as int16 microvolts where that loses nothing, else as it is."""
+    if not np.isfinite(signal).all() or np.abs(signal).max(initial=0) * _MICROVOLTS > 32767:
+        return signal
+    whole = np.rint(signal * _MICROVOLTS).astype(np.int16)
+    return whole if np.array_equal(whole / _MICROVOLTS, signal) else signal
 
 
 @lru_cache(maxsize=2)

@@ -5,14 +5,16 @@ import pytest
 from ekg.config import AugmentationConfig
 from ekg.data.augmentation import change_signal, shifted_start
 from ekg.data.folds import labels_of
-from ekg.data.image_sources import RecordSource, SignalCache, open_source
+from ekg.data.image_sources import RecordSource, SignalCache, _as_microvolts, open_source
 from ekg.data.loader import Loader
 from ekg.errors import EkgError, ImageError, RecordError
 from ekg.image.image_set import make_image_set, read_manifest
 from ekg.image.selection import ImageSetConfig
+from ekg.waveform.records import read_record
 from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
 
 SIZE = 48
+SIGNAL = np.sin(np.linspace(0, 60, 12 * 1250)).reshape(12, 1250)
 ALL = AugmentationConfig(amplitude=0.2, baseline_wander=0.1, noise=0.02, time_shift=0.2)
 
 
@@ -88,18 +90,28 @@ def test_a_slice_beyond_the_end_of_its_record(made):
 def test_the_cache_keeps_to_its_bytes_and_gives_the_same_signals(made):
     headers = sorted((made / "records").glob("*.hea"))
     one = SignalCache().get(headers[0], 500)
-    cache = SignalCache(most_bytes=2 * one.nbytes)
+    assert one.dtype == np.float64
+    cache = SignalCache(most_bytes=one.nbytes // 2)
     for header in [*headers, *headers]:
-        signal = cache.get(header, 500)
-        assert cache.get(header, 500) is signal
+        np.testing.assert_array_equal(cache.get(header, 500), read_record(header).signal)
+        kept = cache._signals[header, 500]
+        assert kept.dtype == np.int16
+        assert cache.get(header, 500) is not None and cache._signals[header, 500] is kept
         assert cache._bytes == sum(kept.nbytes for kept in cache._signals.values())
-        assert cache._bytes <= 2 * one.nbytes or len(cache._signals) == 1
+        assert cache._bytes <= one.nbytes // 2 or len(cache._signals) == 1
     np.testing.assert_array_equal(cache.get(headers[0], 500), one)
 
 
-# ------------------------------------------------------------------------ augmentation
+@pytest.mark.parametrize(
+    "signal",
+    [SIGNAL / 3, SIGNAL.round(3) * 100, np.full((12, 5), np.nan), np.full((12, 5), 0.0005)],
+    ids=["finer steps", "beyond int16", "not numbers", "half a step"],
+)
+def test_signals_that_int16_cannot_hold_are_kept_as_they_are(signal):
+    assert _as_microvolts(signal) is signal
 
-SIGNAL = np.sin(np.linspace(0, 60, 12 * 1250)).reshape(12, 1250)
+
+# ------------------------------------------------------------------------ augmentation
 
 
 def changed(seed=0, **amounts):
