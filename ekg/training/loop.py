@@ -22,6 +22,7 @@ from ekg.progress import Progress
 from ekg.training import building, compute, distributed, memory, run_folder
 from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
 from ekg.training.data import FoldData, RunData, open_run_data
+from ekg.training.dataset_facts import describe_dataset
 from ekg.training.early_stopping import should_stop
 from ekg.training.environment import describe_environment
 from ekg.training.evaluation import FoldScores, evaluate_fold
@@ -72,8 +73,8 @@ def train(
     split_file
         Columns record and split.
     run
-        The run's folder: `config.toml`, `environment.json`, `train_results.csv`,
-        `weights.safetensors` (best epoch), `checkpoint.pt`.
+        The run's folder: `config.toml`, `environment.json`, `dataset.json`,
+        `train_results.csv`, `weights.safetensors` (best epoch), `checkpoint.pt`.
     records
         Folder of the WFDB records, for `data.source = "records"`.
     resume
@@ -121,7 +122,8 @@ def train(
                     settings, images=Path(images), split_file=Path(split_file),
                     seed=config.training.seed, processes=world.size,
                 )  # fmt: skip
-                run_folder.begin(run, config, environment)
+                dataset = describe_dataset(config.data, Path(images), Path(split_file), records)
+                run_folder.begin(run, config, environment, dataset)
             course.go()
             result = course.result()
             if world.is_first:

@@ -12,6 +12,7 @@ from ekg.files import write_json
 from ekg.model import EkgModel, save_weights
 from ekg.model.loading import WEIGHTS_FILE
 from ekg.training.checkpoint import CHECKPOINT_FILE, check_same, load_checkpoint
+from ekg.training.dataset_facts import DATASET_FILE
 from ekg.training.history import HISTORY_FILE, write_history
 
 CONFIG_FILE = "config.toml"
@@ -47,12 +48,19 @@ def checkpoint_to_resume(
     return None
 
 
-def begin(folder: Path, config: TrainConfig, environment: dict[str, Any]) -> None:
+def begin(
+    folder: Path,
+    config: TrainConfig,
+    environment: dict[str, Any],
+    dataset: dict[str, Any] | None = None,
+) -> None:
     """Remove what an earlier run left, and write down what this one is."""
-    for name in (FINISHED_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, HISTORY_FILE):
+    for name in (FINISHED_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, HISTORY_FILE, DATASET_FILE):
         (folder / name).unlink(missing_ok=True)
     save_config(folder / CONFIG_FILE, config)
     write_json(folder / ENVIRONMENT_FILE, environment)
+    if dataset is not None:
+        write_json(folder / DATASET_FILE, dataset)
 
 
 def keep_weights(folder: Path, model: EkgModel, row: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ def test_it_learns_and_leaves_a_whole_run_folder(toy_set, tmp_path, said):
     run = tmp_path / "run"
     result = go(toy_set, run, said, **LEARNS)
     assert sorted(p.name for p in run.iterdir() if not p.name.startswith(".")) == [
-        "checkpoint.pt", "config.toml", "environment.json", "finished.json",
+        "checkpoint.pt", "config.toml", "dataset.json", "environment.json", "finished.json",
         "train_results.csv", "weights.safetensors",
     ]  # fmt: skip
     rows = history(run)

@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.io
@@ -39,6 +40,22 @@ class SimulationSettings:
     seed: int = 44
     classes: tuple[str, ...] | None = None
     version: int = VERSION
+
+
+def simulation_of(folder: Path) -> dict[str, Any] | None:
+    """Return the settings of a folder of simulated records, None for any other folder.
+
+    Returns
+    -------
+    dict or None
+        `seed`, `classes` (None: the standard mix) and `version` of the simulator.
+    """
+    path = folder / _SETTINGS
+    content = read_json(path) if path.is_file() else None
+    keys = [field.name for field in fields(SimulationSettings)]
+    if not isinstance(content, dict) or set(content) != set(keys):
+        return None
+    return {key: content[key] for key in keys}
 
 
 def digitised(signal: np.ndarray) -> np.ndarray:
