@@ -15,7 +15,9 @@ import numpy as np
 from ekg.data.external import LEAST_LIKELIHOOD, label_of
 from ekg.data.external_labels import Statements, read_label_table, statements_of, units_of
 from ekg.errors import EvaluationError, RecordError
+from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external_report import report_of
+from ekg.evaluation.groups import Person, figures_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predict import Predictor
 from ekg.evaluation.predictions import make_predictions, write_predictions
@@ -71,6 +73,7 @@ class ExternalRecord:
     sampling_frequency: float | None = None
     seconds: float | None = None
     units: str = ""
+    person: Person = field(default_factory=Person)
     slices: int = 0
     prediction: str = ""
     warnings: tuple[str, ...] = ()
@@ -101,7 +104,9 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             path=settings.model,
             remedy=f"give a model of the classes {', '.join(CLASSES)}",
         )
-    model.temperature = None  # saved predictions are what the network itself says
+    temperature, model.temperature = model.temperature, None
+    # Saved predictions are what the network itself says; what its temperature would make of
+    # them stands beside, under `calibration`.
     table = read_label_table(settings.labels) if settings.labels else {}
     records = [examine(path, table, settings) for path in find_records(settings.records)]
     draw_sample(records, settings)
@@ -128,6 +133,13 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         write_predictions(settings.out / f"predictions_{FOLD}.csv", predictions)
         figures = evaluate_predictions(
             predictions, model.classes, resamples=settings.resamples, seed=settings.seed
+        )
+        if temperature is not None:
+            figures["calibration"] = before_and_after(predictions, temperature)
+        figures["groups"] = figures_by_group(
+            (record.person, record.prediction == record.diagnosis)
+            for record in records
+            if record.slices
         )
         name = settings.name or settings.records.resolve().name
         content = {
@@ -166,6 +178,7 @@ def examine(
     if header.n_samples is not None:
         record.seconds = header.n_samples / header.sampling_frequency
     record.units = units_of(header)
+    record.person = person_of(header.comments)
     label = label_of(
         record.statements,
         allow_findings=settings.allow_findings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.summary import MAIN_FIGURES, with_interval
 
@@ -39,7 +40,7 @@ def report_of(content: Mapping[str, Any]) -> str:
     for level, meaning in LEVELS.items():
         if level in figures:
             lines.append(f"* {level}: {meaning}.")
-    lines += ["", *_confusion(content), *_left_out(data)]
+    lines += ["", *_confusion(content), *_groups(figures), *_left_out(data)]
     lines += ["## What to keep in mind", ""]
     lines += [f"* {note}." for note in [*figures["notes"], *_caveats(content)]]
     return "\n".join(lines) + "\n"
@@ -125,6 +126,25 @@ def _confusion(content: Mapping[str, Any]) -> list[str]:
         if sum(row)
     ]
     return _section("Confusion (records; rows true, columns named)", rows, ["", *classes])
+
+
+def _groups(figures: Mapping[str, Any]) -> list[str]:
+    """Return accuracy by what the headers say of sex and age; nothing where they say nothing."""
+    rows = [
+        [kind, name, str(f["records"]), with_interval(f["accuracy"], f.get("interval"))]
+        for kind, names in figures.get("groups", {}).items()
+        for name, f in names.items()
+        if set(names) != {NOT_STATED}
+    ]
+    if not rows:
+        return []
+    lines = _section("By sex and age (records)", rows, ["", "group", "records", "accuracy"])
+    return [
+        *lines,
+        "Intervals are Wilson's. The groups differ in their diagnoses, so a difference between",
+        "them is not yet one between people.",
+        "",
+    ]
 
 
 def _left_out(data: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -55,8 +56,8 @@ def write_record(folder, name, comments, rate=250, seconds=8.0, units="mV"):
 @pytest.fixture(scope="module")
 def hospital(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hospital") / "elsewhere"
-    write_record(folder, "H1", ["Dx: 164889003,426177001"])
-    write_record(folder, "H2", ["Dx: 713427006,426783006"], rate=1000, seconds=7.0)
+    write_record(folder, "H1", ["Age: 45", "Sex: Female", "Dx: 164889003,426177001"])
+    write_record(folder, "H2", ["Sex: Male", "Dx: 713427006,426783006"], rate=1000, seconds=7.0)
     write_record(folder, "H3", ["Dx: 426783006"], rate=100, units="mv")
     write_record(folder, "H4", ["Dx: 164889003,713427006"])
     write_record(folder, "H5", ["Dx: 426783006,164873001"])
@@ -109,6 +110,43 @@ def test_report_says_what_the_records_are(result):
                   "Not for clinical use", "multi-label: AF, RBBB", "left out of all"):  # fmt: skip
         assert words in text
     assert json.loads((out / "external.json").read_text())["external"]["records"] == 3
+
+
+def test_groups_by_sex_and_age_are_of_the_records_that_were_read(result):
+    content, out = result
+    groups = content["external"]["groups"]
+    assert {
+        kind: {n: f["records"] for n, f in names.items()} for kind, names in groups.items()
+    } == {
+        "sex": {"Female": 1, "Male": 1, "not stated": 1},
+        "age": {"under 50": 1, "not stated": 2},
+    }
+    with open(out / "records.csv", newline="") as stream:
+        right = {r["record"]: r["prediction"] == r["diagnosis"] for r in csv.DictReader(stream)}
+    assert groups["sex"]["Female"]["correct"] == right["H1"]
+    assert sum(f["correct"] for f in groups["sex"].values()) == sum(right[n] for n in KEPT)
+    assert "By sex and age" in (out / "external.md").read_text()
+
+
+def test_a_models_temperature_is_judged_beside_its_own_probabilities(
+    model, hospital, result, tmp_path
+):
+    content, out = result
+    assert "calibration" not in content["external"]
+    folder = tmp_path / "calibrated"
+    folder.mkdir()
+    shutil.copy(model, folder)
+    (folder / "calibration.json").write_text('{"temperature": 2.0}')
+    settings = ExternalSettings(model=folder, records=hospital, out=tmp_path / "o", resamples=0)
+    found = evaluate_external(settings)["external"]
+    assert found["calibration"]["temperature"] == 2.0
+    levels = found["calibration"]["per_record"]
+    assert levels["before"]["brier"] == pytest.approx(found["per_record"]["brier"])
+    assert levels["after"]["log_loss"] != levels["before"]["log_loss"]
+    saved, before = (
+        read_predictions(p / "predictions_external.csv") for p in (tmp_path / "o", out)
+    )
+    np.testing.assert_allclose(saved["p_AF"], before["p_AF"])
 
 
 def test_predictions_have_the_standard_form(result):
