@@ -1,10 +1,12 @@
 """What each choice of the modern recipe brings: one run without it, one with it.
 
-python scripts/ablation.py --records DIR [--images DIR --split CSV] [--only NAME ...]
+python scripts/ablation.py --records DIR --images DIR --split CSV [--only NAME ...]
+    [--real NAME=FOLDER[:LABELS] ...]
 
 On a CPU the runs are small (224 pixels, a few minutes each) and each setting runs with one seed
-unless --seeds says otherwise: differences of a point or two are within chance. The table goes to
-benchmarks/ablation.csv; runs that are there already are not run again.
+unless --seeds says otherwise: differences of a point or two are within chance. --real judges each
+run on recordings of hospitals too. The table goes to benchmarks/ablation.csv; runs that are there
+already are not run again.
 """
 
 from __future__ import annotations
@@ -38,12 +40,30 @@ CHOICES: dict[str, list[str]] = {
     "no augmentation": [
         "augmentation.amplitude=0.0", "augmentation.baseline_wander=0.0", "augmentation.noise=0.0"
     ],
+    "twice the augmentation": [
+        "augmentation.amplitude=0.2", "augmentation.baseline_wander=0.1", "augmentation.noise=0.02"
+    ],
+    "four times the augmentation": [
+        "augmentation.amplitude=0.4", "augmentation.baseline_wander=0.2", "augmentation.noise=0.04"
+    ],
+    "half the batch size": ["training.batch_size=8"],
     "paper's recipe": [],
 }  # fmt: skip
 COLUMNS = (
-    "setting", "seed", "image_size", "epochs", "train_images", "minutes", "val_loss",
-    "val_accuracy", "val_macro_f1", "test_accuracy", "test_macro_f1", "difference_in_test_macro_f1",
+    "setting",
+    "seed",
+    "image_size",
+    "epochs",
+    "train_images",
+    "minutes",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_f1",
+    "test_accuracy",
+    "test_macro_f1",
+    "difference_in_test_macro_f1",
 )  # fmt: skip
+REAL_METRICS = ("macro_f1", "macro_auroc")
 
 SHOWN = (
     "setting", "seed", "val_loss", "val_macro_f1", "test_accuracy", "test_macro_f1",
@@ -60,6 +80,7 @@ def run_one(
     overrides = [
         f"data.image_size={arguments.image_size}",
         "training.max_minutes=0.0",
+        f"training.batch_size={arguments.batch_size}",
         f"data.max_train_images={arguments.train_images}",
         "early_stopping.enabled=false",
         *CHOICES[setting],
@@ -68,7 +89,7 @@ def run_one(
         sys.executable, "-m", "ekg", "train", "--images", str(arguments.images),
         "--split", str(arguments.split), "--run", str(run), "--records", str(arguments.records),
         "--experiment", str(experiment), "--epochs", str(arguments.epochs), "--seed", str(seed),
-        "--batch-size", str(arguments.batch_size), "--resume",
+        "--threads", str(arguments.threads), "--workers", str(arguments.workers), "--resume",
     ]  # fmt: skip
     for override in overrides:
         command += ["--set", override]
@@ -83,6 +104,9 @@ def run_one(
             ],
             cwd=ROOT, check=True,
         )  # fmt: skip
+    real: dict[str, float] = {}
+    for source in arguments.real:
+        real |= judged_on_recordings(run, source)
     history = pd.read_csv(run / "train_results.csv")
     best = history[history["saved_model"]].iloc[-1]
     test = json.loads((run / "metrics.json").read_text())["test"]["record_weighted"]
@@ -96,7 +120,26 @@ def run_one(
         "val_macro_f1": round(float(best["val_macro_f1"]), 4),
         "test_accuracy": round(float(test["accuracy"]), 4),
         "test_macro_f1": round(float(test["macro_f1"]), 4),
+        **real,
     }  # fmt: skip
+
+
+def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
+    """Return the figures per record on one source of recordings, NAME=FOLDER[:LABELS]."""
+    name, _, place = source.partition("=")
+    folder, _, labels = place.partition(":")
+    out = run / f"on-{name}"
+    if not (out / "external.json").is_file():
+        subprocess.run(
+            [
+                sys.executable, "-m", "ekg", "external", "--model", str(run), "--records", folder,
+                *(["--labels", labels] if labels else []), "--name", name, "--resamples", "0",
+                "--out", str(out),
+            ],
+            cwd=ROOT, check=True,
+        )  # fmt: skip
+    figures = json.loads((out / "external.json").read_text())["external"]["per_record"]
+    return {f"{name}_{metric}": round(float(figures[metric]), 4) for metric in REAL_METRICS}
 
 
 def with_differences(rows: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -124,6 +167,12 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seeds", type=int, nargs="+", default=[44])
     parser.add_argument("--only", nargs="+", choices=list(CHOICES), default=list(CHOICES))
+    parser.add_argument(
+        "--real", nargs="+", default=[], metavar="NAME=FOLDER[:LABELS]",
+        help="recordings of hospitals to judge each run on",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, default=0, help="as in `ekg train`")
+    parser.add_argument("--workers", type=int, default=-1, help="as in `ekg train`")
     parser.add_argument("--docs", type=Path, help="page whose table is to be replaced")
     arguments = parser.parse_args()
     for name in ("records", "images", "split", "runs"):
@@ -133,14 +182,17 @@ def main() -> None:
         for setting in arguments.only:
             rows.append(run_one(setting, seed, arguments, arguments.runs))
             with atomic_open(arguments.out) as stream:
-                writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+                extra = [name for name in rows[0] if name not in COLUMNS]
+                writer = csv.DictWriter(stream, [*COLUMNS, *extra], lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(with_differences(rows))
     print(arguments.out.read_text())
     if arguments.docs:
         from docs_tables import put_table
 
-        put_table(arguments.docs, "ablation", pd.read_csv(arguments.out, dtype=str), SHOWN)
+        table = pd.read_csv(arguments.out, dtype=str)
+        extra = [name for name in table.columns if name not in COLUMNS]
+        put_table(arguments.docs, "ablation", table, [*SHOWN, *extra])
 
 
 if __name__ == "__main__":

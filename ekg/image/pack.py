@@ -63,6 +63,14 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     return images, index
 
 
+def has_pack(folder: str | Path, size: int) -> bool:
+    """Return whether a set has a finished pack with images of this size."""
+    folder = Path(folder)
+    if not (folder / PACK).is_file() or not (folder / INDEX).is_file():
+        return False
+    return open_pack(folder)[0].shape[1:] == (size, size)
+
+
 class PackWriter:
     """Builds `pack.npy` record by record, in the manifest's order, across interruptions.
 

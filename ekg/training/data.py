@@ -15,6 +15,7 @@ from ekg.data.folds import divide, labels_of, thin_out
 from ekg.data.image_sources import open_source
 from ekg.data.loader import Loader
 from ekg.image.image_set import read_manifest
+from ekg.image.pack import has_pack
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,12 @@ def open_run_data(
         speak(f"{name}: {len(rows):,} images of {rows['record'].nunique():,} records")
 
     def fold(name: str, rows: pd.DataFrame, *, changed: bool) -> FoldData:
+        # Unchanged images are the same pixels from everywhere: drawing them anew in each epoch
+        # would only take time.
+        packed = not changed and data.source == "records" and has_pack(images, data.image_size)
         source = open_source(
-            images, rows, size=data.image_size, source=data.source, records=records,
+            images, rows, size=data.image_size, source="pack" if packed else data.source,
+            records=records,
             seed=config.training.seed,
             random_slices=changed and data.slices == "random",
             augmentation=config.augmentation if changed else None,
