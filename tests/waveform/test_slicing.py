@@ -59,3 +59,19 @@ def test_every_placement_is_equally_likely():
 def test_a_short_record_is_refused():
     with pytest.raises(RecordError, match="record A9 has 1249 samples"):
         slice_starts("A9", 1249)
+
+
+def test_a_short_record_is_told_what_a_slice_needs():
+    with pytest.raises(RecordError) as caught:
+        slice_starts("A9", 1249)
+    assert str(caught.value) == (
+        "record A9 has 1249 samples at 500 Hz, one slice needs 1250 (2.5 s); use a longer recording"
+    )
+
+
+def test_prediction_takes_whole_slices_only_where_they_fit():
+    # 3125 samples hold two whole slices and a half; the paper's rule takes two as well.
+    for n_samples, wanted, expected in [(1300, 1, 1), (3125, 9, 2), (2400, 2, 1), (15_625, 1, 10)]:
+        starts = slice_starts("A1", n_samples, at_least=wanted)
+        assert len(starts) == expected
+        assert starts.dtype == np.int64
