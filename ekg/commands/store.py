@@ -1,4 +1,4 @@
-"""Keep a finished run as a stored model, with a model card."""
+"""Keep a finished run as a stored model, with model.onnx and a model card."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="best_model_for_paper/<date>_<name>: the newest date is what compare takes",
     )  # fmt: skip
     parser.add_argument(
-        "--command", default="make reproduce", help="what made the run, for the card"
+        "--command", help="what made the run, for the card; default: the training's command line"
     )
+    parser.add_argument(
+        "--external", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        help="results of `python -m ekg external` with this model and with the published one; "
+        "default: the run's folder `external`, if it has one",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ekg.evaluation.stored_model import store_model
 
-    names = store_model(arguments.run_folder, arguments.out, arguments.command)
+    names = store_model(arguments.run_folder, arguments.out, arguments.command, arguments.external)
     print(f"{arguments.out}: {', '.join(names)}")
     return 0

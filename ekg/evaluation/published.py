@@ -86,6 +86,14 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
             "best_epoch": int(best["epoch"]),
             "best_val_loss": float(best["val_loss"]),
             "minutes_stored": round(float(history["elapsed_time"].max()), 1),
+            "seconds_per_epoch": round(60 * float(history["epoch_time"].mean()), 1),
+            "gpu_gigabytes_reserved": round(float(history["cuda_mem_cached"].max()) / 1e9, 1),
+            "optimizer": _optimizer(info["optimizer"]),
+            "loss": "cross entropy" if "CrossEntropy" in info["loss_fn"] else info["loss_fn"],
+            "batch_size": info["batch_size"],
+            "max_epochs": info["max_epochs"],
+            "max_minutes": info["max_time_min"],
+            "seed": info["rnd_seed"],
         },
     }
     for fold in ("test", "val"):
@@ -102,15 +110,26 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
         "lowest": round(100 * min(precisions)),
         "highest": round(100 * max(precisions)),
     }
-    rounded: dict[str, Any] = _rounded(content)
-    return rounded
+    result: dict[str, Any] = rounded(content)
+    return result
 
 
-def _rounded(content: Any) -> Any:
+def _optimizer(text: str) -> str:
+    """Return `SGD (... lr: 0.001, momentum: 0.9, ...)` in words."""
+    name, _, rest = text.partition(" (")
+    said = dict(pair.split(": ") for pair in rest.rstrip(")").split(", ") if ": " in pair)
+    return (
+        f"{name} with learning rate {said['lr']}, momentum {said['momentum']} and weight decay "
+        f"{said['weight_decay']}"
+    )
+
+
+def rounded(content: Any) -> Any:
+    """Return nested content with 6 digits a number: the last ones depend on the machine."""
     if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
+        return {key: rounded(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [_rounded(value) for value in content]
+        return [rounded(value) for value in content]
     return round(content, _DIGITS) if isinstance(content, float) else content
 
 

@@ -1,16 +1,22 @@
-"""Keep a run as a stored model: its files and a model card."""
+"""Keep a run as a stored model: its files, an ONNX file and a model card."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
+from ekg.config_file import load_config
 from ekg.errors import EvaluationError
-from ekg.evaluation.summary import with_interval
-from ekg.files import atomic_path, read_json, write_text
+from ekg.evaluation.cards.own import model_card
+from ekg.evaluation.stored_external import EXTERNAL, collect_external
+from ekg.files import atomic_path, read_json, sha256_of_file, write_json, write_text
+from ekg.model import load_model
+from ekg.model.engines import ONNX_FILE
+from ekg.model.export import export_onnx
+from ekg.model.loading import WEIGHTS_FILE
+from ekg.training.dataset_facts import DATASET_FILE, dataset_of_run
 
 KEPT_FILES = (
     "weights.safetensors",
@@ -25,24 +31,28 @@ KEPT_FILES = (
 )
 """`metrics.json` comes last: a folder counts as a stored model once it is there."""
 
-EXTERNAL = "external"
-"""Folder of a run for `external.json` files of `python -m ekg external`, one a source, and of
-other models on the same slices."""
-
-_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+STORED_FILE = "stored.json"
+"""How the model came here, how many parameters it has, and the SHA-256 of every file."""
+CARD_FILE = "README.md"
 
 
-def store_model(run: Path, folder: Path, command: str) -> list[str]:
-    """Copy a finished and evaluated run into a folder and write its model card.
+def store_model(
+    run: Path, folder: Path, command: str | None = None, external: Sequence[Path] = ()
+) -> list[str]:
+    """Copy a finished and evaluated run into a folder; add ONNX, data facts and a model card.
 
     Parameters
     ----------
     run
-        The run's folder.
+        The run's folder, or that of a stored model, to store it again.
     folder
         Where the model goes, `best_model_for_paper/<date>_<name>`; made when missing.
     command
-        The command that made the run, for the card.
+        The command that made the run, for the card; by default what a stored model says, or
+        the training's own command line.
+    external
+        Folders of results of `python -m ekg external` with this model and with the published
+        one; by default the run's own `external` folder, if it has one.
 
     Returns
     -------
@@ -51,8 +61,9 @@ def store_model(run: Path, folder: Path, command: str) -> list[str]:
 
     Raises
     ------
-    EvaluationError
-        If a file of the run is missing.
+    EkgError
+        If a file of the run is missing, its data cannot be described, or onnxruntime does not
+        agree with torch.
     """
     missing = [name for name in KEPT_FILES if not (run / name).is_file()]
     if missing:
@@ -61,125 +72,52 @@ def store_model(run: Path, folder: Path, command: str) -> list[str]:
             path=run,
             remedy="train it to its end and evaluate it on the folds val and test",
         )
-    external = [
-        path.relative_to(run).as_posix() for path in sorted((run / EXTERNAL).glob("*.json"))
-    ]
-    for name in (*external, *KEPT_FILES[:-1]):
+    made_by = _made_by(run, folder, command)
+    dataset = dataset_of_run(run, load_config(run / "config.toml").data)
+    for name in KEPT_FILES[:-1]:
         _copy(run / name, folder / name)
-    write_text(folder / "README.md", model_card(run, folder.name, command))
-    _copy(run / KEPT_FILES[-1], folder / KEPT_FILES[-1])
-    return [*external, *KEPT_FILES, "README.md"]
+    write_json(folder / DATASET_FILE, dataset)
+    weights = folder / WEIGHTS_FILE
+    model = load_model(folder)
+    report = export_onnx(model, folder / ONNX_FILE, weights=weights)
+    results = list(external) or [path for path in [run / EXTERNAL] if path.is_dir()]
+    names = [
+        *KEPT_FILES,
+        DATASET_FILE,
+        ONNX_FILE,
+        *collect_external(results, folder, sha256_of_file(weights)),
+    ]
+    metrics = run / KEPT_FILES[-1]
+    sums = {name: sha256_of_file(folder / name) for name in names if name != metrics.name}
+    sums[metrics.name] = sha256_of_file(metrics)
+    write_json(
+        folder / STORED_FILE,
+        {
+            "name": folder.name,
+            **made_by,
+            "parameters": sum(p.numel() for p in model.network.parameters()),
+            "onnx_checked_on": report.pictures,
+            "sha256": dict(sorted(sums.items())),
+        },
+    )
+    write_text(folder / CARD_FILE, model_card(folder, read_json(metrics)))
+    _copy(metrics, folder / metrics.name)
+    return [*names, STORED_FILE, CARD_FILE]
+
+
+def _made_by(run: Path, folder: Path, command: str | None) -> dict[str, str]:
+    """Return the command that made the run, and the one that stores it."""
+    known = read_json(run / STORED_FILE) if (run / STORED_FILE).is_file() else None
+    if known is not None and command in (None, known["made_by"]):
+        return {key: str(known[key]) for key in ("made_by", "stored_by")}
+    if command is None:
+        said = [str(word) for word in read_json(run / "environment.json")["command"]]
+        command = shlex.join(["python", "-m", "ekg", *said[1:]])
+    words = ["python", "-m", "ekg", "store", "--run", f"runs/{run.name}"]
+    words += ["--out", f"best_model_for_paper/{folder.name}", "--command", command]
+    return {"made_by": command, "stored_by": shlex.join(words)}
 
 
 def _copy(source: Path, target: Path) -> None:
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
-
-
-def model_card(run: Path, name: str, command: str) -> str:
-    """Return the model card: intended use, data, training, figures with intervals, limits.
-
-    Every figure comes from the run's files.
-    """
-    metrics = read_json(run / "metrics.json")
-    done = read_json(run / "finished.json")
-    environment = read_json(run / "environment.json")
-    history = pd.read_csv(run / "train_results.csv")
-    dataset = metrics["test"]["dataset"]
-    lines = [
-        f"# {name}",
-        "",
-        "A MobileNetV3 of 151,463 parameters that names one of seven diagnoses on an 800 x 800",
-        f"picture of 2.5 s of a 12-lead EKG. Trained from scratch on the data set `{dataset}`.",
-        "**Not for clinical use.**",
-        "",
-        "## Intended use",
-        "",
-        "A reference to compare runs with (`make compare`), and an example for `predict`, `export`",
-        "and the saliency maps. It is not meant to read anybody's EKG.",
-        "",
-        "## Data and training",
-        "",
-        f"* Made by `{command}`.",
-        f"* {done['epochs']} epochs in {done['minutes']:.1f} minutes on "
-        f"{environment['device']}; {done['reason']}; weights of epoch {done['best_epoch']}, "
-        f"validation loss {done['best_val_loss']:.4f}; "
-        f"{history['images_per_second'].median():.0f} images/s.",
-        f"* Seed {environment['seed']}; torch {environment['packages']['torch']}; "
-        "`environment.json` and `config.toml` have the rest.",
-        f"* Validation: {_size(metrics['val'])}; test: {_size(metrics['test'])}; no record is in",
-        "  two folds.",
-        "",
-        "## Figures",
-        "",
-        "95 % intervals resample whole records.",
-        "",
-        "| fold, level | " + " | ".join(f.replace("_", " ") for f in _FIGURES) + " |",
-        "|---|" + "---|" * len(_FIGURES),
-    ]
-    for fold in ("val", "test"):
-        for level in ("per_image", "record_weighted", "per_record"):
-            figures = metrics[fold][level]
-            cells = [with_interval(figures.get(f), figures["intervals"].get(f)) for f in _FIGURES]
-            lines.append(f"| {fold}, {level.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    lines += ["", "By class, test, per record:", ""]
-    lines += _by_class(metrics["test"]["per_record"])
-    lines += _on_recordings(run)
-    lines += [
-        "",
-        "## Limits",
-        "",
-        "* A simulated EKG is a textbook's idea of a disease with noise on it: these figures say"
-        if dataset == "synthetic"
-        else "* These figures hold for this data set alone: they say",
-        "  nothing about patients. `make external MODEL=... RECORDS=...` measures a model on",
-        "  recordings of hospitals.",
-        "* It must choose one of seven labels, whatever it is shown; ectopic beats, several",
-        "  diagnoses at once and everything else are not among them.",
-        "* Slices of one record are not independent; no figure here treats them so.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _on_recordings(run: Path) -> list[str]:
-    """Return the section on recordings of hospitals, empty where none were read."""
-    rows = []
-    for path in sorted((run / EXTERNAL).glob("*.json")):
-        content = read_json(path)
-        figures = content["external"]["per_record"]
-        cells = [with_interval(figures.get(f), figures["intervals"].get(f)) for f in _FIGURES]
-        mix = ", ".join(f"{c} {n}" for c, n in content["data"]["class_mix"].items() if n)
-        rows.append(
-            f"| {content['dataset']} | {content['external']['records']} ({mix}) "
-            f"| {content['model']} | " + " | ".join(cells) + " |"
-        )
-    if not rows:
-        return []
-    return [
-        "",
-        "## On recordings of hospitals",
-        "",
-        "Per record, the same slices for each model (`python -m ekg external`; the JSON files in",
-        f"`{EXTERNAL}/`). Records with one diagnosis of the seven. No recording was trained on by",
-        "this model, but the ranges of the simulator were set with an eye on the class medians of",
-        "the same CPSC 2018 recordings, so those are no blind test of it. Most of the CPSC 2018",
-        "records were in the published model's training set. Few records, wide intervals.",
-        "",
-        "| source | records | model | " + " | ".join(f.replace("_", " ") for f in _FIGURES) + " |",
-        "|---|---|---|" + "---|" * len(_FIGURES),
-        *rows,
-    ]
-
-
-def _size(fold: dict[str, Any]) -> str:
-    return f"{fold['images']:,} images of {fold['records']:,} records"
-
-
-def _by_class(level: dict[str, Any]) -> list[str]:
-    names = ("precision", "recall", "f1", "specificity", "auroc")
-    lines = ["| class | records | " + " | ".join(names) + " |", "|---|---|" + "---|" * len(names)]
-    for label, figures in level["per_class"].items():
-        cells = [with_interval(figures.get(n), figures["intervals"].get(n), 2) for n in names]
-        lines.append(f"| {label} | {figures['support']:.0f} | " + " | ".join(cells) + " |")
-    return lines

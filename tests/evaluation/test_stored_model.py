@@ -1,35 +1,67 @@
+"""What a stored model's folder holds, and how a run gets there."""
+
+import json
+
+import onnx
 import pytest
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.stored_model import KEPT_FILES, store_model
-from ekg.files import read_json
+from ekg.evaluation.pairing import STORED_MODELS, newest_stored_model
+from ekg.evaluation.stored_model import KEPT_FILES, STORED_FILE, store_model
+from ekg.files import read_json, sha256_of_file, write_json
+from ekg.model import load_model
+from ekg.model.engines import ONNX_FILE
+from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
+from ekg.model.onnx_engine import OnnxEngine
+
+STORED = [path.parent for path in sorted(STORED_MODELS.glob(f"*/{STORED_FILE}"))]
 
 
-def stored_models(root):
-    folders = (root / "best_model_for_paper").glob("*_simulated")
-    return [folder for folder in sorted(folders) if (folder / "metrics.json").is_file()]
+def test_there_is_a_stored_model():
+    assert newest_stored_model() in STORED
 
 
-def test_a_stored_model_can_be_stored_again_with_the_same_card(root, tmp_path):
-    (folder,) = stored_models(root)
-    names = store_model(folder, tmp_path / folder.name, "make reproduce")
-    assert {*KEPT_FILES, "README.md"} < set(names)
+def test_a_stored_model_can_be_stored_again_and_is_the_same(tmp_path):
+    folder = newest_stored_model()
+    names = store_model(folder, tmp_path / folder.name)
+    assert {*KEPT_FILES, ONNX_FILE, "dataset.json", STORED_FILE, "README.md"} < set(names)
     for name in names:
         assert (tmp_path / folder.name / name).read_bytes() == (folder / name).read_bytes(), name
+    left = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert left == set(names)
 
 
-def test_the_card_says_what_the_files_say(root):
-    (folder,) = stored_models(root)
-    card = (folder / "README.md").read_text()
-    test = read_json(folder / "metrics.json")["test"]
-    assert f"{test['per_record']['macro_f1']:.3f}" in card
-    external = read_json(folder / "external" / "cpsc2018.json")["external"]
-    assert f"{external['per_record']['macro_auroc']:.3f}" in card
-    assert "Not for clinical use" in card and "151,463" in card
+@pytest.mark.parametrize("folder", STORED, ids=lambda folder: folder.name)
+def test_every_file_is_the_one_that_was_stored(folder):
+    stored = read_json(folder / STORED_FILE)
+    assert stored["name"] == folder.name
+    found = {name: sha256_of_file(folder / name) for name in stored["sha256"]}
+    assert found == stored["sha256"]
+    metrics = read_json(folder / "metrics.json")
+    assert metrics["weights_sha256"] == found["weights.safetensors"]
+    dataset, environment = (read_json(folder / f"{n}.json") for n in ("dataset", "environment"))
+    for key in ("manifest_sha256", "split_sha256"):
+        assert dataset[key] == environment[key], key
+    for fold in ("val", "test"):
+        sizes = {key: dataset["folds"][fold][key] for key in ("records", "images")}
+        assert sizes == {key: metrics[fold][key] for key in sizes}
 
 
-def test_the_stored_model_learnt_something_real(root):
-    (folder,) = stored_models(root)
+@pytest.mark.parametrize("folder", STORED, ids=lambda folder: folder.name)
+def test_the_onnx_file_is_of_these_weights_and_agrees_with_torch(folder):
+    exported = onnx.load(folder / ONNX_FILE)
+    said = {entry.key: entry.value for entry in exported.metadata_props}
+    assert said["weights_sha256"] == sha256_of_file(folder / "weights.safetensors")
+    model = load_model(folder)
+    temperature = read_json(folder / "calibration.json")["temperature"]
+    assert json.loads(said["temperature"]) == model.temperature == temperature
+    engine = OnnxEngine(folder / ONNX_FILE)
+    pictures = check_pictures(model.image_size)[:2]
+    assert largest_difference(model, engine, pictures) <= LARGEST_DIFFERENCE
+
+
+@pytest.mark.parametrize("folder", STORED, ids=lambda folder: folder.name)
+def test_the_stored_model_learnt_something_real(folder):
     assert read_json(folder / "metrics.json")["test"]["record_weighted"]["macro_f1"] >= 0.6
 
 
@@ -37,3 +69,18 @@ def test_an_unfinished_run_is_refused(tmp_path):
     with pytest.raises(EvaluationError, match=r"weights\.safetensors.* missing"):
         store_model(tmp_path, tmp_path / "out", "make train")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_commands_that_the_card_names(tmp_path):
+    from ekg.evaluation.stored_model import _made_by
+
+    run, folder = tmp_path / "my run", tmp_path / "elsewhere" / "2026-01-01_it"
+    write_json(run / "environment.json", {"command": ["__main__.py", "train", "--run", "runs/a b"]})
+    assert _made_by(run, folder, None)["made_by"] == "python -m ekg train --run 'runs/a b'"
+    said = _made_by(run, folder, "make reproduce SEED=2023")
+    assert said["stored_by"] == (
+        "python -m ekg store --run 'runs/my run' --out best_model_for_paper/2026-01-01_it "
+        "--command 'make reproduce SEED=2023'"
+    )
+    write_json(run / STORED_FILE, said)
+    assert _made_by(run, folder, None) == said

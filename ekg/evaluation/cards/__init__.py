@@ -1,0 +1,1 @@
+"""Model cards: written from the files beside the weights, never by hand."""
