@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from filelock import FileLock, Timeout
 from ekg.errors import EkgError
 
 _TEMPORARY_MARK = ".part-"
+_STRAYS = re.compile(r"/\.{0,2}(?=/)|[\\:\x00-\x1f\x7f]")
+_UNFINISHED = re.compile(r"^\..*\.part-[0-9a-f]{8}(\.|$)")
 
 
 @contextlib.contextmanager
@@ -36,7 +39,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     Notes
     -----
     The bytes are flushed to the disk before the move. When the block fails the temporary file
-    is removed and `target` stays as it was.
+    is removed and `target` stays as it was. An error of the disk (full, say) names `target`.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +51,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         with open(temporary, "rb+") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, target)
+    except OSError as error:
+        if error.filename is None or Path(str(error.filename)) == temporary:
+            error.filename, error.filename2 = str(target), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -112,6 +119,39 @@ def is_temporary(path: str | Path) -> bool:
     return name.startswith(".") and _TEMPORARY_MARK in name
 
 
+def remove_leftovers(folder: str | Path, *patterns: str) -> None:
+    """Remove what `atomic_path` had begun in runs that were killed.
+
+    Parameters
+    ----------
+    folder
+        A folder in which nobody else writes (see `folder_lock`).
+    patterns
+        Further places below it, e.g. `all/*/.*`.
+    """
+    for pattern in (".*", *patterns):
+        for path in Path(folder).glob(pattern):
+            if _UNFINISHED.search(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+
+
+def is_plain_relative(name: str) -> bool:
+    """Say whether a path from outside stays below the folder it is meant for.
+
+    Parameters
+    ----------
+    name
+        A path with forward slashes, from an archive, a publisher's list or a manifest.
+
+    Returns
+    -------
+    bool
+        False for an empty or absolute path, for `.`, `..` or an empty part, and for a
+        backslash, a colon (drive letters) or a control character.
+    """
+    return not _STRAYS.search(f"/{name}/")
+
+
 def sha256_of_file(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as stream:
@@ -134,6 +174,10 @@ def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
     EkgError
         If another process holds the lock. The operating system frees the lock when that
         process ends, however it ends.
+
+    Notes
+    -----
+    Files that killed runs left unfinished in the folder are removed.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,6 +191,7 @@ def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
             remedy="wait for it to end or choose another folder",
         ) from None
     try:
+        remove_leftovers(folder)
         yield
     finally:
         lock.release()

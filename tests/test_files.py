@@ -77,3 +77,18 @@ def test_second_process_is_told_that_the_folder_is_in_use(tmp_path):
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode != 0 and "another process is drawing in this folder" in refused.stderr
     assert subprocess.run(command, capture_output=True, check=True).stdout == b"in\n"
+
+
+def test_an_error_of_the_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError) as caught, atomic_open(tmp_path / "a.csv") as stream:
+        stream.write("half")
+        raise OSError(28, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "a.csv")
+
+
+def test_the_lock_clears_away_what_killed_runs_left(tmp_path):
+    kept = [".journal.jsonl", ".A0001.mat.part-download", "a.csv", "a.part-01234567.csv"]
+    for name in [*kept, ".a.part-01234567.csv", ".pack.part-89abcdef"]:
+        (tmp_path / name).write_text("x")
+    with folder_lock(tmp_path, "testing"):
+        assert {path.name for path in tmp_path.iterdir()} == {*kept, ".lock"}

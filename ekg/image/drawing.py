@@ -70,11 +70,30 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
         If an image cannot be written. A record that cannot be read is not an error: its entry
         has status `skipped` and the reason.
     """
-    config = job.config
-    seen = glance(job.header, config)
+    entry, signal, starts = examine(job.header, job.config)
+    if signal is not None:
+        entry["images"] = _draw_slices(job, entry["diagnosis"], signal, starts)
+    return entry
+
+
+def examine(
+    header_file: Path, config: ImageSetConfig
+) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray]:
+    """Read one record and decide what becomes of it.
+
+    Returns
+    -------
+    entry : dict
+        As `draw_record` returns it, without images.
+    signal : ndarray or None
+        float64 (12, N), mV; None for a record that is not drawn.
+    starts : ndarray of int
+        First sample of each slice.
+    """
+    seen = glance(header_file, config)
     entry: dict[str, Any] = {
-        "record": job.header.stem,
-        "sources": fingerprint(job.header, seen.files),
+        "record": header_file.stem,
+        "sources": fingerprint(header_file, seen.files),
         "diagnoses": list(seen.diagnoses),
         "sampling_frequency": None,
         "n_samples": None,
@@ -83,21 +102,22 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
         "diagnosis": "",
         "images": [],
     }
+    nothing = np.zeros(0, np.int64)
     try:
         # Reading a record parses its header too, so the quick look decides which of the two.
         record = None
         if decide(seen.diagnoses, config).status == "kept":
-            record = read_record(job.header, config.slices.sampling_frequency)
-        header = record.header if record else read_header(job.header)
+            record = read_record(header_file, config.slices.sampling_frequency)
+        header = record.header if record else read_header(header_file)
         entry["diagnoses"] = list(header.diagnoses)
         entry["sampling_frequency"] = header.sampling_frequency
         decision = decide(header.diagnoses, config)
         entry["status"], entry["reason"] = decision.status, decision.reason
         if decision.status != "kept":
             entry["n_samples"] = _resampled_length(header, config)
-            return entry
+            return entry, None, nothing
         if record is None:
-            record = read_record(job.header, config.slices.sampling_frequency)
+            record = read_record(header_file, config.slices.sampling_frequency)
         signal = record.signal
         entry["n_samples"] = signal.shape[1]
         starts = slice_starts(header.name, signal.shape[1], config.slices, seed=config.seed)
@@ -108,10 +128,9 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
             )
     except RecordError as error:
         entry["status"], entry["reason"] = "skipped", error.problem
-        return entry
+        return entry, None, nothing
     entry["diagnosis"] = decision.diagnosis
-    entry["images"] = _draw_slices(job, decision.diagnosis, signal, starts)
-    return entry
+    return entry, signal, starts
 
 
 def _resampled_length(header: Header, config: ImageSetConfig) -> int | None:

@@ -15,7 +15,14 @@ import matplotlib as mpl
 from ekg import __version__
 from ekg.errors import ImageError
 from ekg.files import atomic_open, atomic_path, sha256_of_file, write_json
-from ekg.image.drawing import RecordJob, draw_record, fingerprint, glance, image_name
+from ekg.image.drawing import (
+    RecordJob,
+    draw_record,
+    examine,
+    fingerprint,
+    glance,
+    image_name,
+)
 from ekg.image.journal import Journal
 from ekg.image.manifest import MANIFEST, MANIFEST_COLUMNS
 from ekg.image.pack import PackWriter
@@ -108,11 +115,11 @@ class DrawingRun:
     def _still_holds(self, entry: dict[str, Any], header: Path, files: tuple[str, ...]) -> bool:
         if entry["sources"] != fingerprint(header, files):
             return False
-        decision = decide(entry["diagnoses"], self.config)
-        if decision.status != entry["status"] and not (
-            # A record may be kept by its diagnoses and yet be unreadable or too short.
-            decision.status == "kept" and entry["status"] == "skipped"
-        ):
+        if entry["status"] == "skipped":
+            # What kept it from being read (permissions, a bad sector) may have passed without
+            # a trace in size and time.
+            return examine(header, self.config)[0]["status"] == "skipped"
+        if decide(entry["diagnoses"], self.config).status != entry["status"]:
             return False
         return not self.png or all(self._is_whole(entry, n) for n in range(len(entry["images"])))
 
@@ -178,9 +185,10 @@ class DrawingRun:
             entry = self._entry(header.stem)
             if drawn is not None and _hashes(drawn) != _hashes(entry):
                 raise ImageError(
-                    "gives other pixels than before",
+                    drawn["reason"] or "gives other pixels than before",
                     path=header,
-                    remedy=f"delete the folder {self.out} and draw it again",
+                    remedy="put the record back as it was, or delete the folder "
+                    f"{self.out} and draw it again",
                 )
         else:
             assert drawn is not None

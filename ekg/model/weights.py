@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ from ekg.errors import ModelError
 from ekg.files import atomic_path
 
 SAFETENSORS_SUFFIX = ".safetensors"
+_ZIP_SIGNATURE = b"PK\x03\x04"
 _TORCH_SUFFIXES = (".model", ".pt", ".pth", ".bin", ".ckpt")
+_CHECKSUM = "content_sha256"
 _WRAPPERS = ("module.", "_orig_mod.", "network.")
 """What DistributedDataParallel, torch.compile and EkgModel put in front of every name."""
 
@@ -61,18 +65,33 @@ def save_weights(
 
 
 def _with_sorted_header(content: bytes) -> bytes:
-    """Put the metadata in order: the library writes it in a random one.
+    """Put the metadata in order (the library writes it in a random one) and add a checksum.
 
     Equal weights then give equal files. The header is JSON, padded with spaces to a multiple
     of eight bytes, behind its length as a little-endian 64-bit number (safetensors format).
     """
-    (length,) = struct.unpack("<Q", content[:8])
-    header = json.loads(content[8 : 8 + length])
-    if "__metadata__" in header:
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    header, tensors = _parts(content)
+    metadata = header.get("__metadata__", {}) | {_CHECKSUM: _checksum(header, tensors)}
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = _json(header)
     text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + content[8 + length :]
+    return struct.pack("<Q", len(text)) + text + tensors
+
+
+def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:
+    (length,) = struct.unpack("<Q", content[:8])
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _checksum(header: dict[str, Any], tensors: bytes) -> str:
+    """Return the SHA-256 over header and tensors; the checksum itself is left out."""
+    metadata = header.get("__metadata__", {})
+    told = {**header, "__metadata__": {k: metadata[k] for k in sorted(metadata) if k != _CHECKSUM}}
+    return hashlib.sha256(_json(told) + tensors).hexdigest()
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -123,13 +142,22 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
-            metadata = {key: _decoded(value) for key, value in (file.metadata() or {}).items()}
+            text = dict(file.metadata() or {})
+            checksum = text.pop(_CHECKSUM, None)
+            metadata = {key: _decoded(value) for key, value in text.items()}
             names = list(file.keys())
-            return {_without_wrappers(name): file.get_tensor(name) for name in names}, metadata
+            tensors = {_without_wrappers(name): file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
         raise ModelError(
             f"is not a whole safetensors file ({error})", path=path, remedy="fetch it again"
         ) from None
+    if checksum is not None and checksum != _checksum(*_parts(path.read_bytes())):
+        raise ModelError(
+            f"is damaged: its content does not fit its `{_CHECKSUM}`",
+            path=path,
+            remedy="fetch it again, or train it again",
+        )
+    return tensors, metadata
 
 
 def _decoded(value: str) -> Any:
@@ -139,8 +167,27 @@ def _decoded(value: str) -> Any:
         return value
 
 
+def archive_is_whole(path: Path) -> bool:
+    """Say whether every part of a torch file has its checksum, which torch itself does not ask.
+
+    Files of the old form, before torch wrote zip archives, have no checksums and count as whole.
+    """
+    with open(path, "rb") as stream:
+        if stream.read(4) != _ZIP_SIGNATURE:
+            return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error):
+        return False
+    except (zlib.error, ValueError, OverflowError):
+        return False
+
+
 def _load_torch(path: Path) -> dict[str, Tensor]:
     try:
+        if not archive_is_whole(path):
+            raise _damaged(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "unsupported" in str(error).lower():
@@ -201,12 +248,17 @@ def fill_network(
     """
     difference = differences(network, state_dict)
     if difference:
-        raise ModelError(
-            f"weights of another network than {name}: {difference}",
-            path=path,
-            remedy="use weights that were trained with this network and number of classes",
-        )
+        raise another_network(difference, path=path, name=name)
     network.load_state_dict(dict(state_dict))
+
+
+def another_network(difference: str, *, path: str | Path, name: str) -> ModelError:
+    """Return the error for weights that do not fit the network `name`."""
+    return ModelError(
+        f"weights of another network than {name}: {difference}",
+        path=path,
+        remedy="use weights that were trained with this network and number of classes",
+    )
 
 
 def differences(network: nn.Module, state_dict: Mapping[str, Tensor]) -> str:

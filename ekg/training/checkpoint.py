@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 
 from ekg.errors import TrainingError
 from ekg.files import atomic_path
+from ekg.model.weights import archive_is_whole
 
 CHECKPOINT_FILE = "checkpoint.pt"
 _VERSION = 1
@@ -18,8 +18,14 @@ _VERSION = 1
 
 def save_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values, atomically."""
-    with atomic_path(path) as temporary:
-        torch.save({"version": _VERSION, **content}, temporary)
+    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        try:
+            torch.save({"version": _VERSION, **content}, stream)
+        except RuntimeError as error:
+            # Over a full disk torch raises this one; what the disk said stands behind it.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -31,16 +37,21 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         If the file is missing, damaged or of another version.
     """
     path = Path(path)
+    damaged = TrainingError(
+        "is not a whole checkpoint",
+        path=path,
+        remedy="delete it and run the same command again: the training then begins anew",
+    )
     try:
+        if not archive_is_whole(path):
+            raise damaged
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise TrainingError(
             "no checkpoint to go on from", path=path, remedy="start without --resume"
         ) from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError):
-        raise TrainingError(
-            "is not a whole checkpoint", path=path, remedy="start again without --resume"
-        ) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+        raise damaged from None
     if not isinstance(content, dict) or content.get("version") != _VERSION:
         raise TrainingError(
             "is a checkpoint of another version", path=path, remedy="start without --resume"

@@ -280,8 +280,10 @@ def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
     _check_signal_files(path, fields)
     with _readable_by_wfdb(path) as stem:
         wfdb_record = _call_wfdb(
-            wfdb.rdrecord, path, str(stem), channels=channels, physical=True, m2s=False
+            wfdb.rdrecord, path, str(stem), channels=channels, physical=False, m2s=False
         )
+    _check_sums(path, wfdb_record)
+    _call_wfdb(wfdb_record.dac, path, inplace=True)
     signal = np.ascontiguousarray(np.asarray(wfdb_record.p_signal, dtype=np.float64).T)
     if header.n_samples is not None and signal.shape[1] != header.n_samples:
         raise RecordError(
@@ -348,6 +350,27 @@ def _check_signal_files(path: Path, fields: wfdb.Record) -> None:
                 f"{needed}: it is truncated",
                 path=path,
                 remedy="fetch it again",
+            )
+
+
+def _check_sums(path: Path, wfdb_record: wfdb.Record) -> None:
+    """Compare each lead with the header's checksum: the sum of its samples, modulo 65536.
+
+    Headers whose checksums are all missing or 0 have none. Signals with several samples a
+    frame are passed over: the sum is one of all samples, and wfdb gives their means.
+    """
+    sums = [0 if value is None else int(value) % 65536 for value in wfdb_record.checksum or []]
+    if not any(sums):
+        return
+    found = wfdb_record.d_signal.sum(axis=0, dtype=np.int64) % 65536
+    for lead, wanted, given, per_frame in zip(
+        LEADS, sums, found.tolist(), wfdb_record.samps_per_frame, strict=True
+    ):
+        if given != wanted and per_frame in (None, 1):
+            raise RecordError(
+                f"the samples of lead {lead} do not fit the header's checksum",
+                path=path,
+                remedy="fetch the header and its signal file again",
             )
 
 
