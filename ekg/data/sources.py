@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ekg.errors import DownloadError
+from ekg.files import is_plain_relative
 
 REGISTRY = Path(__file__).with_name("sources.toml")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -187,13 +188,7 @@ def check_relative(name: str, path: str | Path) -> None:
     DownloadError
         If the name is absolute, has `..`, a backslash, a drive letter or a control character.
     """
-    parts = name.split("/")
-    if (
-        not name
-        or name.startswith("/")
-        or any(part in {"", ".", ".."} for part in parts)
-        or re.search(r"[\\:\x00-\x1f\x7f]", name)
-    ):
+    if not is_plain_relative(name):
         raise DownloadError(
             f"{name!r} is not a plain path below a folder",
             path=path,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ekg.errors import ImageError
 from ekg.image.layout import PAPER_LAYOUT
+from ekg.image.png import open_picture
 from ekg.image.renderer import Renderer
 from ekg.waveform.records import LEADS
 
@@ -48,24 +49,8 @@ def read_picture(path: str | Path, size: int) -> np.ndarray:
         If it is no image, is damaged, has another size, colour, transparency or another depth.
     """
     path = Path(path)
-    try:
-        with Image.open(path) as image:
-            # The size is known before the pixels are decoded: a bomb is refused here.
-            if image.size != (size, size):
-                raise ImageError(
-                    f"is {image.width} x {image.height} pixels, the model reads {size} x {size}",
-                    path=path,
-                    remedy="draw it with python -m ekg render at the model's size",
-                )
-            return _grey(image, path)
-    except UnidentifiedImageError:
-        raise ImageError("is neither a WFDB record nor an image", path=path) from None
-    except Image.DecompressionBombError:
-        raise ImageError("is far too large for an image of a strip", path=path) from None
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises over damage
-        raise ImageError(
-            f"cannot be read as an image ({error})", path=path, remedy="fetch it again"
-        ) from None
+    with open_picture(path, size) as image:
+        return _grey(image, path)
 
 
 def _grey(image: Image.Image, path: Path) -> np.ndarray:

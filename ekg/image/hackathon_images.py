@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ekg.errors import ImageError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json
 from ekg.image.hackathon_picture import HackathonPainter
+from ekg.image.png import open_picture
 from ekg.image.pool import in_order, workers
 from ekg.progress import Progress
 from ekg.waveform.records import read_record
@@ -167,21 +168,8 @@ def read_picture(path: str | Path, size: int) -> np.ndarray:
     ImageError
         If the file is missing, damaged or of another size.
     """
-    try:
-        with Image.open(path) as image:
-            pixels = np.array(image.convert("RGB"))
-    except FileNotFoundError:
-        raise ImageError("no such picture", path=path, remedy="draw the set again") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ImageError(
-            f"is damaged ({error})", path=path, remedy="delete it and draw it again"
-        ) from None
-    if pixels.shape != (size, size, 3):
-        raise ImageError(
-            f"has {pixels.shape[1]} x {pixels.shape[0]} pixels, not {size} x {size}",
-            path=path,
-            remedy="draw the set again at that size",
-        )
+    with open_picture(path, size) as image:
+        pixels = np.array(image.convert("RGB"))
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 

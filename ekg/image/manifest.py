@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ekg.errors import ImageError
+from ekg.files import is_plain_relative
 
 MANIFEST = "manifest.csv"
 MANIFEST_COLUMNS = (
@@ -31,7 +32,7 @@ def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
     Raises
     ------
     ImageError
-        If there is none or it lacks a column.
+        If there is none, it lacks a column, or names an image outside its folder.
     """
     path = Path(folder_or_file)
     if path.is_dir():
@@ -50,4 +51,12 @@ def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
     missing = [column for column in MANIFEST_COLUMNS if column not in manifest.columns]
     if missing:
         raise ImageError(f"column {', '.join(missing)} missing", path=path)
+    for line, image in enumerate(manifest["image"], start=2):
+        # A manifest may come from outside: it must not lead the reader out of its own folder.
+        if not is_plain_relative(image):
+            raise ImageError(
+                f"line {line}: field `image` is {image!r}, not a plain path below the set's folder",
+                path=path,
+                remedy="do not use this manifest",
+            )
     return manifest

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ekg.config import IMAGE_SIZE_LIMITS
 from ekg.errors import ImageError
 
 COMPRESSION = 3
 """zlib level: half the time of the usual 6, for a seventh more bytes."""
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+"""What is read from outside. Pillow knows dozens of others, some of which start other programs."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY_8_BIT = (8, 0, 0, 0, 0)
@@ -82,14 +88,63 @@ def write_png(path: Path, image: np.ndarray) -> int:
     return len(data)
 
 
+@contextlib.contextmanager
+def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Image]:
+    """Open a picture from outside; its size is checked before any pixel is decoded.
+
+    Parameters
+    ----------
+    path
+        A file of one of `FORMATS`.
+    size
+        Pixels on a side that it must have; any square up to the largest drawn when None.
+
+    Yields
+    ------
+    PIL.Image.Image
+        Decoded when it is used; what Pillow raises over damage becomes an `ImageError`.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, of another kind, not square or of another size.
+    """
+    largest = size or IMAGE_SIZE_LIMITS[1]
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            columns, rows = image.size
+            if rows != columns or rows > largest or size not in (None, rows):
+                wanted = f"{size} x {size}" if size else f"a square of at most {largest}"
+                raise ImageError(
+                    f"has {columns} x {rows} pixels, not {wanted}",
+                    path=path,
+                    remedy="draw it from the record at that size "
+                    "(resizing would change every trace)",
+                )
+            yield image
+    except FileNotFoundError:
+        raise ImageError("no such image", path=path, remedy="check its path") from None
+    except UnidentifiedImageError:
+        raise ImageError(
+            f"is not a usable image: neither a WFDB record nor one of {', '.join(FORMATS)}",
+            path=path,
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"is not a usable image ({error})", path=path) from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(
+            f"is damaged ({error})", path=path, remedy="fetch it or draw it again"
+        ) from None
+
+
 def read_image(path: str | Path, size: int | None = None) -> np.ndarray:
     """Read one image as grey levels.
 
     Parameters
     ----------
     path
-        A PNG file (or another format that Pillow reads). Colours become grey as in the paper:
-        with Pillow's `convert("L")`.
+        A PNG file (or another of `FORMATS`). Colours become grey as in the paper: with
+        Pillow's `convert("L")`.
     size
         Pixels on a side that it must have; any square when None.
 
@@ -102,23 +157,5 @@ def read_image(path: str | Path, size: int | None = None) -> np.ndarray:
     ImageError
         If the file is missing, damaged, not square or of another size.
     """
-    try:
-        with Image.open(path) as image:
-            pixels = np.array(image.convert("L"))
-    except FileNotFoundError:
-        raise ImageError("no such image", path=path, remedy="check its path") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ImageError(f"is not a usable image ({error})", path=path) from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(
-            f"is damaged ({error})", path=path, remedy="delete it and draw it again"
-        ) from None
-    rows, columns = pixels.shape
-    if rows != columns or size not in (None, rows):
-        wanted = f"{size} x {size}" if size else "a square"
-        raise ImageError(
-            f"has {columns} x {rows} pixels, not {wanted}",
-            path=path,
-            remedy="draw it from the record at that size (resizing would change every trace)",
-        )
-    return pixels
+    with open_picture(path, size) as image:
+        return np.array(image.convert("L"))

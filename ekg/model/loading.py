@@ -6,12 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
+from ekg.config import IMAGE_SIZE_LIMITS
 from ekg.errors import EkgError, ModelError
 from ekg.files import is_temporary, read_json, sha256_of_file
 from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_SIZE, PUBLISHED_STD, EkgModel
 from ekg.model.networks import PAPER_NETWORK, build_network
-from ekg.model.weights import SAFETENSORS_SUFFIX, fill_network, load_weights
+from ekg.model.weights import (
+    SAFETENSORS_SUFFIX,
+    another_network,
+    differences,
+    fill_network,
+    load_weights,
+)
 from ekg.waveform.diagnoses import CLASSES
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -91,12 +99,15 @@ def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
         std = _floats(metadata.get("std", PUBLISHED_STD))
     except (TypeError, ValueError) as error:
         raise ModelError(f"its metadata cannot be read ({error})", path=file) from None
+    if not IMAGE_SIZE_LIMITS[0] <= image_size <= IMAGE_SIZE_LIMITS[1]:
+        raise ModelError(
+            f"field `image_size` is {image_size}, not {IMAGE_SIZE_LIMITS[0]} to "
+            f"{IMAGE_SIZE_LIMITS[1]}",
+            path=file,
+        )
     if plain:
         options["plain"] = True
-    # Fresh weights are drawn and at once overwritten: that must not move the caller's seed.
-    with torch.random.fork_rng(devices=[]):
-        network = build_network(name, len(classes), **_without_download(name, options))
-    fill_network(network, state_dict, path=file, name=f"{name} with {len(classes)} classes")
+    network = _network_for(file, state_dict, name, len(classes), options)
     model = EkgModel(
         network,
         classes,
@@ -109,6 +120,30 @@ def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
         name=_model_name(file),
     )
     return model.eval()
+
+
+def _network_for(
+    file: Path, state_dict: dict[str, Tensor], name: str, n_classes: int, options: dict[str, Any]
+) -> nn.Module:
+    """Build the network that the metadata name, and put the weights into it.
+
+    Its shapes are compared first, on torch's device without memory: metadata from outside may
+    name a network of any size, and one that is not in the file is never built.
+    """
+    built_by = _without_download(name, options)
+    what = f"{name} with {n_classes} classes"
+    try:
+        with torch.device("meta"):
+            difference = differences(build_network(name, n_classes, **built_by), state_dict)
+        if difference:
+            raise another_network(difference, path=file, name=what)
+        # Fresh weights are drawn and at once overwritten: that must not move the caller's seed.
+        with torch.random.fork_rng(devices=[]):
+            network = build_network(name, n_classes, **built_by)
+        fill_network(network, state_dict, path=file, name=what)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # from torch's layers
+        raise ModelError(f"its network cannot be built ({error})", path=file) from None
+    return network
 
 
 def _floats(value: Any) -> list[float]:

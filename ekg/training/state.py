@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ekg.config import OptimizerConfig, TrainConfig
+from ekg.errors import TrainingError
 from ekg.model import EkgModel
 from ekg.training.averaging import WeightAverage
 from ekg.training.compute import Compute, random_states, restore_random_states
@@ -86,7 +87,23 @@ class State:
         }
 
     def from_checkpoint(self, content: dict[str, Any], world: World) -> None:
-        """Take back what `to_checkpoint` gave."""
+        """Take back what `to_checkpoint` gave.
+
+        Raises
+        ------
+        TrainingError
+            If something of it is missing or does not fit; the state is then of no use.
+        """
+        try:
+            self._take_back(content, world)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise TrainingError(
+                f"the checkpoint lacks something or is of another network "
+                f"({type(error).__name__}: {error})",
+                remedy="start again without --resume",
+            ) from None
+
+    def _take_back(self, content: dict[str, Any], world: World) -> None:
         self.model.network.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scaler.load_state_dict(content["scaler"])

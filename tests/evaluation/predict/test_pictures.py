@@ -40,9 +40,9 @@ def damaged(path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda p, path: path.write_text("EKG"), "neither a WFDB record nor an image"),
-        (lambda p, path: Image.fromarray(p[:, :99]).save(path), "is 99 x 400 pixels"),
-        (lambda p, path: (Image.fromarray(p).save(path), damaged(path)), "cannot be read as"),
+        (lambda p, path: path.write_text("EKG"), "is not a usable image"),
+        (lambda p, path: Image.fromarray(p[:, :99]).save(path), "has 99 x 400 pixels"),
+        (lambda p, path: (Image.fromarray(p).save(path), damaged(path)), "is damaged"),
         (
             lambda p, path: Image.merge(
                 "RGB", [Image.fromarray(p), Image.fromarray(p), Image.fromarray(p // 2)]
