@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ekg.data.image_sources import ImageSource
+from ekg.processes import end_with_parent
 from ekg.waveform.slicing import generator_for
 
 _MAX_THREADS = 8  # copying and decoding: more do not help a single consumer
@@ -173,6 +174,7 @@ _worker_source: list[ImageSource] = []  # of a worker process: set once, when it
 
 
 def _set_worker_source(source: ImageSource) -> None:
+    end_with_parent()
     _worker_source[:] = [source]
 
 

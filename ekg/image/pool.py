@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -16,8 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from ekg.errors import ImageError
+from ekg.processes import end_with_parent
 
-_SECONDS_BETWEEN_LOOKS = 0.5
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -33,18 +32,8 @@ class _Inline(Executor):
 def _start_worker(first: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     # Ctrl-C reaches the whole group of processes; only the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     first(*arguments)
-
-
-def _end_with_parent(parent: int) -> None:
-    """End this worker when its parent is killed: it would wait for work for ever otherwise.
-
-    A forked worker also shares the parent's lock on the folder, which must not outlive it.
-    """
-    while os.getppid() == parent:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-    os._exit(1)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 from ekg.errors import EkgError
 from ekg.files import atomic_path
 from ekg.paper.run_files import PROJECT
+from ekg.processes import end_with_parent
 
 SOURCES = PROJECT / "paper" / "notebooks"
 SECONDS_PER_CELL = 300
@@ -150,7 +151,9 @@ def run_notebooks(
             _say(target)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(names)), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        min(jobs, len(names)), mp_context=context, initializer=end_with_parent
+    ) as pool:
         futures = [
             pool.submit(run_notebook, source, target, parameters)
             for source, target in zip(sources, targets, strict=True)

@@ -18,6 +18,7 @@ import scipy.io
 
 from ekg.errors import ConfigError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json, write_text
+from ekg.processes import end_with_parent
 from ekg.progress import Progress
 from ekg.waveform.diagnoses import BY_ABBREVIATION
 from ekg.waveform.records import LEADS
@@ -180,7 +181,7 @@ def _mapping(jobs: int) -> Iterator[Callable[..., Iterable[int]]]:
     if jobs <= 1:
         yield map
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=end_with_parent) as pool:
         try:
             yield pool.map
         except BaseException:
