@@ -30,7 +30,7 @@ BASELINE ?=#? what compare compares with; the default is the newest stored model
 PATHS ?=#? records, folders or images for `make predict`
 PYTHON ?=#? an existing Python environment to use instead of building .venv
 FROM ?=#? a local copy of the published model's files, for `make best-model`
-OPTIONS ?=#? further options of `make hackathon` (python -m ekg hackathon --help)
+OPTIONS ?=#? further options of `make hackathon` and `make verify` (python -m ekg VERB --help)
 LABELS ?=#? a label file for `make external`, where the headers have no diagnosis
 TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
 BASE_PYTHON ?= python3#? the Python that builds .venv
@@ -149,7 +149,8 @@ $(SET)/split.csv: $(SET)/manifest.csv | $(ENVIRONMENT)
 
 # --- train ----------------------------------------------------------------------------------
 # The recipe's own limit bounds the time; what is usual is said where it was measured.
-TIME_OF_TRAINING = at most $(or $(shell sed -n 's/^max_minutes = *//p' $(EXPERIMENT)),180) minutes by the recipe's limit$(if $(findstring quick,$(EXPERIMENT)),; about 6 on 2 CPU cores)$(if $(findstring paper_800,$(EXPERIMENT)),; the published run took 78 on an RTX 2080 Ti$(if $(GPU),,; 2 CPU cores would need over 6 hours for all of it))
+LIMIT = $(or $(shell sed -n 's/^max_minutes = *\([0-9.]*\).*/\1/p' $(EXPERIMENT)),180)
+TIME_OF_TRAINING = $(if $(filter 0 0.0,$(LIMIT)),as long as its epochs take,at most $(LIMIT) minutes by the recipe's limit)$(if $(findstring quick,$(EXPERIMENT)),; about 6 on 2 CPU cores)$(if $(findstring paper_800,$(EXPERIMENT)),; the published run took 78 on an RTX 2080 Ti$(if $(GPU),,; 2 CPU cores would need over 6 hours for all of it))
 
 .PHONY: train
 train: $(RUN_DIR)/finished.json ## train EXPERIMENT; goes on where it was interrupted
@@ -249,7 +250,10 @@ serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
 # --- checks ---------------------------------------------------------------------------------
-.PHONY: test test-page test-all lint
+.PHONY: verify test test-page test-all lint
+verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
+	@$(EKG) verify $(OPTIONS)
+
 test: $(ENVIRONMENT) ## the fast tests
 	@$(PY) -m pytest -n $(JOBS) -m "not slow"
 
