@@ -300,18 +300,29 @@ def main() -> int:
             writer.writerow((measurement, f"{value:.4g}", unit, how, conditions))
             print(f"{measurement:36} {value:10.4g} {unit:9} {how}")
     if arguments.docs:
-        write_table(arguments.docs, rows, conditions)
+        write_table(arguments.docs, arguments.out)
     return 0
 
 
-def write_table(page: Path, rows: list[Row], conditions: str) -> None:
+def table_lines(measured: Path = _ROOT / "benchmarks" / "images.csv") -> list[str]:
+    """Return the table of measurements as Markdown, from the CSV file that they were written to."""
+    with open(measured, newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return [
+        f"Measured on: {rows[0]['conditions']}.",
+        "",
+        "| measurement | value | how |",
+        "|---|---:|---|",
+        *(f"| {r['measurement']} | {r['value']} {r['unit']} | {r['how']} |" for r in rows),
+    ]
+
+
+def write_table(page: Path, measured: Path) -> None:
     """Replace what stands between the marks of a page by the table of measurements."""
     text = page.read_text(encoding="utf-8")
     before, rest = text.split(_MARKS[0])
     _, after = rest.split(_MARKS[1])
-    table = [f"Measured on: {conditions}.", "", "| measurement | value | how |", "|---|---:|---|"]
-    table += [f"| {name} | {value:.4g} {unit} | {how} |" for name, value, unit, how in rows]
-    block = "\n".join([_MARKS[0], *table, _MARKS[1]])
+    block = "\n".join([_MARKS[0], *table_lines(measured), _MARKS[1]])
     write_text(page, f"{before}{block}{after}")
 
 

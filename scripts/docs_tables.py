@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ekg.files import write_text
+from ekg.verification.markdown import table_lines
 
 
 def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -33,10 +34,6 @@ def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]
     text = page.read_text(encoding="utf-8")
     if begin not in text or end not in text:
         raise SystemExit(f"{page}: no marks {begin} and {end}")
-    lines = ["| " + " | ".join(column.replace("_", " ") for column in columns) + " |"]
-    lines.append("|" + "---|" * len(columns))
-    for _, row in table.iterrows():
-        cells = ["" if pd.isna(row[column]) else str(row[column]) for column in columns]
-        lines.append("| " + " | ".join(cells) + " |")
+    lines = table_lines(table, columns)
     before, after = text.split(begin)[0], text.split(end)[1]
     write_text(page, before + begin + "\n" + "\n".join(lines) + "\n" + end + after)

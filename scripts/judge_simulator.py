@@ -32,6 +32,7 @@ from ekg.waveform.synthetic.tables import replace_block
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))
 PUBLISHED = SHARED / "published_model" / "mobilenetv3_small_custom_37.model"
+TABLE = ROOT / "docs" / "simulator_judge.csv"
 _SLICE = 1250
 
 
@@ -76,32 +77,41 @@ def figures(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarra
     }
 
 
-def as_markdown(result: dict[str, np.ndarray | float], per_class: int, seed: int) -> str:
-    """Return the figures as a Markdown table with one line above it."""
+def as_markdown(content: str) -> str:
+    """Return the content of the CSV file as a Markdown table with one line above it."""
+    rows = list(csv.DictReader(io.StringIO(content)))
+    means = {key: np.mean([float(row[key]) for row in rows]) for key in ("f1", "auroc")}
+    first = rows[0]
     lines = [
-        f"{per_class} records a class, seed {seed}, simulator version {VERSION}: "
-        f"macro F1 **{result['macro_f1']:.3f}**, mean one-vs-rest AUROC "
-        f"**{result['mean_auroc']:.3f}**. Rows: simulated class; columns: what the published "
-        "network says.",
+        f"{sum(int(first[name]) for name in CLASSES)} records a class, seed {first['seed']}, "
+        f"simulator version {first['simulator_version']}: macro F1 **{means['f1']:.3f}**, mean "
+        f"one-vs-rest AUROC **{means['auroc']:.3f}**. Rows: simulated class; columns: what the "
+        "published network says.",
         "",
         "| simulated | " + " | ".join(CLASSES) + " | F1 | AUROC |",
         "|---" * (len(CLASSES) + 3) + "|",
     ]
-    confusion, f1, auroc = (np.asarray(result[key]) for key in ("confusion", "f1", "auroc"))
-    for index, name in enumerate(CLASSES):
-        counts = " | ".join(str(count) for count in confusion[index])
-        lines.append(f"| {name} | {counts} | {f1[index]:.2f} | {auroc[index]:.2f} |")
+    for row in rows:
+        counts = " | ".join(row[name] for name in CLASSES)
+        scores = f"{float(row['f1']):.2f} | {float(row['auroc']):.2f}"
+        lines.append(f"| {row['simulated']} | {counts} | {scores} |")
     return "\n".join(lines) + "\n"
 
 
-def as_csv(result: dict[str, np.ndarray | float]) -> str:
+def table_lines() -> list[str]:
+    """Return the page's table, from the CSV file."""
+    return as_markdown(TABLE.read_text(encoding="utf-8")).splitlines()
+
+
+def as_csv(result: dict[str, np.ndarray | float], seed: int) -> str:
     """Return the confusion matrix with F1 and AUROC by class as CSV."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["simulated", *CLASSES, "f1", "auroc"])
+    writer.writerow(["simulated", *CLASSES, "f1", "auroc", "seed", "simulator_version"])
     confusion, f1, auroc = (np.asarray(result[key]) for key in ("confusion", "f1", "auroc"))
     for index, name in enumerate(CLASSES):
-        writer.writerow([name, *confusion[index], f"{f1[index]:.4f}", f"{auroc[index]:.4f}"])
+        scores = (f"{f1[index]:.4f}", f"{auroc[index]:.4f}")
+        writer.writerow([name, *confusion[index], *scores, seed, VERSION])
     return table.getvalue()
 
 
@@ -115,11 +125,11 @@ def main() -> None:
     arguments = parser.parse_args()
     truth, probabilities = judge(load_model(arguments.model), arguments.records, arguments.seed)
     result = figures(truth, probabilities)
-    table = as_markdown(result, arguments.records, arguments.seed)
-    print(table, end="")
+    content = as_csv(result, arguments.seed)
+    print(as_markdown(content), end="")
     if arguments.write:
-        replace_block(ROOT / "docs" / "simulator.md", "judge", table)
-        write_text(ROOT / "docs" / "simulator_judge.csv", as_csv(result))
+        write_text(TABLE, content)
+        replace_block(ROOT / "docs" / "simulator.md", "judge", as_markdown(content))
 
 
 if __name__ == "__main__":

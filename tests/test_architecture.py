@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-ROOMS = ("waveform", "image", "data", "model", "training", "evaluation", "paper")
+ROOMS = ("waveform", "image", "data", "model", "training", "evaluation", "paper", "verification")
 
 
 def imported_rooms(path):

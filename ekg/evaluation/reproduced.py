@@ -80,8 +80,9 @@ def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None =
     return lines
 
 
-def criteria_table(published: dict[str, Any]) -> list[str]:
-    """Return the criteria as a Markdown table, for docs/evaluation.md."""
+def criteria_table(published: dict[str, Any] | None = None) -> list[str]:
+    """Return the criteria as a Markdown table, for docs/evaluation.md; by default the stored."""
+    published = published or read_published_figures()
     return [
         "| figure, test, record-weighted | published | 95 % interval | a run must not be below |",
         "|---|---:|---:|---:|",

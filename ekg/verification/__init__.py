@@ -1,0 +1,4 @@
+"""Checks of what the repository promises, against the files at hand.
+
+The rightmost room: it may look into every other one, and none looks into it.
+"""
