@@ -40,9 +40,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit status: 2 for anything the user can put right."""
     argv = sys.argv[1:] if argv is None else argv
     try:
-        parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
-        arguments = parser.parse_args(argv)
-        return int(arguments.run(arguments) or 0)
+        try:
+            parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
+            arguments = parser.parse_args(argv)
+            return int(arguments.run(arguments) or 0)
+        finally:
+            # What is still held back goes out here, where a reader that has gone is understood.
+            sys.stdout.flush()
     except EkgError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,3 +1,4 @@
+import os
 import pickle
 import subprocess
 import sys
@@ -31,10 +32,29 @@ def test_operating_system_errors_are_named(tmp_path, capsys):
     assert "labels.csv" in capsys.readouterr().err
 
 
-def test_closed_pipe_is_no_error():
-    command = f"{sys.executable} -m ekg --help | head -n 0"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("arguments", [["--help"], ["download", "--list"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_closed_pipe_is_no_error(arguments, unbuffered):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "ekg", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with os.fdopen(writer, "wb") as stream:
+        done = subprocess.run(
+            command, stdout=stream, stderr=subprocess.PIPE, env=environment, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch, capsys):
+    from ekg.commands import counts
+
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(counts, "run", interrupted)
+    assert main(["counts", "somewhere"]) == 130
+    assert capsys.readouterr().err == "interrupted; run the same command again to go on\n"
 
 
 def test_errors_survive_pickling():
