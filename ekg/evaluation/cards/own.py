@@ -208,6 +208,7 @@ def _training(
             f"decay {optimizer.weight_decay:g}, schedule {config.schedule.name}; batches of "
             f"{training.batch_size}; class weights {training.class_weights}; weights of the epoch "
             f"with the best {training.best_by.replace('_', ' ')} kept.",
+            _pictures(config),
             f"{done['epochs']} epochs in {done['minutes']:.1f} minutes on {environment['device']} "
             f"({history['images_per_second'].median():.0f} images/s); ended: {done['reason']}. "
             f"Weights of epoch {done['best_epoch']} (counted from 0), validation loss "
@@ -217,6 +218,24 @@ def _training(
             "the checksums of manifest and split.",
         ),
     ]
+
+
+def _pictures(config: TrainConfig) -> str:
+    """Say where in its record a training picture lies, and how it is changed."""
+    changed = ", ".join(
+        f"{name.replace('_', ' ')} {value:g}"
+        for name, value in vars(config.augmentation).items()
+        if value
+    )
+    places = {
+        "random": "new in every epoch, at places drawn by seed, as many as the fold has",
+        "fixed": "the same in every epoch",
+    }
+    return (
+        f"Training pictures: {places[config.data.slices]}; "
+        + (f"augmented ({changed}, see `docs/training.md`)." if changed else "not augmented.")
+        + " Validation and test pictures are never changed."
+    )
 
 
 def _figures(metrics: dict[str, Any]) -> list[str]:

@@ -40,8 +40,8 @@ def risks(*, simulated: bool) -> list[str]:
         *heading("Ethical considerations"),
         *bullets(
             source,
-            "A wrong `Normal` may keep somebody from help, a wrong disease may frighten; therefore "
-            "every answer of this project says that it is not for clinical use.",
+            "A wrong `Normal` may keep somebody from help, a wrong disease may frighten: "
+            "`predict`, the page and every report say that they are not for clinical use.",
             "It cannot be said to treat groups of people alike: see the few figures by sex and "
             "age, and what is not known.",
             "Large probabilities look like certainty. They are calibrated, if at all, for data "

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from ekg.__main__ import main
-from ekg.evaluation.cards.own import model_card
+from ekg.config_file import load_config
+from ekg.evaluation.cards.own import _pictures, model_card
 from ekg.evaluation.cards.published import RECIPE, published_card
 from ekg.evaluation.cards.text import WIDTH, bullets, counts, paragraph
 from ekg.evaluation.pairing import newest_stored_model
@@ -58,6 +59,15 @@ def test_figures_of_the_card_are_those_of_the_files(own):
         for suffix in ("", "_published"):
             level = read_json(own / "external" / f"{source}{suffix}.json")["external"]["per_record"]
             assert f"{level['macro_auroc']:.3f}" in card
+
+
+def test_the_card_says_how_training_pictures_were_changed(root):
+    said = _pictures(load_config(root / "experiments" / "best_simulated.toml"))
+    config = load_config(root / "experiments" / "best_simulated.toml")
+    assert "new in every epoch" in said
+    assert f"amplitude {config.augmentation.amplitude:g}" in said
+    assert "time shift" not in said
+    assert "same in every epoch; not augmented" in _pictures(load_config(None))
 
 
 def test_what_every_card_must_say(own, root):
