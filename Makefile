@@ -250,7 +250,7 @@ serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
 # --- checks ---------------------------------------------------------------------------------
-.PHONY: verify test test-page test-all lint
+.PHONY: verify test test-page test-all test-mutation coverage lint
 verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
 	@$(EKG) verify $(OPTIONS)
 
@@ -262,6 +262,21 @@ test-page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## the page's tests in a real brows
 
 test-all: $(ENVIRONMENT) ## all tests, the slow ones too
 	@$(PY) -m pytest -n $(JOBS)
+
+coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run (fails below 95 %)
+	@rm -rf .cache/coverage && mkdir -p .cache/coverage
+	@$(PY) -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=json:.cache/coverage/report.json
+	@$(PY) scripts/coverage_table.py .cache/coverage/report.json
+
+MUTATION_PACKAGES := .cache/mutation/packages
+
+$(MUTATION_PACKAGES)/made: scripts/mutation-requirements.txt | $(ENVIRONMENT)
+	@rm -rf $(MUTATION_PACKAGES)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(MUTATION_PACKAGES) -r $<
+	@touch $@
+
+test-mutation: $(MUTATION_PACKAGES)/made ## change slicing, split, metrics and manifest code, see whether tests notice
+	@$(PY) scripts/mutation.py --packages $(MUTATION_PACKAGES)
 
 lint: $(ENVIRONMENT) ## ruff and mypy
 	@$(PY) -m ruff check .
