@@ -61,8 +61,8 @@ def draw_heart(
     if "STD" in findings and generator.random() < 0.3:
         amplitude = min(amplitude * generator.uniform(1.2, 1.6), 2.4)  # hypertrophied
         notes["hypertrophy"] = "left ventricular"
-    if "STE" in findings and generator.random() < 0.4:
-        amplitude = min(amplitude * generator.uniform(1.1, 1.5), 2.4)  # a slim young chest
+    if "STE" in findings and generator.random() < 0.5:
+        amplitude = min(amplitude * generator.uniform(1.1, 1.8), 2.6)  # a slim young chest
     terminal = 0.26 if "Normal" in findings or "STE" in findings else 0.48
     usual = ventricles.normal_qrs(generator, usual_duration, axis, amplitude, terminal)
     shape = TShape(
@@ -134,7 +134,9 @@ def _conduction(
             generator, duration, draw("axis.LBBB", generator), size
         ), duration
     if "RBBB" in findings:
-        duration = draw("qrs.RBBB", generator)
+        # The class of CPSC 2018 is right bundle branch block (SNOMED CT 59118001), complete or not.
+        incomplete = generator.random() < 0.35
+        duration = draw("qrs.iRBBB" if incomplete else "qrs.RBBB", generator)
         axis = draw("axis.LAFB", generator) if generator.random() < 0.14 else axis
         size = float(np.clip(amplitude, 0.45, 1.6))
         return ventricles.right_bundle_branch_block(generator, duration, axis, size), duration
@@ -180,6 +182,7 @@ def _with_st_changes(
         return st_changes.with_depression(generator, beat, patient)
     if "MI" in findings:
         return st_changes.with_old_infarction(generator, beat, notes)
-    if "LBBB" in findings or "RBBB" in findings:
+    if "LBBB" in findings:
         return beat  # its ST shift is the secondary one
-    return st_changes.with_usual_st(generator, beat, patient, "Normal" in findings)
+    level = "st.normal" if "Normal" in findings else "st.AF" if "AF" in findings else "st.other"
+    return st_changes.with_usual_st(generator, beat, patient, level)

@@ -18,7 +18,7 @@ from ekg.waveform.synthetic.placement import draw_placement
 from ekg.waveform.synthetic.repolarisation import Beat, qt_interval
 from ekg.waveform.synthetic.waves import Waves, add_waves
 
-VERSION = 5
+VERSION = 6
 """Raised whenever the same (seed, name) gives another recording."""
 
 EXTRA_FINDINGS: tuple[str, ...] = ("MI", "HF")

@@ -13,8 +13,8 @@ from ekg.waveform.synthetic.ranges import draw
 from ekg.waveform.synthetic.repolarisation import Beat, TShape
 
 _TERRITORIES: dict[str, float] = {
-    "anterior": 0.20, "anterolateral": 0.09, "inferior": 0.16, "inferolateral": 0.06,
-    "lateral": 0.05, "early repolarisation": 0.34, "pericarditis": 0.10,
+    "anterior": 0.15, "anterolateral": 0.06, "inferior": 0.11, "inferolateral": 0.05,
+    "lateral": 0.03, "early repolarisation": 0.52, "pericarditis": 0.08,
 }  # fmt: skip
 """How often each kind of ST elevation is drawn at 50 years (choice)."""
 
@@ -39,9 +39,9 @@ def with_elevation(
         hyperacute = direction * generator.uniform(0.0, 0.30)
         recovery = recovery + TShape(0.15, 0.10, 0.1).waves(hyperacute, beat.duration, beat.qt)
     elif territory == "early repolarisation":
-        taller = frank_vector(generator.uniform(0.05, 0.25), 45, -generator.uniform(0.10, 0.45))
+        taller = frank_vector(generator.uniform(0.05, 0.30), 45, -generator.uniform(0.10, 0.60))
         recovery = recovery + TShape(0.16, 0.10, 0.1).waves(taller, beat.duration, beat.qt)
-    above = draw("st.elevation", generator) * (1.0 if infarct else 0.5)
+    above = draw("st.elevation", generator) * (1.0 if infarct else 0.35)
     vector = ischaemia.scaled_to_elevation(
         direction, recovery, patient.lead_field, beat.duration + _AFTER_J,
         ischaemia.elevation_threshold(patient.age, patient.sex), above,
@@ -110,10 +110,10 @@ def with_old_infarction(
 
 
 def with_usual_st(
-    generator: np.random.Generator, beat: Beat, patient: Patient, healthy: bool
+    generator: np.random.Generator, beat: Beat, patient: Patient, level_name: str
 ) -> Beat:
-    """Return the beat with an ST level below every threshold, a little up in the healthy."""
-    level = draw("st.normal" if healthy else "st.other", generator)
+    """Return the beat with the ST level of `ranges`: in the healthy below every threshold."""
+    level = draw(level_name, generator)
     vector = frank_vector(level, patient.t_axis, -draw("st.anterior", generator))
     shift = repolarisation.st_shift(vector, beat.duration, beat.qt, 0.0, 0.25)
     return replace(beat, recovery=beat.recovery + shift)

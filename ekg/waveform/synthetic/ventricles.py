@@ -103,13 +103,15 @@ def right_bundle_branch_block(
     """Return a QRS of right bundle branch block.
 
     The left ventricle is activated as usual; the right one follows late and slowly, to the
-    right and front: rsR' in V1-V2, wide slurred S in I and V6 (Surawicz 2009).
+    right and front: rsR' in V1-V2, wide slurred S in I and V6. Below 0.12 s the block is incomplete:
+    less of the right ventricle is late, and r' and S are smaller (Surawicz 2009).
     """
-    usual = generator.uniform(0.082, 0.095)
+    usual = min(generator.uniform(0.082, 0.095), duration - 0.018)
     left = normal_qrs(generator, usual, axis, amplitude)
-    left.vector[3:, 2] *= 0.45  # right forces now oppose the left ventricle's posterior ones
-    left.vector[4] *= 0.3
-    strength = generator.uniform(0.40, 1.20)
+    degree = float(np.clip((duration - 0.085) / (0.121 - 0.085), 0.3, 1.0))
+    left.vector[3:, 2] *= 1 - 0.55 * degree  # right forces oppose the left ventricle's rear ones
+    left.vector[4] *= 1 - 0.7 * degree
+    strength = generator.uniform(0.40, 1.20) * degree
     width = duration - 0.62 * usual
     share = np.array([0.15, 0.20])
     place = duration - width * np.array([0.66, _EDGE * share[1]])
