@@ -103,8 +103,8 @@ def right_bundle_branch_block(
     """Return a QRS of right bundle branch block.
 
     The left ventricle is activated as usual; the right one follows late and slowly, to the
-    right and front: rsR' in V1-V2, wide slurred S in I and V6. Below 0.12 s the block is incomplete:
-    less of the right ventricle is late, and r' and S are smaller (Surawicz 2009).
+    right and front: rsR' in V1-V2, wide slurred S in I and V6. Below 0.12 s the block is
+    incomplete: less of the right ventricle is late, and r' and S are smaller (Surawicz 2009).
     """
     usual = min(generator.uniform(0.082, 0.095), duration - 0.018)
     left = normal_qrs(generator, usual, axis, amplitude)
