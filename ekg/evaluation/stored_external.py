@@ -68,6 +68,9 @@ def collect_external(results: Iterable[Path], folder: Path, weights_sha256: str)
             pairs = [(result / "external.json", "")]
         for path, stem in pairs:
             names += _take(path, stem, folder, weights_sha256)
+    for path in (folder / EXTERNAL).glob("*"):
+        if f"{EXTERNAL}/{path.name}" not in names:
+            path.unlink()  # of an earlier storing: every file there shall be accounted for
     for suffix in (OWN, PUBLISHED):
         names += _pool(folder / EXTERNAL, suffix)
     return names

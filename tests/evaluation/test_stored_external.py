@@ -100,6 +100,14 @@ def test_collecting_again_from_the_stored_folder_changes_nothing(stored, tmp_pat
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
 
 
+def test_what_an_earlier_storing_left_goes(stored, tmp_path):
+    folder, _ = stored
+    names = collect_external([tmp_path / "2"], folder, MINE)
+    assert names == ["external/here.json", "external/here_predictions.csv"]
+    left = {path.relative_to(folder).as_posix() for path in (folder / "external").iterdir()}
+    assert left == set(names)
+
+
 def test_one_other_hospital_is_not_pooled(tmp_path):
     results = [result(tmp_path / "1", "cpsc2018", 1), result(tmp_path / "2", "here", 2)]
     names = collect_external(results, tmp_path / "stored", MINE)

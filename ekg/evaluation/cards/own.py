@@ -72,7 +72,7 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
         *_cost(environment, done),
         *how_to_load(folder.name, config.data.image_size),
         *_files(folder, stored),
-        *_licence(dataset),
+        *_licence(folder, dataset),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -352,7 +352,7 @@ def _files(folder: Path, stored: dict[str, Any]) -> list[str]:
     ]
 
 
-def _licence(dataset: dict[str, Any]) -> list[str]:
+def _licence(folder: Path, dataset: dict[str, Any]) -> list[str]:
     source = read_registry().get(dataset["dataset"])
     if dataset["simulation"]:
         data = "They learned from simulated records alone, so no licence of recordings binds them."
@@ -363,11 +363,18 @@ def _licence(dataset: dict[str, Any]) -> list[str]:
         )
     else:
         data = "The licence of the recordings they learned from is for their owner to say."
+    recordings = (
+        f"`{EXTERNAL}/` names public recordings and their labels, which stay under their own "
+        "licences (CC BY 4.0 as a rule) and ask to be cited: `docs/datasheets/README.md`."
+        if (folder / EXTERNAL).is_dir()
+        else ""
+    )
     return [
         *heading("Licence and citation"),
         *paragraph(
             "The weights are this project's, under its [MIT licence](../../LICENSE). " + data
         ),
+        *paragraph(recordings),
         *paragraph(
             "Cite the paper (Das, Epland, Yu, Suri 2023, doi 10.1016/j.cpcardiol.2023.101744), "
             "whose authors did not make this model, and this project: "

@@ -15,8 +15,8 @@ _TIE = "\x00"
 
 
 def paragraph(text: str) -> list[str]:
-    """Return a paragraph, filled, and the empty line after it."""
-    return [*_filled(text, ""), ""]
+    """Return a paragraph, filled, and the empty line after it; nothing for no text."""
+    return [*_filled(text, ""), ""] if text else []
 
 
 def bullets(*items: str) -> list[str]:
