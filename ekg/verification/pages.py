@@ -44,7 +44,7 @@ class MarkedTable:
     source: str
     """The file it is made from; for the reader too."""
     columns: list[str] = field(default_factory=list)
-    """Columns of a CSV file, shown as they are ("*" for all); or else ..."""
+    """Columns of a CSV file, shown as they are ("*": all, "*", "-name": all but name); or ..."""
     made_by: str = ""
     """`package.module:function` or `scripts/file.py:function` returning the block's lines, or the
     lines of several blocks by their marks."""
@@ -139,12 +139,13 @@ def _marked_table(
     if table.source.startswith(_REFERENCE) and repository.shared is None:
         return skipped(TABLES, compared, "no reference data here")
     source = _path(repository, table.source)
-    if found.startswith(NOT_MEASURED):
-        if source.exists():
-            return agree(TABLES, compared, "the page says not measured, the file is there", False)
-        return skipped(TABLES, compared, "not measured yet, as the page says")
+    unmeasured = found.startswith(NOT_MEASURED) or not found
     if not source.exists():
+        if unmeasured:
+            return skipped(TABLES, compared, "not measured yet, as the page says")
         return agree(TABLES, compared, f"{table.source} is not here", False)
+    if unmeasured:
+        return agree(TABLES, compared, "the page says not measured, the file is there", False)
     expected = maker.lines(table)
     lines = found.splitlines()
     wrong = [number for number, (a, b) in enumerate(zip(lines, expected, strict=False)) if a != b]
@@ -175,7 +176,9 @@ class _Maker:
         if table.columns:
             path = _path(self._repository, table.source)
             rows = pd.read_csv(path, dtype=str)
-            columns = [str(name) for name in rows] if table.columns == ["*"] else table.columns
+            columns = table.columns
+            if columns[0] == "*":
+                columns = [str(name) for name in rows if f"-{name}" not in columns]
             missing = [column for column in columns if column not in rows]
             if missing:
                 raise EkgError(f"column {missing[0]} missing", path=path)

@@ -127,9 +127,10 @@ def _predictions(repository: Repository, folder: Path) -> Iterator[Finding]:
             yield skipped(PREDICTIONS, compared, "its records were not simulated")
             return
         if facts.simulation.version != VERSION:
-            yield agree(
+            # Not disproved, but what made its images is gone.
+            yield skipped(
                 PREDICTIONS, compared, f"its records are of version {facts.simulation.version} of "
-                f"the simulator, this is version {VERSION}; train and store it anew", False,
+                f"the simulator, this is version {VERSION}: they cannot be made again",
             )  # fmt: skip
             return
         model = load_model(folder)
