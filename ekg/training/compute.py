@@ -59,7 +59,7 @@ def set_up(config: ComputeConfig, local_rank: int = 0) -> Compute:
         # cuBLAS reads this when it starts: https://docs.nvidia.com/cuda/cublas (reproducibility)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-    if device.type == "cuda":
+    if device.type == "cuda":  # pragma: no cover - needs a GPU
         torch.backends.cudnn.benchmark = not config.deterministic
     return Compute(device, _precision(config.precision, device), _compile(config, device))
 
@@ -69,7 +69,7 @@ def _device(name: str, local_rank: int) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        if device.type == "cuda" and device.index is None:
+        if device.type == "cuda" and device.index is None:  # pragma: no cover - needs a GPU
             device = torch.device("cuda", local_rank)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
@@ -83,11 +83,11 @@ def _device(name: str, local_rank: int) -> torch.device:
 
 def _precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
-        if device.type != "cuda":
-            return torch.float32
-        # Only what the hardware does itself: emulated bfloat16 is slow.
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if native else torch.float16
+        if device.type == "cuda":  # pragma: no cover - needs a GPU
+            # Only what the hardware does itself: emulated bfloat16 is slow.
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            return torch.bfloat16 if native else torch.float16
+        return torch.float32
     if name == "float16" and device.type == "cpu":
         raise ConfigError(
             'field `compute.precision` is "float16", which a CPU does slowly',
@@ -126,14 +126,14 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - for libraries that use the global generator
     torch.manual_seed(seed + 1)
-    if torch.cuda.is_available():
+    if torch.cuda.is_available():  # pragma: no cover - needs a GPU
         torch.cuda.manual_seed_all(seed + 2)
 
 
 def random_states() -> dict[str, torch.Tensor]:
     """Return torch's random states, for a checkpoint. Nothing else is drawn from."""
     states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
+    if torch.cuda.is_available():  # pragma: no cover - needs a GPU
         states["cuda"] = torch.cuda.get_rng_state()
     return states
 
@@ -141,7 +141,7 @@ def random_states() -> dict[str, torch.Tensor]:
 def restore_random_states(states: dict[str, torch.Tensor]) -> None:
     """Take back what `random_states` gave."""
     torch.set_rng_state(states["cpu"].cpu())
-    if "cuda" in states and torch.cuda.is_available():
+    if "cuda" in states and torch.cuda.is_available():  # pragma: no cover - needs a GPU
         torch.cuda.set_rng_state(states["cuda"].cpu())
 
 

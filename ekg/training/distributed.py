@@ -80,7 +80,7 @@ def join(device_type: str) -> World:
             f"WORLD_SIZE is set, but {error} cannot be used",
             remedy="start with torchrun, or unset WORLD_SIZE",
         ) from None
-    if device_type == "cuda":
+    if device_type == "cuda":  # pragma: no cover - needs a GPU
         torch.cuda.set_device(world.local_rank)
     dist.init_process_group("nccl" if device_type == "cuda" else "gloo", timeout=_TIMEOUT)
     return world
@@ -168,7 +168,7 @@ class SharedDropout(nn.Module):
 
 def adapt_network(network: nn.Module, device_type: str) -> nn.Module:
     """Replace batch norm and dropout by forms that see the whole batch."""
-    if device_type == "cuda":
+    if device_type == "cuda":  # pragma: no cover - needs a GPU
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):

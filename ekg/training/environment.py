@@ -56,7 +56,7 @@ def _version(package: str) -> str | None:
 
 
 def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
+    if device.type == "cuda":  # pragma: no cover - needs a GPU
         return torch.cuda.get_device_name(device)
     return f"{device.type} ({platform.machine()}, {os.cpu_count()} cores)"
 

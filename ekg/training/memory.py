@@ -48,7 +48,7 @@ def largest_batch(trial: Callable[[int], None], below: int) -> int:
 
 def _release() -> None:
     gc.collect()
-    if torch.cuda.is_available():
+    if torch.cuda.is_available():  # pragma: no cover - needs a GPU
         torch.cuda.empty_cache()
 
 
