@@ -278,6 +278,13 @@ $(MUTATION_PACKAGES)/made: scripts/mutation-requirements.txt | $(ENVIRONMENT)
 test-mutation: $(MUTATION_PACKAGES)/made ## change slicing, split, metrics and manifest code, see whether tests notice
 	@$(PY) scripts/mutation.py --packages $(MUTATION_PACKAGES)
 
+.PHONY: test-fuzz audit
+test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; goes on where it was)
+	@$(PY) scripts/fuzz.py $(OPTIONS)
+
+audit: $(ENVIRONMENT) ## compare the pinned packages with the database of known vulnerabilities (needs the network)
+	@$(PY) scripts/audit.py
+
 lint: $(ENVIRONMENT) ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .

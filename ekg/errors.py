@@ -39,7 +39,9 @@ class EkgError(Exception):
     def __str__(self) -> str:
         front = f"{self.path}: " if self.path else ""
         back = f"; {self.remedy}" if self.remedy else ""
-        return " ".join(f"{front}{self.problem}{back}".split())
+        line = " ".join(f"{front}{self.problem}{back}".split())
+        # What a file says may stand in it: nothing that a terminal would obey comes through.
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _rebuild(kind: type[EkgError], problem: str, path: str | None, remedy: str | None) -> EkgError:

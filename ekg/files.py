@@ -9,6 +9,10 @@ import math
 import os
 import re
 import secrets
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +24,13 @@ from ekg.errors import EkgError
 _TEMPORARY_MARK = ".part-"
 _STRAYS = re.compile(r"/\.{0,2}(?=/)|[\\:\x00-\x1f\x7f]")
 _UNFINISHED = re.compile(r"^\..*\.part-[0-9a-f]{8}(\.|$)")
+
+
+DAMAGE: tuple[type[Exception], ...] = (
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError, SyntaxError,
+    TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What libraries raise over damaged binary files: which of these depends on the broken byte."""
 
 
 @contextlib.contextmanager
@@ -109,7 +120,7 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EkgError("file not found", path=path) from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise EkgError(f"not a JSON file ({error})", path=path) from None
 
 

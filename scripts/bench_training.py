@@ -128,7 +128,7 @@ def measure_loader(task: dict[str, Any]) -> dict[str, Any]:
         pack = np.lib.format.open_memmap(path, "w+", np.uint8, (count, size, size))
         pack[:] = np.random.default_rng(44).integers(0, 255, (size, size), np.uint8)
         pack.flush()
-        source = PackSource(np.load(path, mmap_mode="r"), np.arange(count))
+        source = PackSource(np.load(path, mmap_mode="r", allow_pickle=False), np.arange(count))
         with Loader(source, np.zeros(count, np.int64)) as loader:
 
             def epoch() -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ekg.errors import ImageError
+from ekg.files import DAMAGE
 from ekg.image.journal import Journal
 from ekg.image.manifest import read_manifest
 
@@ -49,7 +50,7 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
         )
     try:
         images = np.load(folder / PACK, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError) as error:
+    except (OSError, *DAMAGE) as error:
         raise ImageError(
             f"is damaged ({error})", path=folder / PACK, remedy="delete it and make it again"
         ) from None

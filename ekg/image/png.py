@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ekg.config import IMAGE_SIZE_LIMITS
 from ekg.errors import ImageError
+from ekg.files import DAMAGE
 
 COMPRESSION = 3
 """zlib level: half the time of the usual 6, for a seventh more bytes."""
@@ -131,7 +132,7 @@ def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Im
         ) from None
     except Image.DecompressionBombError as error:
         raise ImageError(f"is not a usable image ({error})", path=path) from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, *DAMAGE) as error:
         raise ImageError(
             f"is damaged ({error})", path=path, remedy="fetch it or draw it again"
         ) from None

@@ -39,7 +39,7 @@ class OnnxEngine:
         options.intra_op_num_threads = threads
         try:
             self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+                path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:  # onnxruntime's own exceptions share no other base class
             raise ModelError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -95,7 +97,8 @@ def write_report(run: RunFiles, output: Path) -> Path:
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{html.escape(title)}</title>",
-        f"<style>{_CSS}</style></head><body>",
+        "{style}",
+        "</head><body>",
         f"<h1>{html.escape(title)}</h1>",
         f'<p class="warning">{NOT_CLINICAL}</p>',
         *_summary(run),
@@ -109,9 +112,19 @@ def write_report(run: RunFiles, output: Path) -> Path:
         page.append("</section>")
     page.append(_foot(run))
     page.append("</body></html>")
+    page[page.index("{style}")] = _style(page)
     report = output / REPORT_FILE
     write_text(report, "\n".join(page) + "\n")
     return report
+
+
+def _style(page: list[str]) -> str:
+    """Return the page's style, and the policy that forbids everything but it and the pictures."""
+    widths = sorted({int(width) for width in re.findall(r'<figure class="w(\d+)">', "".join(page))})
+    css = _CSS + "".join(f".w{width} {{ max-width: {width}px; }}\n" for width in widths)
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'"
+    return f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{css}</style>'
 
 
 def _summary(run: RunFiles) -> list[str]:
@@ -166,7 +179,7 @@ def _figure(output: Path, item: Item) -> str:
     data = base64.b64encode(png.read_bytes()).decode("ascii")
     title = html.escape(item.title)
     return (
-        f'<figure style="max-width:{_shown_width(png)}px"><img alt="{title}" '
+        f'<figure class="w{_shown_width(png)}"><img alt="{title}" '
         f'width="{_shown_width(png)}" src="data:image/png;base64,{data}"><figcaption>'
         f"<strong>{title}.</strong> {html.escape(item.text)} "
         f'<span class="file">figures/{item.name}.pdf</span></figcaption></figure>'

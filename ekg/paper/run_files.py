@@ -15,7 +15,7 @@ from ekg.evaluation.predictions import classes_of, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
 from ekg.evaluation.published import FIGURES_FILE, PUBLISHED_FOLDER, prediction_folder
 from ekg.evaluation.results import read_metrics
-from ekg.files import read_json, sha256_of_file
+from ekg.files import DAMAGE, read_json, sha256_of_file
 from ekg.waveform.diagnoses import CLASSES
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -98,6 +98,20 @@ def find_run(run: str | Path = "") -> Path:
     return folder
 
 
+def _read_table(path: Path, **options: Any) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, **options)
+    except (OSError, *DAMAGE) as error:
+        raise EkgError(f"not a CSV file ({error})", path=path) from None
+
+
+def _read_tables(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise EkgError("holds no named values", path=path, remedy="make it again")
+    return content
+
+
 @dataclass(frozen=True)
 class RunFiles:
     """What a run, and the image set behind it, left on disk.
@@ -144,7 +158,7 @@ class RunFiles:
             return {}
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise EkgError(f"not a TOML file ({error})", path=path) from None
 
     @cached_property
@@ -161,11 +175,11 @@ class RunFiles:
     def dataset_info(self) -> dict[str, Any]:
         """The image set's `dataset.json`, empty when there is none."""
         path = self.images / "dataset.json" if self.images else None
-        return dict(read_json(path)) if path and path.exists() else {}
+        return _read_tables(path) if path and path.exists() else {}
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
-        return dict(read_json(path)) if path.exists() else {}
+        return _read_tables(path) if path.exists() else {}
 
     @cached_property
     def dataset(self) -> str:
@@ -186,7 +200,7 @@ class RunFiles:
         path = self.folder / "train_results.csv"
         if not path.exists():
             return None
-        table = pd.read_csv(path)
+        table = _read_table(path)
         missing = [c for c in ("epoch", "train_loss", "val_loss") if c not in table.columns]
         if missing or table.empty:
             problem = f"column `{missing[0]}` is missing" if missing else "no epoch in it"
@@ -230,7 +244,7 @@ class RunFiles:
         path = self.images / "manifest.csv" if self.images else None
         if path is None or not path.exists():
             return None
-        table = pd.read_csv(path, dtype={"image": str, "record": str, "diagnosis": str})
+        table = _read_table(path, dtype={"image": str, "record": str, "diagnosis": str})
         folds = self.split_of_records
         split = table["record"].map(folds) if folds is not None else None
         return table.assign(split=split)
@@ -241,7 +255,7 @@ class RunFiles:
         path = self.images / "records.csv" if self.images else None
         if path is None or not path.exists():
             return None
-        return pd.read_csv(
+        return _read_table(
             path, dtype={"record": str, "diagnoses": str, "reason": str}, keep_default_na=False
         )
 
@@ -254,7 +268,7 @@ class RunFiles:
             paths.append(self.images / "split.csv")
         for path in paths:
             if path.is_file():
-                table = pd.read_csv(path, dtype=str, keep_default_na=False)
+                table = _read_table(path, dtype=str, keep_default_na=False)
                 if {"record", "split"} <= set(table.columns):
                     return table.drop_duplicates("record").set_index("record")["split"]
                 raise EkgError("columns `record` and `split` are needed", path=path)

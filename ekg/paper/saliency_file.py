@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +11,14 @@ import numpy as np
 import pandas as pd
 
 from ekg.errors import EkgError
+from ekg.files import DAMAGE
 
 SALIENCY_FILE = "saliency.npz"
+_MOST_BYTES = 256 * 2**20  # seven examples of the largest picture and small tables: under 40 MB
+_HEADER_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 @dataclass(frozen=True)
@@ -77,14 +85,31 @@ def read_saliency(folder: Path) -> Saliency | None:
         return None
     try:
         # Object arrays (pickles) are refused: nothing in the file is ever executed.
+        _check_sizes(path)
         with np.load(path, allow_pickle=False) as arrays:
             return _saliency_of({name: arrays[name] for name in arrays.files})
-    except (KeyError, ValueError, OSError) as error:
+    except (OSError, *DAMAGE) as error:
         raise EkgError(
             f"not a file of saliency ({error})",
             path=path,
             remedy="make it again: `python -m ekg evaluate --saliency`",
         ) from None
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse a file that unpacks to more than a run's saliency, or less than its arrays say."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
+            raise ValueError(f"unpacks to more than {_MOST_BYTES:,} bytes")
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                if version not in _HEADER_READERS:
+                    raise ValueError(f"{member.filename} is of format {version}")
+                shape, _, dtype = _HEADER_READERS[version](stream)
+            # numpy asks for the memory before it looks at how much there is.
+            if math.prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError(f"{member.filename} is shorter than its header says")
 
 
 def _saliency_of(arrays: dict[str, np.ndarray]) -> Saliency:

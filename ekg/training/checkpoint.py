@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ekg.errors import TrainingError
-from ekg.files import atomic_path
+from ekg.files import DAMAGE, atomic_path
 from ekg.model.weights import archive_is_whole
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -50,12 +50,15 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         raise TrainingError(
             "no checkpoint to go on from", path=path, remedy="start without --resume"
         ) from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+    except (pickle.UnpicklingError, *DAMAGE):
         raise damaged from None
     if not isinstance(content, dict) or content.get("version") != _VERSION:
         raise TrainingError(
             "is a checkpoint of another version", path=path, remedy="start without --resume"
         )
+    config = content.get("config")
+    if not isinstance(config, dict) or not all(isinstance(t, dict) for t in config.values()):
+        raise damaged
     return content
 
 

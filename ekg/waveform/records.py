@@ -19,6 +19,7 @@ import scipy.signal
 import wfdb
 
 from ekg.errors import RecordError
+from ekg.files import is_plain_relative
 from ekg.waveform.diagnoses import diagnoses_of_comments
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -244,7 +245,7 @@ def _check_header(path: Path, fields: wfdb.Record) -> None:
         raise refuse(f"field `number of samples` is {fields.sig_len}")
     for file_name in fields.file_name or []:
         # A header comes from outside: it must not lead the reader out of its own folder.
-        if not file_name or Path(file_name).name != file_name or file_name in {"~", "-", ".", ".."}:
+        if not is_plain_relative(file_name) or "/" in file_name or file_name in {"~", "-"}:
             raise refuse(
                 f"signal file name {file_name!r} is not a plain name in the header's folder"
             )

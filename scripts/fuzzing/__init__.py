@@ -1,0 +1,1 @@
+"""The bad-input campaign: what is read, how cases are made, and what counts as a finding."""

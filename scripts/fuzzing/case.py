@@ -1,0 +1,96 @@
+"""One case: bytes from outside, and what the project's reader made of them."""
+
+from __future__ import annotations
+
+import shutil
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ekg.errors import EkgError
+
+SECONDS_ALLOWED = 5.0
+MEGABYTES_ALLOWED = 1024
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that reads bytes from outside.
+
+    Parameters
+    ----------
+    name
+        Short name, also that of its folder in the corpus.
+    read
+        Takes the bytes and an empty folder of its own; puts them into a file and reads it as
+        the project would. Returns when there was a result.
+    seeds
+        Makes sound inputs to start from.
+    tokens
+        Words of the format, for mutation.
+    longest
+        Bytes of the longest input tried.
+    """
+
+    name: str
+    read: Callable[[bytes, Path], object]
+    seeds: Callable[[], list[bytes]]
+    tokens: tuple[bytes, ...] = ()
+    longest: int = 4096
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a case."""
+
+    kind: str
+    """`result`, `refused` (one of the project's own errors) or `finding`."""
+    place: str = ""
+    """Of a finding: the exception and where it was raised, the same for the same defect."""
+    text: str = ""
+    """The project's message, or the traceback of a finding."""
+
+
+def judge(target: Target, data: bytes, folder: Path) -> Verdict:
+    """Run one case.
+
+    Parameters
+    ----------
+    target
+        What reads.
+    data
+        What it is given.
+    folder
+        Scratch space; emptied before and made when missing.
+
+    Returns
+    -------
+    Verdict
+        `finding` for every exception other than `EkgError`, and for an error message that is
+        not one line or names nothing.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's and pandas' words on odd values
+            target.read(data, folder)
+    except EkgError as error:
+        message = str(error)
+        if not message.strip() or "\n" in message:
+            return Verdict("finding", f"message of {type(error).__name__}", repr(message))
+        return Verdict("refused", text=message)
+    except Exception as error:
+        return Verdict("finding", _place_of(error), traceback.format_exc())
+    return Verdict("result")
+
+
+def _place_of(error: Exception) -> str:
+    """Name the exception and the last place in the project that it passed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "/ekg/" in frame.filename] or list(frames)
+    last = own[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.name}"
