@@ -12,6 +12,9 @@ import numpy as np
 import torch
 
 from ekg.config import SliceConfig
+from ekg.data.image_sources import open_source
+from ekg.files import read_json
+from ekg.image.manifest import read_manifest
 from ekg.image.renderer import Renderer
 from ekg.model import EkgModel
 from ekg.waveform.records import read_record
@@ -28,7 +31,7 @@ class DrawnRecord:
     name: str
     diagnoses: tuple[str, ...]
     signal: np.ndarray
-    """float64 (12, N), mV, as read from its files."""
+    """float64 (12, N), mV, as read from its files; empty where only its pictures are known."""
     starts: np.ndarray
     """First sample of each slice."""
     pictures: np.ndarray
@@ -65,6 +68,19 @@ def draw_records(
             starts = slice_starts(name, signal.shape[1], slices, seed=slice_seed)
             pictures = [renderer.draw(signal[:, s : s + slices.length]) for s in starts]
             yield DrawnRecord(name, diagnoses, signal, starts, np.array(pictures, np.uint8))
+
+
+def drawn_records(images: Path, names: Iterable[str]) -> Iterator[DrawnRecord]:
+    """Yield records of an image set with their pictures as they lie there, and no signal."""
+    manifest = read_manifest(images)
+    wanted = set(names)
+    for name, rows in manifest[manifest["record"].isin(wanted)].groupby("record", sort=False):
+        rows = rows.sort_values("slice").reset_index(drop=True)
+        size = int(read_json(images / "dataset.json")["size"])
+        pictures = open_source(images, rows, size=size).read(np.arange(len(rows)), 0)
+        label = tuple(str(rows["diagnosis"].iloc[0]).split("+"))
+        starts = rows["start"].to_numpy(np.int64)
+        yield DrawnRecord(str(name), label, np.empty((12, 0)), starts, pictures)
 
 
 def logits_of(model: EkgModel, pictures: np.ndarray) -> np.ndarray:

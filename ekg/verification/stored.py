@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,19 @@ from ekg.evaluation.published import PUBLISHED_MODEL
 from ekg.evaluation.results import METRICS_FILE, digest_of_lines, read_metrics
 from ekg.files import read_json, sha256_of_file
 from ekg.image.drawing import image_name
+from ekg.image.manifest import MANIFEST
 from ekg.image.renderer import Renderer
 from ekg.model import EkgModel, load_model
 from ekg.model.engines import ONNX_FILE
-from ekg.model.export import LARGEST_DIFFERENCE, largest_difference
+from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
 from ekg.model.loading import weights_file_of
 from ekg.model.onnx_engine import OnnxEngine
 from ekg.progress import Progress
 from ekg.verification.figures import differing
 from ekg.verification.findings import Finding, Repository, agree, skipped, some
-from ekg.verification.slices import draw_records, logits_of
-from ekg.verification.stored_data import DataFacts, data_facts
+from ekg.verification.image_sets import image_sets
+from ekg.verification.slices import DrawnRecord, draw_records, drawn_records, logits_of
+from ekg.verification.stored_data import data_facts
 from ekg.waveform.slicing import generator_for
 from ekg.waveform.synthetic import VERSION
 
@@ -118,36 +121,62 @@ def _figures(folder: Path) -> Finding:
 
 
 def _predictions(repository: Repository, folder: Path) -> Iterator[Finding]:
-    """Simulate, draw and read a part of the validation and test records again."""
-    compared = f"{folder.name}: images drawn and read again = predictions_*.csv"
+    """Read images of a part of the validation and test records again."""
+    compared = f"{folder.name}: images read again = predictions_*.csv"
     try:
-        metrics = read_metrics(folder) or {}
-        facts = data_facts(folder, metrics)
-        if facts is None:
-            yield skipped(PREDICTIONS, compared, "its records were not simulated")
-            return
-        if facts.simulation.version != VERSION:
-            # Not disproved, but what made its images is gone.
-            yield skipped(
-                PREDICTIONS, compared, f"its records are of version {facts.simulation.version} of "
-                f"the simulator, this is version {VERSION}: they cannot be made again",
-            )  # fmt: skip
-            return
         model = load_model(folder)
-        renderer = Renderer(facts.images.size)
+        metrics = read_metrics(folder) or {}
+        try:
+            draw, source = _pictures(repository, folder, metrics)
+        except _NotAtHandError as error:
+            yield skipped(PREDICTIONS, compared, str(error))
+            yield _onnx(folder, model, list(check_pictures(model.image_size)))
+            return
         pictures = []
         for fold in FOLDS:
-            again = _read_again(repository, folder, fold, facts, renderer, model)
+            again = _read_again(repository, folder, fold, draw, model)
             pictures += again.pictures
-            yield again.finding(folder, metrics.get(fold, {}), facts.source)
-        yield _onnx(folder, model, pictures)
+            yield again.finding(folder, metrics.get(fold, {}), source)
+        yield _onnx(folder, model, pictures or list(check_pictures(model.image_size)))
     except EkgError as error:
         yield agree(PREDICTIONS, compared, str(error), False)
 
 
+class _NotAtHandError(Exception):
+    """The images can neither be made again nor are they here."""
+
+
+def _pictures(
+    repository: Repository, folder: Path, metrics: dict[str, Any]
+) -> tuple[Callable[[list[str]], Iterator[DrawnRecord]], str]:
+    """Return what gives the images of named records, and how it does.
+
+    They are made again from the seeds where the simulator is still the same; else they are
+    read from the image set that the model was judged on, where that is here.
+    """
+    facts = data_facts(folder, metrics)
+    if facts is not None and facts.simulation.version == VERSION:
+        renderer = Renderer(facts.images.size)
+        draw = functools.partial(
+            draw_records, settings=facts.simulation, renderer=renderer,
+            slice_seed=facts.images.seed, slices=facts.images.slices,
+        )  # fmt: skip
+        return draw, f"simulated again, {facts.source}"
+    checksum = metrics.get("manifest_sha256")
+    for images in image_sets(repository.root):
+        if sha256_of_file(images / MANIFEST) == checksum:
+            return functools.partial(drawn_records, images), f"of {repository.short(images)}"
+    if facts is None:
+        raise _NotAtHandError("its records were not simulated, and their images are not here")
+    raise _NotAtHandError(
+        f"its records are of version {facts.simulation.version} of the simulator, this is version "
+        f"{VERSION}, and their images are not here"
+    )
+
+
 @dataclass
 class _ReadAgain:
-    """A part of one fold, simulated, drawn and read once more."""
+    """A part of one fold, read once more."""
 
     fold: str
     records: int
@@ -178,7 +207,7 @@ class _ReadAgain:
             same = digest_of_lines(self.slices) == stored["slices_sha256"]
             said += "; checksum of all slices " + ("equal" if same else "differs")
             ok = ok and same
-        compared = f"{folder.name}: drawn and read again = predictions_{self.fold}.csv"
+        compared = f"{folder.name}: read again = predictions_{self.fold}.csv"
         return agree(PREDICTIONS, compared, said, ok)
 
 
@@ -186,20 +215,15 @@ def _read_again(
     repository: Repository,
     folder: Path,
     fold: str,
-    facts: DataFacts,
-    renderer: Renderer,
+    draw: Callable[[list[str]], Iterator[DrawnRecord]],
     model: EkgModel,
 ) -> _ReadAgain:
     predictions = read_predictions(folder / f"predictions_{fold}.csv", model.classes)
     by_record = {str(name): rows for name, rows in predictions.groupby("record", sort=False)}
     chosen = list(by_record) if repository.full else _sample(predictions, f"{folder.name}/{fold}")
     again = _ReadAgain(fold, len(by_record), len(chosen), repository.full)
-    drawn = draw_records(
-        chosen, facts.simulation, renderer,
-        slice_seed=facts.images.seed, slices=facts.images.slices,
-    )  # fmt: skip
     with Progress(len(chosen), f"stored predictions, {fold}", "record") as progress:
-        for record in drawn:
+        for record in draw(chosen):
             progress.update()
             rows = by_record[record.name].sort_values("image")
             label = "+".join(record.diagnoses)
@@ -230,8 +254,6 @@ def _onnx(folder: Path, model: EkgModel, pictures: list[np.ndarray]) -> Finding:
     )
     if not (folder / ONNX_FILE).is_file():
         return skipped(ONNX, compared, f"no {ONNX_FILE} beside the weights")
-    if not pictures:
-        return skipped(ONNX, compared, "no picture could be drawn")
     engine = OnnxEngine(folder / ONNX_FILE, threads=1)
     if engine.weights_sha256 != sha256_of_file(weights_file_of(folder)):
         return agree(ONNX, compared, "it was made from other weights; export it again", False)

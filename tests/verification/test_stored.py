@@ -15,14 +15,16 @@ from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.results import digest_of_lines
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.image.drawing import image_name
+from ekg.image.image_set import make_image_set
 from ekg.image.renderer import Renderer
+from ekg.image.selection import ImageSetConfig
 from ekg.model import load_model, save_weights
 from ekg.verification import stored
 from ekg.verification.figures import differing
 from ekg.verification.findings import Repository
 from ekg.verification.slices import draw_records, logits_of
 from ekg.verification.stored import check_stored_models, newest_stored, stored_models
-from ekg.waveform.synthetic.record_files import SimulationSettings
+from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
 
 RECORDS = {"val": ["S0001", "S0002"], "test": ["S0003", "S0004", "S0005", "S0006"]}
 
@@ -90,7 +92,10 @@ def folder(repository):
 def test_a_stored_model_gives_what_was_stored_with_it(repository, verdicts):
     found = verdicts(check_stored_models(repository))
     assert [found[name][0][0] for name in found] == ["pass"] * 4, found
-    assert "2 of 4 records (seeds 44 and 44 of dataset.json)" in found["stored-predictions"][1][1]
+    assert (
+        "2 of 4 records (simulated again, seeds 44 and 44 of dataset.json)"
+        in found["stored-predictions"][1][1]
+    )
 
 
 def test_all_of_it_is_looked_at_when_asked(folder, repository, verdicts):
@@ -150,15 +155,32 @@ def test_another_version_of_the_simulator_cannot_be_compared(folder, repository,
     facts = read_json(folder / "dataset.json")
     facts["simulation"]["version"] = 1
     write_json(folder / "dataset.json", facts)
-    (finding,) = verdicts(check_stored_models(repository))["stored-predictions"]
+    found = verdicts(check_stored_models(repository))
+    (finding,) = found["stored-predictions"]
     assert finding[0] == "skipped" and "of version 1 of the simulator" in finding[1]
+    assert found["stored-onnx"][0][0] == "pass"
 
 
 def test_records_of_hospitals_cannot_be_made_again(folder, repository, verdicts):
     facts = read_json(folder / "dataset.json")
     write_json(folder / "dataset.json", {**facts, "simulation": None})
+    (finding,) = verdicts(check_stored_models(repository))["stored-predictions"]
+    assert finding[0] == "skipped" and "were not simulated, and their images are not" in finding[1]
+
+
+def test_without_seeds_the_image_set_that_is_here_is_read(folder, repository, verdicts):
+    home = repository.root / "data" / "toy"
+    simulate_folder(home / "records", 6, SimulationSettings())
+    make_image_set(home / "records", home / "im_res_800", ImageSetConfig(), pack=True)
+    checksum = sha256_of_file(home / "im_res_800" / "manifest.csv")
+    for name in ("metrics.json", "dataset.json"):
+        content = read_json(folder / name) | {"manifest_sha256": checksum}
+        write_json(
+            folder / name, content | ({"simulation": None} if "image_set" in content else {})
+        )
     found = verdicts(check_stored_models(repository))["stored-predictions"]
-    assert found == [("skipped", "its records were not simulated")]
+    assert [verdict for verdict, _ in found] == ["pass", "pass"]
+    assert "(of data/toy/im_res_800)" in found[0][1]
 
 
 @pytest.mark.parametrize("missing", [True, False])
