@@ -35,6 +35,7 @@ from fuzzing.tools import coverage_engine  # noqa: E402
 
 from ekg.files import atomic_open, read_json, write_json, write_text  # noqa: E402
 from ekg.progress import Progress  # noqa: E402
+from ekg.verification.markdown import table_lines  # noqa: E402
 
 CASES = 120_000
 SEED = 44
@@ -229,6 +230,12 @@ def write_table(results: list[dict[str, object]], out: Path, page: Path) -> None
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    table = with_total(out)
+    put_table(page, "campaign", table, list(table.columns))
+
+
+def with_total(out: Path) -> pd.DataFrame:
+    """Return the page's table, from the CSV: without short names, with a last row for all."""
     table = pd.read_csv(out, dtype=str)
     numbers = pd.read_csv(out)
     total = dict.fromkeys(table.columns, "")
@@ -237,9 +244,14 @@ def write_table(results: list[dict[str, object]], out: Path, page: Path) -> None
     for key in ("cases", "results", "refused", "findings"):
         total[key] = str(numbers[key].sum())
     table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
-    columns = [name for name in table.columns if name != "read"]
     table["what"] = table["what"].where(table["read"] != "**all**", "**all**")
-    put_table(page, "campaign", table, columns)
+    return table.drop(columns="read")
+
+
+def page_lines() -> list[str]:
+    """Return the lines of the page's table, from the CSV; `make verify` compares them."""
+    table = with_total(ROOT / "benchmarks" / "fuzz.csv")
+    return table_lines(table, list(table.columns))
 
 
 def main() -> int:

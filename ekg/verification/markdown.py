@@ -10,7 +10,8 @@ import pandas as pd
 
 _BEGIN = re.compile(r"^<!-- (?P<mark>[\w -]+): begin -->$", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```[ \t]*$", re.MULTILINE | re.DOTALL)
-_MEASURED = re.compile(r"\d\.\d")
+_MEASURED = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
+"""A decimal number; versions and addresses (1.0.2, 127.0.0.1) are none."""
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,7 @@ def load_script(path: Path) -> ModuleType:
         # Scripts are no package: their bare names must not stay behind for others to find.
         for new in set(sys.modules) - modules:
             file = getattr(sys.modules[new], "__file__", None)
-            if file is not None and Path(file).parent == path.parent:
+            if file is not None and path.parent in Path(file).parents:
                 del sys.modules[new]
     return module
 

@@ -173,7 +173,7 @@ def test_blocks_and_hand_tables():
     text = (
         "a\n```\n<!-- code: begin -->\n| x |\n|---|\n| 1.5 |\n```\n"
         f"<!-- in: begin -->\n{TABLE}\n<!-- in: end -->\n\n"
-        "| plain | words |\n|---|---|\n| 12 | 3 |\n\n| h |\n|---|\n| 0.25 |\n"
+        "| plain | words |\n|---|---|\n| 12 | 3 of 1.0.2 at 127.0.0.1 |\n\n| h |\n|---|\n| 0.25 |\n"
         "<!-- open: begin -->\nrest\n"
     )
     assert blocks(text) == {"in": TABLE, "open": "rest"}
