@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import itertools
-import math
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,25 +18,13 @@ import scipy.signal
 import wfdb
 
 from ekg.errors import RecordError
-from ekg.files import is_plain_relative
 from ekg.waveform.diagnoses import diagnoses_of_comments
+from ekg.waveform.record_checks import MAX_SAMPLES, check_header, check_signal_files
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the picture."""
 
 _MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "": 1.0}
-_MAX_SAMPLES = 100_000_000  # over two days at 500 Hz: more is a damaged header, not a recording
-_MAX_SIGNALS = 1024
-_BYTES_PER_SAMPLE = {
-    "8": 1.0,
-    "16": 2.0,
-    "24": 3.0,
-    "32": 4.0,
-    "61": 2.0,
-    "80": 1.0,
-    "160": 2.0,
-    "212": 1.5,
-}
 
 
 @dataclass(frozen=True)
@@ -167,7 +154,7 @@ def _read_header(path: Path) -> tuple[Header, wfdb.Record]:
             path=path,
             remedy="give the headers of its segments instead",
         )
-    _check_header(path, fields)
+    check_header(path, fields)
     comments = tuple(str(comment).lstrip("#").strip() for comment in fields.comments or [])
     return Header(
         name=path.stem,
@@ -227,30 +214,6 @@ def _call_wfdb(function: Callable[..., Any], path: Path, *arguments: Any, **opti
         ) from error
 
 
-def _check_header(path: Path, fields: wfdb.Record) -> None:
-    """Refuse what would send the reader astray before any signal file is opened."""
-
-    def refuse(problem: str, remedy: str = "fetch the header again") -> RecordError:
-        return RecordError(problem, path=path, remedy=remedy)
-
-    if not fields.n_sig or not fields.sig_name:
-        raise refuse("the header names no signals")
-    if fields.n_sig > _MAX_SIGNALS or len(fields.sig_name) != fields.n_sig:
-        raise refuse(
-            f"field `number of signals` is {fields.n_sig}, {len(fields.sig_name)} are described"
-        )
-    if not fields.fs or not math.isfinite(fields.fs) or not 1 <= fields.fs <= 100_000:
-        raise refuse(f"field `sampling frequency` is {fields.fs} Hz")
-    if fields.sig_len is not None and not 0 < fields.sig_len <= _MAX_SAMPLES:
-        raise refuse(f"field `number of samples` is {fields.sig_len}")
-    for file_name in fields.file_name or []:
-        # A header comes from outside: it must not lead the reader out of its own folder.
-        if not is_plain_relative(file_name) or "/" in file_name or file_name in {"~", "-"}:
-            raise refuse(
-                f"signal file name {file_name!r} is not a plain name in the header's folder"
-            )
-
-
 def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
     """Read the twelve standard leads of a record, in millivolts.
 
@@ -278,7 +241,14 @@ def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
     path = header_path(path)
     header, fields = _read_header(path)
     channels = _channels_of_leads(header)
-    _check_signal_files(path, fields)
+    n_samples = check_signal_files(path, fields)
+    if n_samples * max(1.0, sampling_frequency / header.sampling_frequency) > MAX_SAMPLES:
+        raise RecordError(
+            f"{n_samples:,} samples at {header.sampling_frequency:g} Hz are more than "
+            f"{MAX_SAMPLES:,} at {sampling_frequency:g} Hz",
+            path=path,
+            remedy="cut the recording into parts",
+        )
     with _readable_by_wfdb(path) as stem:
         wfdb_record = _call_wfdb(
             wfdb.rdrecord, path, str(stem), channels=channels, physical=False, m2s=False
@@ -326,32 +296,6 @@ def _channels_of_leads(header: Header) -> list[int]:
             remedy="a standard 12-lead recording is needed",
         )
     return [places[lead.lower()] for lead in LEADS]
-
-
-def _check_signal_files(path: Path, fields: wfdb.Record) -> None:
-    """Refuse missing and truncated signal files, which wfdb may fill up in silence."""
-    for file_name in dict.fromkeys(fields.file_name):
-        file = path.parent / file_name
-        if not file.is_file():
-            raise RecordError(
-                f"signal file {file_name} is missing",
-                path=path,
-                remedy="fetch it again or remove the header",
-            )
-        members = [i for i, name in enumerate(fields.file_name) if name == file_name]
-        bytes_per_sample = _BYTES_PER_SAMPLE.get(str(fields.fmt[members[0]]))
-        if bytes_per_sample is None or fields.sig_len is None:
-            continue
-        frame = sum(int((fields.samps_per_frame or [1] * fields.n_sig)[i] or 1) for i in members)
-        offset = int((fields.byte_offset or [0] * fields.n_sig)[members[0]] or 0)
-        needed = offset + int(fields.sig_len * frame * bytes_per_sample)
-        if file.stat().st_size < needed:
-            raise RecordError(
-                f"signal file {file_name} has {file.stat().st_size} bytes, the header promises "
-                f"{needed}: it is truncated",
-                path=path,
-                remedy="fetch it again",
-            )
 
 
 def _check_sums(path: Path, wfdb_record: wfdb.Record) -> None:

@@ -65,6 +65,28 @@ def test_a_header_that_promises_billions_of_samples(tmp_path, form, samples):
         read_record(header(tmp_path, form=form, samples=samples))
 
 
+@pytest.mark.parametrize(
+    ("samples", "rate", "size", "words"),
+    [
+        ("4000001", "500", 96_000_024, "field `number of samples`"),
+        ("9000", "1", 216_000, "more than 4,000,000 at 500 Hz"),
+        ("", "500", 120_000_000, "more than 4,000,000 at 500 Hz"),
+    ],
+)
+def test_a_signal_that_would_fill_the_memory(tmp_path, samples, rate, size, words):
+    """The files are as long as promised, without a byte of them on the disk."""
+    with open(tmp_path / "A1.mat", "wb") as stream:
+        stream.truncate(size)
+    with pytest.raises(RecordError, match=words):
+        read_record(header(tmp_path, samples=samples, rate=rate))
+
+
+def test_a_compressed_signal_of_unknown_length(tmp_path):
+    (tmp_path / "A1.mat").write_bytes(b"fLaC" + bytes(5000))
+    with pytest.raises(RecordError, match="format 516 needs it"):
+        read_record(header(tmp_path, samples="", form="516"))
+
+
 def test_a_header_that_promises_a_million_signals(tmp_path):
     with pytest.raises(RecordError):
         read_header(header(tmp_path, n=1_000_000))
@@ -82,6 +104,7 @@ def png(columns, rows, *chunks, data=b"\0"):
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("size", [2049, 9_000, 12_000, 40_000, 2**31 - 1])
 @pytest.mark.parametrize("read", [read_image, lambda path: read_picture(path, 800)])
 def test_an_image_bomb_is_refused_by_its_size(tmp_path, monkeypatch, size, read):
