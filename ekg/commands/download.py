@@ -28,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from-url", action="append", metavar="BASE", help="use this mirror (may be repeated)"
     )
     parser.add_argument(
+        "--verify", action="store_true",
+        help="hash every file again (else those of unchanged size and time count as verified)",
+    )  # fmt: skip
+    parser.add_argument(
         "--from", dest="from_path", type=Path, metavar="PATH",
         help="take the files from a local folder or archive instead of the network",
     )  # fmt: skip
@@ -60,7 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
         f"{source.citation}",
         file=sys.stderr,
     )
-    plan, outcome = obtain(source, folder, jobs=arguments.jobs, from_path=arguments.from_path)
+    plan, outcome = obtain(
+        source, folder,
+        jobs=arguments.jobs, from_path=arguments.from_path, verify=arguments.verify,
+    )  # fmt: skip
     _report(plan, outcome)
     return 0
 

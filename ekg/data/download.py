@@ -98,6 +98,9 @@ def list_files(
     if source.checksums is None:
         return source.files
     kept = folder / source.checksums
+    ledger = Ledger(folder)
+    if kept.exists() and ledger.noted(source.checksums) not in (None, sha256_of_file(kept)):
+        kept.unlink()  # a damaged list would name too few files: it is fetched anew
     if local is not None and not kept.exists():
         for copy in sorted(local.rglob(source.checksums), key=lambda path: len(path.parts)):
             if source.select(parse_checksums(_text(copy), copy)):
@@ -122,6 +125,8 @@ def list_files(
         if fetcher is not None:
             kept.unlink()  # a list that cannot be read is not kept: the next run fetches it anew
         raise
+    if ledger.noted(source.checksums) != sha256_of_file(kept):
+        ledger.add(source.checksums, sha256_of_file(kept))
     if not files:
         raise DownloadError(
             f"names no file below {source.folder or 'its folder'} of the kinds "
@@ -308,6 +313,7 @@ def obtain(
     jobs: int = 8,
     from_path: Path | None = None,
     settings: HttpSettings | None = None,
+    verify: bool = False,
 ) -> tuple[Plan, Outcome]:
     """Bring a data set to this machine, or go on with it.
 
@@ -323,6 +329,9 @@ def obtain(
         A local folder or archive to take the files from instead of the network.
     settings
         Timeouts, pauses and limits.
+    verify
+        Hash every file again, also those that were verified in an earlier run and have kept
+        size and time of change.
 
     Returns
     -------
@@ -332,6 +341,8 @@ def obtain(
     for address in source.addresses:
         check_address(address)
     with folder_lock(folder, f"fetching {source.name}"):
+        if verify:
+            Ledger(folder).forget_files(source.checksums)
         if from_path is not None:
             # Twice the estimate and a bit: an archive may hold more than the chosen folder.
             with local_copy(from_path, folder, 20 * source.about_bytes + 2**28) as local:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, shifted_start
+from ekg.data.image_checksums import ImageChecksums
 from ekg.errors import ImageError, RecordError
 from ekg.waveform.records import find_records, read_record
 from ekg.waveform.slicing import generator_for, slice_starts
@@ -37,9 +38,16 @@ class PackSource:
 
     uses_processes = False
 
-    def __init__(self, pack: np.ndarray, places: np.ndarray):
-        """Take the open pack (n, size, size) and the place in it of each row."""
+    def __init__(
+        self,
+        pack: np.ndarray,
+        places: np.ndarray,
+        checksums: ImageChecksums | None = None,
+        path: Path = Path("pack.npy"),
+    ):
+        """Take the open pack (n, size, size), the place in it of each row, and what is in them."""
         self._pack, self._places = pack, places
+        self._checksums, self._path = checksums, path
 
     def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """See `ImageSource.read`."""
@@ -47,6 +55,8 @@ class PackSource:
         images = np.empty((len(rows), *self._pack.shape[1:]), np.uint8)
         for index, place in enumerate(places):
             images[index] = self._pack[place]
+            if self._checksums is not None:
+                self._checksums.check(int(rows[index]), images[index], self._path)
         return images
 
 
@@ -55,8 +65,9 @@ class PngSource:
 
     uses_processes = False
 
-    def __init__(self, paths: Sequence[Path], size: int):
+    def __init__(self, paths: Sequence[Path], size: int, checksums: ImageChecksums | None = None):
         self._paths, self._size = list(paths), size
+        self._checksums = checksums
 
     def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """See `ImageSource.read`."""
@@ -65,6 +76,8 @@ class PngSource:
         images = np.empty((len(rows), self._size, self._size), np.uint8)
         for index, row in enumerate(rows):
             images[index] = read_image(self._paths[row], self._size)
+            if self._checksums is not None:
+                self._checksums.check(int(row), images[index], self._paths[row])
         return images
 
 
@@ -260,7 +273,7 @@ def open_source(
 
     if paths:
         read_image(paths[0], size)  # says what is wrong before anything is started
-    return PngSource(paths, size)
+    return PngSource(paths, size, ImageChecksums(rows))
 
 
 def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
@@ -281,4 +294,5 @@ def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
             path=folder / "pack.npy",
             remedy="pack the image set again",
         )
-    return PackSource(pack, np.array([place[image] for image in rows["image"]], np.int64))
+    places = np.array([place[image] for image in rows["image"]], np.int64)
+    return PackSource(pack, places, ImageChecksums(rows), folder / "pack.npy")

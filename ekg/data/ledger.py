@@ -6,6 +6,8 @@ import json
 import threading
 from pathlib import Path
 
+from ekg.files import write_text
+
 LEDGER_NAME = ".verified.jsonl"
 
 
@@ -48,13 +50,31 @@ class Ledger:
             return None
         return entry[2] if (status.st_size, status.st_mtime_ns) == entry[:2] else None
 
+    def noted(self, local: str) -> str | None:
+        """Return the SHA-256 that a file had when it was verified, whatever became of it since."""
+        entry = self._entries.get(local)
+        return None if entry is None else entry[2]
+
+    def forget_files(self, kept: str | None = None) -> None:
+        """Forget what was verified, but for one file: everything else is hashed again."""
+        lines = (
+            [] if kept is None or kept not in self._entries else [_line(kept, self._entries[kept])]
+        )
+        if self.path.exists():
+            write_text(self.path, "".join(lines))
+
     def add(self, local: str, sha256: str) -> None:
         """Record that a file has been verified just now."""
         status = (self.folder / local).stat()
         entry = (status.st_size, status.st_mtime_ns, sha256)
-        line = json.dumps({"path": local, "size": entry[0], "mtime_ns": entry[1], "sha256": sha256})
+        line = _line(local, entry)
         with self._lock:
             self._entries[local] = entry
             with open(self.path, "a", encoding="utf-8") as stream:
-                stream.write(("\n" if self._needs_newline else "") + line + "\n")
+                stream.write(("\n" if self._needs_newline else "") + line)
             self._needs_newline = False
+
+
+def _line(local: str, entry: tuple[int, int, str]) -> str:
+    size, changed, sha256 = entry
+    return json.dumps({"path": local, "size": size, "mtime_ns": changed, "sha256": sha256}) + "\n"

@@ -17,7 +17,7 @@ from ekg.data.download import Plan, list_files, make_plan, obtain
 from ekg.data.fetch import Fetcher
 from ekg.data.ledger import LEDGER_NAME
 from ekg.errors import DownloadError, EkgError
-from ekg.files import folder_lock
+from ekg.files import folder_lock, sha256_of_file
 from tests.data.small_set import (
     assert_whole,
     publish,
@@ -69,7 +69,13 @@ def test_second_run_asks_for_nothing_and_hashes_nothing(server, folder, settings
     obtain(small_source(server.address), folder, settings=settings)
     server.requests.clear()
     monkeypatch.setattr(
-        download_module, "sha256_of_file", lambda path: pytest.fail(f"{path} hashed again")
+        download_module,
+        "sha256_of_file",
+        lambda path: (
+            sha256_of_file(path)
+            if path.name == "SHA256SUMS.txt"  # the list decides what belongs to the set
+            else pytest.fail(f"{path} hashed again")
+        ),
     )
     plan, outcome = obtain(small_source(server.address), folder, settings=settings)
     assert not plan.missing and outcome.fetched == 0 and server.requests == []
@@ -103,7 +109,33 @@ def test_torn_ledger_line_costs_one_hash(server, folder, settings):
     for _ in range(2):
         plan, _ = obtain(small_source(server.address), folder, settings=settings)
         assert len(plan.present) == len(files)
-    assert len(ledger.read_bytes().splitlines()) == len(files) + 1
+    assert len(ledger.read_bytes().splitlines()) == len(files) + 2  # the list's line, one torn
+
+
+def test_a_list_that_was_cut_short_is_fetched_anew(server, folder, settings):
+    files = publish(server)
+    obtain(small_source(server.address), folder, settings=settings)
+    kept = folder / "SHA256SUMS.txt"
+    kept.write_bytes(b"".join(kept.read_bytes().splitlines(keepends=True)[:3]))
+    server.requests.clear()
+    plan, _ = obtain(small_source(server.address), folder, settings=settings)
+    assert len(plan.files) == len(files) and not plan.missing
+    assert list(server.asked()) == ["SHA256SUMS.txt"]
+
+
+def test_verify_finds_what_size_and_time_do_not_show(server, folder, settings):
+    files = publish(server)
+    source = small_source(server.address)
+    obtain(source, folder, settings=settings)
+    damaged = folder / "g1" / "A0002.mat"
+    status = damaged.stat()
+    damaged.write_bytes(bytes([damaged.read_bytes()[0] ^ 1]) + damaged.read_bytes()[1:])
+    os.utime(damaged, ns=(status.st_atime_ns, status.st_mtime_ns))
+    plan, _ = obtain(source, folder, settings=settings)
+    assert not plan.missing  # the price of not hashing gigabytes in every run
+    plan, _ = obtain(source, folder, settings=settings, verify=True)
+    assert [file.local for file in plan.missing] == ["g1/A0002.mat"]
+    assert_whole(folder, files)
 
 
 def test_failures_are_listed_and_the_rest_is_kept(server, folder, settings):

@@ -1,5 +1,6 @@
 """Toy predictions, and a toy model with a toy image set."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def make_toy_images(folder: Path, per_class: int = 5, classes: tuple[str, ...] =
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             pixels = rng.integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name)
-            rows.append([name, record, diagnosis, number, 1250 * number, f"{k:032x}{number}", 0.0])
+            sum_ = hashlib.sha256(pixels.data).hexdigest()
+            rows.append([name, record, diagnosis, number, 1250 * number, sum_, 0.0])
     columns = ["image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction"]
     manifest = pd.DataFrame(rows, columns=columns)
     manifest.to_csv(folder / "manifest.csv", index=False)
