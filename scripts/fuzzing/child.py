@@ -66,13 +66,17 @@ class Watched:
         self.numbers[5] = max(self.numbers[5], seconds)
         self.numbers[7] = 0.0
         self._save()
-        if self.numbers[0] % 500 == 1:
-            (self.state / "sources").write_text("\n".join(modules_read()))
 
     def warm_up(self) -> None:
-        """Build once what is built once, before anything is timed."""
-        for data in self.target.seeds()[:1]:
-            judge(self.target, data, self.folder)
+        """Build once what is built once, and note which of the project's files are at work."""
+        names: set[str] = set()
+        sys.setprofile(lambda frame, event, argument: names.add(frame.f_code.co_filename))
+        try:
+            for data in known_inputs(self.target):
+                judge(self.target, data, self.folder)
+        finally:
+            sys.setprofile(None)
+        (self.state / "sources").write_text("\n".join(of_the_project(names)))
 
     def _save(self) -> None:
         NUMBERS.pack_into(self._map, 0, *self.numbers)
@@ -96,15 +100,11 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def modules_read() -> list[str]:
-    """Return the project's source files that this process has imported."""
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    inside = {Path(file).resolve() for file in files if file}
-    return sorted(
-        path.relative_to(ROOT).as_posix()
-        for path in inside
-        if path.is_relative_to(ROOT / "ekg") or path.is_relative_to(ROOT / "scripts")
-    )
+def of_the_project(names: set[str]) -> list[str]:
+    """Return the project's own files among these, relative to its root."""
+    parts = (ROOT / "ekg", ROOT / "scripts")
+    paths = {Path(name) for name in names if name.startswith(tuple(map(str, parts)))}
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
 def coverage_guided(
