@@ -27,15 +27,14 @@ CLASSES = ("AF", "Normal", "STE")
 
 
 def tied_predictions(records=14, seed=8):
-    """Three images a record, with probabilities of one decimal: many ties, some sure errors."""
+    """Two to four images a record, with probabilities of one decimal: many ties and sure errors."""
     rng = np.random.default_rng(seed)
-    p = rng.multinomial(10, [0.5, 0.3, 0.2], 3 * records) / 10
+    owners = [f"r{i}" for i in range(records) for _ in range(2 + i % 3)]
+    labels = [CLASSES[int(owner[1:]) // 3 % 3] for owner in owners]
+    p = rng.multinomial(10, [0.5, 0.3, 0.2], len(owners)) / 10
     p = np.stack([rng.permutation(row) for row in p])
-    owners = [f"r{i}" for i in range(records) for _ in range(3)]
-    labels = [CLASSES[i % 3] for i in range(records) for _ in range(3)]
-    return make_predictions(
-        [f"{owner}-s{k % 3:02d}.png" for k, owner in enumerate(owners)], owners, labels, p, CLASSES
-    )
+    images = [f"{owner}-s{k:02d}.png" for k, owner in enumerate(owners)]
+    return make_predictions(images, owners, labels, p, CLASSES)
 
 
 def units(labels, predictions, probabilities=None, records=None, weights=None):
@@ -180,9 +179,19 @@ def test_what_stands_beside_the_figures():
     assert any(curve["accuracy_interval"])
 
 
+def test_the_seed_decides_and_nothing_else():
+    table = tied_predictions(12)
+    one, same, other = (
+        evaluate_predictions(table, resamples=30, seed=seed)["per_image"]["intervals"]
+        for seed in (1, 1, 2)
+    )
+    assert one == same != other
+
+
 def test_only_what_follows_from_the_matrix():
     some = levels_of(tied_predictions(30))["per_image"]
     counts = resample_counts(30, 20, 1)
+    assert "macro_auroc" in intervals_of(some, counts)
     assert "macro_auroc" in figures_with_intervals(some, counts)["intervals"]
     some_only = figures_with_intervals(some, counts, confusion_only=True)["intervals"]
     assert "macro_f1" in some_only and "macro_auroc" not in some_only
@@ -234,7 +243,7 @@ def test_votes_by_hand():
 def test_levels_have_records_and_images_in_natural_order():
     names = ["r10", "r2", "r2"]
     table = make_predictions(
-        ["r10-s00.png", "r2-s10.png", "r2-s9.png"],
+        ["all/AF/r10-s00.png", "all/STE/r2-s10.png", "all/STE/r2-s9.png"],
         names,
         ["AF", "STE", "STE"],
         np.eye(3)[[0, 1, 2]],
