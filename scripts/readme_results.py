@@ -104,11 +104,11 @@ def results() -> list[str]:
         f"| Records in, PNGs out | {images['end to end, 1 process']:.0f} images/s on one core "
         "| `make bench-images` |",
         "",
-        "Brackets: 95 % intervals that resample whole records. The published model learned from most of",
-        "these CPSC 2018 recordings, ours from none of any hospital; but its simulator was made with",
-        "an eye on them ([docs/best_model.md](docs/best_model.md)), so its rows are no blind test. The",
-        "other rows are of different data and cannot be compared; `make compare` runs two models on",
-        "the same images where it can, and says so where it cannot.",
+        "Brackets: 95 % intervals that resample whole records. The published model learned from",
+        "most of these CPSC 2018 recordings, ours from none of any hospital; but its simulator was",
+        "made with an eye on them ([docs/best_model.md](docs/best_model.md)): no blind test. The",
+        "other rows are of different data and cannot be compared; `make compare` runs two models",
+        "on the same images where it can, and says so where it cannot.",
     ]
 
 
