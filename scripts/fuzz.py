@@ -37,6 +37,7 @@ from ekg.files import atomic_open, read_json, write_json, write_text  # noqa: E4
 from ekg.progress import Progress  # noqa: E402
 from ekg.verification.markdown import table_lines  # noqa: E402
 
+TABLE = ROOT / "benchmarks" / "fuzz.csv"
 CASES = 120_000
 SEED = 44
 SHARE_STRUCTURED = 0.25
@@ -236,22 +237,26 @@ def write_table(results: list[dict[str, object]], out: Path, page: Path) -> None
 
 def with_total(out: Path) -> pd.DataFrame:
     """Return the page's table, from the CSV: without short names, with a last row for all."""
-    table = pd.read_csv(out, dtype=str)
-    numbers = pd.read_csv(out)
-    total = dict.fromkeys(table.columns, "")
-    total |= {"read": "**all**", "slowest_s": str(numbers["slowest_s"].max())}
-    total["peak_mib"] = str(numbers["peak_mib"].max())
-    for key in ("cases", "results", "refused", "findings"):
-        total[key] = str(numbers[key].sum())
-    table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
-    table["what"] = table["what"].where(table["read"] != "**all**", "**all**")
-    return table.drop(columns="read")
+    table, columns = page_table(out)
+    put_table(page, "campaign", table, columns)
 
 
 def page_lines() -> list[str]:
-    """Return the lines of the page's table, from the CSV; `make verify` compares them."""
-    table = with_total(ROOT / "benchmarks" / "fuzz.csv")
-    return table_lines(table, list(table.columns))
+    """Return the lines of the page's table, for `make verify`."""
+    return table_lines(*page_table(TABLE))
+
+
+def page_table(out: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return the page's table, a row for each part and one for all, and its columns."""
+    table = pd.read_csv(out, dtype=str)
+    numbers = pd.read_csv(out)
+    total = dict.fromkeys(table.columns, "") | {"what": "**all**"}
+    for key in ("slowest_s", "peak_mib"):
+        total[key] = str(numbers[key].max())
+    for key in ("cases", "results", "refused", "findings"):
+        total[key] = str(numbers[key].sum())
+    table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
+    return table, [name for name in table.columns if name != "read"]
 
 
 def main() -> int:
@@ -263,7 +268,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=("atheris", "mutation"), help="instead of the best")
     parser.add_argument("--minutes", type=float, help="begin no further part after so long")
     parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "fuzz")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "fuzz.csv")
+    parser.add_argument("--out", type=Path, default=TABLE)
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "bad_input.md")
     given = parser.parse_args()
     engine, versions, environment = coverage_engine(given.work, given.engine)
