@@ -237,17 +237,6 @@ def write_table(results: list[dict[str, object]], out: Path, page: Path) -> None
 
 def with_total(out: Path) -> pd.DataFrame:
     """Return the page's table, from the CSV: without short names, with a last row for all."""
-    table, columns = page_table(out)
-    put_table(page, "campaign", table, columns)
-
-
-def page_lines() -> list[str]:
-    """Return the lines of the page's table, for `make verify`."""
-    return table_lines(*page_table(TABLE))
-
-
-def page_table(out: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return the page's table, a row for each part and one for all, and its columns."""
     table = pd.read_csv(out, dtype=str)
     numbers = pd.read_csv(out)
     total = dict.fromkeys(table.columns, "") | {"what": "**all**"}
@@ -255,8 +244,13 @@ def page_table(out: Path) -> tuple[pd.DataFrame, list[str]]:
         total[key] = str(numbers[key].max())
     for key in ("cases", "results", "refused", "findings"):
         total[key] = str(numbers[key].sum())
-    table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
-    return table, [name for name in table.columns if name != "read"]
+    return pd.concat([table, pd.DataFrame([total])], ignore_index=True).drop(columns="read")
+
+
+def page_lines() -> list[str]:
+    """Return the lines of the page's table; `make verify` asks for them."""
+    table = with_total(TABLE)
+    return table_lines(table, list(table.columns))
 
 
 def main() -> int:
