@@ -110,10 +110,15 @@ def test_all_of_it_is_looked_at_when_asked(folder, repository, verdicts):
     assert [verdict for verdict, _ in found] == ["pass", "fail"]
 
 
-def test_files_and_figures_of_this_repositorys_models(root, verdicts):
+def test_files_of_this_repositorys_models(root):
     for path in stored_models(root):
         assert stored._files(path).verdict == "pass"
-        assert stored._figures(path).verdict == "pass"
+
+
+@pytest.mark.slow
+def test_this_repositorys_models(root):
+    findings = list(check_stored_models(Repository(root)))
+    assert findings and not [finding for finding in findings if finding.verdict == "fail"]
 
 
 def test_another_probability_is_found(folder, repository, verdicts):
