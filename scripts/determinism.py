@@ -310,17 +310,27 @@ def measure(size: int, records: int, work: Path, only: list[str] | None = None) 
     return pd.DataFrame(rows)
 
 
+def with_kept(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows measured now and, of the file, those of the other variations, in order."""
+    if TABLE.is_file():
+        table = pd.concat([table, pd.read_csv(TABLE)]).drop_duplicates("what is different")
+    order = {variation.name: number for number, variation in enumerate(VARIATIONS)}
+    table = table[table["what is different"].isin(order)]
+    return table.sort_values("what is different", key=lambda names: names.map(order))
+
+
 def main() -> int:
     """Walk, compare, print and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", type=int, default=96, help="of the images (default: 96)")
     parser.add_argument("--records", type=int, default=40, help="default: 40")
     parser.add_argument("--only", nargs="+", choices=[v.name for v in VARIATIONS], metavar="NAME")
-    parser.add_argument("--write", action="store_true", help="renew the CSV file and the page")
+    parser.add_argument("--write", action="store_true", help="renew its rows in CSV file and page")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ekg-determinism-") as work:
         table = measure(arguments.size, arguments.records, Path(work), arguments.only)
     if arguments.write:
+        table = with_kept(table)
         write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
         put_table(PAGE, "determinism", table, list(table.columns))
     print(table.to_string(index=False))
