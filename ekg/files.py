@@ -27,8 +27,9 @@ _UNFINISHED = re.compile(r"^\..*\.part-[0-9a-f]{8}(\.|$)")
 
 
 DAMAGE: tuple[type[Exception], ...] = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError, SyntaxError,
-    TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
+    RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What libraries raise over damaged binary files: which of these depends on the broken byte."""
 

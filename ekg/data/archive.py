@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
+import errno
 import gzip
+import io
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from ekg.data.sources import check_relative
 from ekg.errors import DownloadError
+from ekg.files import DAMAGE
 
 _MAX_MEMBERS = 500_000
 _CHUNK = 1 << 20
 _MAX_PADDING = 64 << 20
+_MAX_READ = 16 << 20
+"""Bytes read at once at the most: of headers, as a member's own content comes in chunks."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file is a zip or tar archive (plain or compressed)."""
-    return path.is_file() and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path))
+    """Say whether a file is a zip or tar archive (tar: plain, or compressed by gzip or bzip2)."""
+    return path.is_file() and (zipfile.is_zipfile(path) or _is_tar(path))
 
 
 def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
@@ -69,10 +76,15 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
                         raise _refuse(archive, f"unpacks to more than {max_bytes} bytes")
                     output.write(chunk)
             written.append(target)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
-        raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
     except (NotImplementedError, RuntimeError) as error:  # zipfile: encryption, odd methods
         raise _refuse(archive, f"cannot be unpacked ({error})", "unpack it by hand") from None
+    except (tarfile.TarError, *DAMAGE) as error:
+        raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
+    except OSError as error:
+        # A place outside the file, or gzip's own kind: anything else is the disk's word.
+        if error.errno not in (errno.EINVAL, None):
+            raise
+        raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
     return written
 
 
@@ -81,14 +93,17 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
         with zipfile.ZipFile(archive) as content:
             for info in content.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)
-                if info.is_dir():
+                if info.filename.endswith("/"):
                     continue
                 if kind not in (0, stat.S_IFREG):
                     raise _refuse(archive, f"member {info.filename} is a link or device")
+                if info.compress_type not in _METHODS:
+                    # The others' decompressors take the memory that the archive asks for.
+                    raise _refuse(archive, f"member {info.filename} is not stored or deflated")
                 # orig_filename: zipfile itself cuts names at a zero byte and turns backslashes.
                 yield info.orig_filename, content.open(info)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as tar:
+    elif _is_tar(archive):
+        with _open_tar(archive) as tar:
             for member in tar:
                 if member.isdir():
                     continue
@@ -104,6 +119,53 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 raise _refuse(archive, "goes on for long after its last member")
     else:
         raise _refuse(archive, "is neither a zip nor a tar archive", "give a folder or an archive")
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that is never read whole: a header that asks for more is refused.
+
+    tarfile reads a long name, or the records before a member, in one piece as large as the
+    archive says; compressed, a gigabyte of it takes a megabyte.
+    """
+
+    def __init__(self, stream: IO[bytes]):
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        if not 0 <= size <= _MAX_READ:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self._stream.read(size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place."""
+        return self._stream.seek(place, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._stream.tell()
+
+
+@contextlib.contextmanager
+def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
+    with open(archive, "rb") as plain:
+        front = plain.read(3)
+        plain.seek(0)
+        stream: IO[bytes] = plain
+        if front.startswith(b"\x1f\x8b"):
+            stream = gzip.GzipFile(fileobj=plain)  # type: ignore[assignment]
+        elif front == b"BZh":
+            stream = bz2.BZ2File(plain)  # type: ignore[assignment]
+        with tarfile.open(fileobj=_Bounded(stream), mode="r:") as tar:  # type: ignore[call-overload]
+            yield tar
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        with _open_tar(path):
+            return True
+    except (tarfile.TarError, OSError, *DAMAGE):
+        return False
 
 
 def _refuse(archive: Path, problem: str, remedy: str = "do not use this archive") -> DownloadError:

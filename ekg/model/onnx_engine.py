@@ -47,14 +47,14 @@ class OnnxEngine:
                 path=path,
                 remedy="export the model again",
             ) from None
-        metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         try:
+            metadata = dict(self._session.get_modelmeta().custom_metadata_map)
             self.classes: tuple[str, ...] = tuple(json.loads(metadata["classes"]))
             self.image_size = int(metadata["image_size"])
             self.name = metadata["name"]
             self.weights_sha256 = metadata.get("weights_sha256", "")
             self.calibrated = metadata.get("temperature", "null") != "null"
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise ModelError(
                 "its metadata does not name classes and image size",
                 path=path,

@@ -2,7 +2,8 @@
 
 Usage: python scripts/fuzzing/harvest.py [--work FOLDER] [--most N] [--bytes N]
 
-Of the inputs that atheris kept for the branches they took, the shortest for each kind of answer
+Of the inputs that atheris kept for the branches they took (of plainly mutated ones where it was
+not run), the shortest for each kind of answer
 goes to tests/bad_input/corpus, which `make test` replays. What is there already stays.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import re
 import sys
 import tempfile
@@ -19,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from fuzzing.case import judge  # noqa: E402
+from fuzzing.mutation import inputs  # noqa: E402
 from fuzzing.targets import NAMES, target_named  # noqa: E402
 
 CORPUS = ROOT / "tests" / "bad_input" / "corpus"
@@ -33,11 +36,12 @@ def kind_of(text: str) -> str:
 def harvest(name: str, work: Path, most: int, most_bytes: int) -> int:
     """Keep inputs of one target; return how many bytes were written."""
     target = target_named(name)
-    files = sorted((work / f"{name}-atheris" / "corpus").glob("*"), key=_size_and_name)
+    found = [path.read_bytes() for path in (work / f"{name}-atheris" / "corpus").glob("*")]
+    if not found:
+        found = list(itertools.islice(inputs(target, 44, []), 500))
     shortest: dict[str, bytes] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for path in files:
-            data = path.read_bytes()
+        for data in sorted(found, key=lambda data: (len(data), data)):
             if len(data) > most_bytes:
                 break
             verdict = judge(target, data, Path(scratch) / "case")
@@ -49,10 +53,6 @@ def harvest(name: str, work: Path, most: int, most_bytes: int) -> int:
     for data in chosen:
         (folder / hashlib.sha256(data).hexdigest()[:12]).write_bytes(data)
     return sum(map(len, chosen))
-
-
-def _size_and_name(path: Path) -> tuple[int, str]:
-    return path.stat().st_size, path.name
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """Files made to do harm: paths that lead elsewhere, sizes that cannot be, bombs."""
 
+import gzip
 import io
 import struct
 import subprocess
 import sys
+import tarfile
 import textwrap
 import zipfile
 import zlib
@@ -190,6 +192,37 @@ def test_a_zip_bomb_stops_at_the_limit(tmp_path):
     with pytest.raises(DownloadError, match="more than 3000000 bytes"):
         unpack(tmp_path / "a.zip", tmp_path / "out", 3_000_000)
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 3_000_000
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE])
+def test_a_tar_header_that_would_fill_the_memory(tmp_path, kind):
+    """300 MB of a long name take 300 kB when compressed."""
+    member = tarfile.TarInfo("name")
+    member.type, member.size = kind, 300_000_000
+    path = tmp_path / "a.tar.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.write(member.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(300):
+            stream.write(bytes(1_000_000))
+    assert path.stat().st_size < 2_000_000
+    peak = memory_of(f"""
+        from pathlib import Path
+        from ekg.data.archive import is_archive, unpack
+        assert not is_archive(Path({str(path)!r}))
+        try:
+            unpack(Path({str(path)!r}), Path({str(tmp_path / "out")!r}), 10**6)
+        except EkgError as error:
+            print(error)
+    """)
+    assert peak < 100
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_member_of_a_method_that_takes_what_it_is_told(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("a", bytes(1000))
+    with pytest.raises(DownloadError, match="not stored or deflated"):
+        unpack(tmp_path / "a.zip", tmp_path / "out", 10**6)
 
 
 def test_an_archive_cannot_write_through_a_link_that_is_there(tmp_path):
