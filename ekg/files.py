@@ -26,7 +26,7 @@ _STRAYS = re.compile(r"/\.{0,2}(?=/)|[\\:\x00-\x1f\x7f]")
 _UNFINISHED = re.compile(r"^\..*\.part-[0-9a-f]{8}(\.|$)")
 
 
-DAMAGE: tuple[type[Exception], ...] = (
+DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
     RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError,
     zipfile.BadZipFile, zlib.error,

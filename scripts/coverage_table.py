@@ -18,9 +18,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
+from docs_tables import put_table
 
 from ekg.files import write_text
-from scripts.docs_tables import put_table
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST = 95.0

@@ -26,10 +26,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
+from docs_tables import put_table
 
 from ekg.files import write_text
 from ekg.verification.markdown import table_lines
-from scripts.docs_tables import put_table
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST_SHARE = 0.85

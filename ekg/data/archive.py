@@ -155,7 +155,7 @@ def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
         if front.startswith(b"\x1f\x8b"):
             stream = gzip.GzipFile(fileobj=plain)  # type: ignore[assignment]
         elif front == b"BZh":
-            stream = bz2.BZ2File(plain)  # type: ignore[assignment]
+            stream = bz2.BZ2File(plain)
         with tarfile.open(fileobj=_Bounded(stream), mode="r:") as tar:  # type: ignore[call-overload]
             yield tar
 
