@@ -156,7 +156,7 @@ def _open_tar(archive: Path) -> Iterator[tarfile.TarFile]:
             stream = gzip.GzipFile(fileobj=plain)  # type: ignore[assignment]
         elif front == b"BZh":
             stream = bz2.BZ2File(plain)
-        with tarfile.open(fileobj=_Bounded(stream), mode="r:") as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=_Bounded(stream), mode="r:") as tar:
             yield tar
 
 
