@@ -65,8 +65,13 @@ def save_config(path: str | Path, config: TrainConfig, *, title: str = "") -> No
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        with open(path, "rb") as stream:
-            return tomllib.load(stream)
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            # As a TOML file it would mean the paper's recipe; as a file it was cut off.
+            raise ConfigError(
+                "is empty", path=path, remedy="leave it out if the paper's recipe is meant"
+            )
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError("no such experiment file", path=path, remedy="see experiments/") from None
     except IsADirectoryError:

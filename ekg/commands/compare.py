@@ -77,8 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     if published := _published_beside(a, content, arguments):
         content["published"] = published
     content["at_least"] = check_demands(content, demands)
-    write_json(out / "comparison.json", content)
     write_text(out / "comparison.md", markdown(content))
+    write_json(out / "comparison.json", content)  # last: it stands for both
     print("\n".join(terminal_lines(content)))
     for result in content["at_least"]:
         state = "met" if result["met"] else "not met"

@@ -88,8 +88,10 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
         for fold in settings.folds:
             rows = folds.fold(fold)
             predictions = predict_fold(model, settings, rows, fold)
-            write_predictions(predictions_path(settings.out, fold), predictions)
+            saved = predictions_path(settings.out, fold)
+            write_predictions(saved, predictions)
             figures[fold] = {
+                "predictions_sha256": sha256_of_file(saved),
                 "dataset": head["dataset"],
                 **evaluate_predictions(
                     predictions, model.classes, resamples=settings.resamples, seed=settings.seed
@@ -102,8 +104,6 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
             f"fold {fold}: its figures were of other data or weights and have been removed"
             for fold in dropped
         ]
-        for fold in dropped:
-            predictions_path(settings.out, fold).unlink(missing_ok=True)
         notes += calibrate_folds(settings.out, metrics)
         if settings.saliency:
             from ekg.evaluation.saliency_file import save_saliency
@@ -121,6 +121,10 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
                 seed=settings.seed,
                 resamples=settings.resamples,
             )
+        # The metrics appear last: whoever finds them finds all that belongs to them.
+        write_json(settings.out / METRICS_FILE, metrics)
+        for fold in dropped:
+            predictions_path(settings.out, fold).unlink(missing_ok=True)
     return metrics, notes
 
 
@@ -168,7 +172,7 @@ def predict_fold(
 def calibrate_folds(folder: Path, metrics: dict[str, Any]) -> list[str]:
     """Fit the temperature if validation was evaluated, and say what it does to every fold.
 
-    Adds `calibration` to each fold of `metrics` and writes `metrics.json` again.
+    Writes `calibration.json` and adds `calibration` to each fold of `metrics`.
     """
     weights_sha256 = metrics["weights_sha256"]
     notes = []
@@ -194,5 +198,4 @@ def calibrate_folds(folder: Path, metrics: dict[str, Any]) -> list[str]:
         if fold in metrics:
             predictions = read_predictions(predictions_path(folder, fold), metrics["classes"])
             metrics[fold]["calibration"] = before_and_after(predictions, temperature)
-    write_json(folder / METRICS_FILE, metrics)
     return notes

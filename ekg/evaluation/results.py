@@ -11,7 +11,7 @@ import pandas as pd
 
 from ekg.data.split import FOLDS
 from ekg.errors import EvaluationError
-from ekg.files import read_json, write_json
+from ekg.files import read_json, sha256_of_file
 from ekg.waveform.records import natural_key
 
 METRICS_FILE = "metrics.json"
@@ -80,7 +80,7 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
 def merge_fold(
     folder: Path, head: dict[str, Any], folds: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Put folds into `metrics.json`, atomically.
+    """Put folds together with those that `metrics.json` has already; nothing is written.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def merge_fold(
     Returns
     -------
     content : dict
-        What the file now holds.
+        What the file is to hold.
     dropped : list of str
         Folds that were thrown out because they are of another dataset or other weights.
     """
@@ -107,5 +107,21 @@ def merge_fold(
     content = {"schema": SCHEMA, **head} | {
         name: merged[name] for name in sorted(merged, key=natural_key)
     }
-    write_json(folder / METRICS_FILE, content)
     return content, dropped
+
+
+def check_predictions_file(path: Path, figures: dict[str, Any]) -> None:
+    """Refuse predictions other than those that a fold's figures were computed from.
+
+    Raises
+    ------
+    EvaluationError
+        If the file has changed since (a run that was killed, a copy, a failing disk). Figures of
+        before this was written down are taken as they are.
+    """
+    if figures.get("predictions_sha256") not in (None, sha256_of_file(path)):
+        raise EvaluationError(
+            f"is not the file that {METRICS_FILE} beside it was computed from",
+            path=path,
+            remedy="run `python -m ekg evaluate` again",
+        )

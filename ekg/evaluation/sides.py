@@ -12,7 +12,7 @@ from ekg.errors import EvaluationError
 from ekg.evaluation.predictions import classes_of, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
 from ekg.evaluation.published import FIGURES_FILE, read_published_figures
-from ekg.evaluation.results import fingerprints, read_metrics
+from ekg.evaluation.results import check_predictions_file, fingerprints, read_metrics
 
 SAME_IMAGES = "same images"
 SAME_SLICES = "same slices"
@@ -81,7 +81,9 @@ def _from_run(folder: Path, fold: str) -> Side:
         )
     figures = metrics[fold]
     classes = tuple(metrics["classes"])
-    predictions = read_predictions(folder / f"predictions_{fold}.csv", classes)
+    file = folder / f"predictions_{fold}.csv"
+    check_predictions_file(file, figures)
+    predictions = read_predictions(file, classes)
     identity = fingerprints(predictions)
     if identity["records_sha256"] != figures.get("records_sha256"):
         raise EvaluationError(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from ekg.errors import ImageError
-from ekg.files import is_plain_relative
+from ekg.files import is_plain_relative, read_json, sha256_of_file
 
-MANIFEST = "manifest.csv"
+MANIFEST, DESCRIPTION = "manifest.csv", "dataset.json"
 MANIFEST_COLUMNS = (
     "image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction",
 )  # fmt: skip
@@ -32,9 +32,11 @@ def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
     Raises
     ------
     ImageError
-        If there is none, it lacks a column, or names an image outside its folder.
+        If there is none, it lacks a column, names an image outside its folder, or is not the
+        one that the folder's `dataset.json` describes.
     """
     path = Path(folder_or_file)
+    described = path / DESCRIPTION if path.is_dir() else None
     if path.is_dir():
         path = path / MANIFEST
     text = dict.fromkeys(("image", "record", "diagnosis", "sha256"), str)
@@ -59,4 +61,18 @@ def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
                 path=path,
                 remedy="do not use this manifest",
             )
+    if described is not None and described.is_file():
+        _check_sum(path, described)
     return manifest
+
+
+def _check_sum(manifest: Path, description: Path) -> None:
+    content = read_json(description)
+    wanted = content.get("manifest_sha256") if isinstance(content, dict) else None
+    if wanted not in (None, sha256_of_file(manifest)):
+        raise ImageError(
+            f"is not the manifest that {description.name} beside it describes",
+            path=manifest,
+            remedy="run `python -m ekg images` again; if you changed it on purpose, remove the "
+            f"field `manifest_sha256` from {description.name}",
+        )

@@ -50,6 +50,8 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
         )
     try:
         images = np.load(folder / PACK, mmap_mode="r", allow_pickle=False)
+    except PermissionError:
+        raise
     except (OSError, *DAMAGE) as error:
         raise ImageError(
             f"is damaged ({error})", path=folder / PACK, remedy="delete it and make it again"

@@ -139,6 +139,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    content = path.read_bytes()  # says better than the library why a file cannot be read
     try:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
             text = dict(file.metadata() or {})
@@ -150,7 +151,7 @@ def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ModelError(
             f"is not a whole safetensors file ({error})", path=path, remedy="fetch it again"
         ) from None
-    if checksum is not None and checksum != _checksum(*_parts(path.read_bytes())):
+    if checksum is not None and checksum != _checksum(*_parts(content)):
         raise ModelError(
             f"is damaged: its content does not fit its `{_CHECKSUM}`",
             path=path,

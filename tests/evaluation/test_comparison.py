@@ -318,6 +318,11 @@ def test_predictions_that_do_not_fit_their_metrics_are_refused(evaluated):
     first, _ = evaluated
     lines = (first / "predictions_test.csv").read_text().splitlines(keepends=True)
     (first / "predictions_test.csv").write_text("".join(lines[:-2]))
+    with pytest.raises(EvaluationError, match=r"predictions_test\.csv: is not the file that"):
+        load_side(first, "test")
+    metrics = json.loads((first / "metrics.json").read_text())
+    del metrics["test"]["predictions_sha256"]  # as before it was written down
+    (first / "metrics.json").write_text(json.dumps(metrics))
     with pytest.raises(EvaluationError, match="different records"):
         load_side(first, "test")
 

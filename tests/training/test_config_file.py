@@ -122,3 +122,9 @@ def test_every_field_is_documented():
 def test_configurations_cannot_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TrainConfig().training.epochs = 3
+
+
+def test_a_file_that_was_cut_to_nothing_is_not_the_papers_recipe(tmp_path):
+    (tmp_path / "mine.toml").write_text("\n")
+    with pytest.raises(ConfigError, match=r"mine\.toml: is empty"):
+        load_config(tmp_path / "mine.toml")
