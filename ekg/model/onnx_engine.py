@@ -31,7 +31,7 @@ class OnnxEngine:
     """
 
     def __init__(self, path: str | Path, threads: int = 0):
-        path = Path(path)
+        self.path = path = Path(path)
         if not path.is_file():
             raise ModelError("no such file", path=path, remedy="check the path")
         options = onnxruntime.SessionOptions()
@@ -53,19 +53,26 @@ class OnnxEngine:
             self.image_size = int(metadata["image_size"])
             self.name = metadata["name"]
             self.weights_sha256 = metadata.get("weights_sha256", "")
+            self._input = self._session.get_inputs()[0].name
             self.calibrated = metadata.get("temperature", "null") != "null"
-        except (KeyError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError):
             raise ModelError(
-                "its metadata does not name classes and image size",
+                "its metadata does not name classes and image size, or it takes no picture",
                 path=path,
                 remedy="use a file made by python -m ekg export",
             ) from None
-        self._input = self._session.get_inputs()[0].name
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
-        parts = [
-            self._session.run(None, {self._input: images[first : first + BATCH_SIZE, None]})[0]
-            for first in range(0, len(images), BATCH_SIZE)
-        ]
+        try:
+            parts = [
+                self._session.run(None, {self._input: images[first : first + BATCH_SIZE, None]})[0]
+                for first in range(0, len(images), BATCH_SIZE)
+            ]
+        except Exception as error:  # onnxruntime's own exceptions share no other base class
+            raise ModelError(
+                f"the exported model {self.name} cannot be run ({str(error).splitlines()[0]})",
+                path=self.path,
+                remedy="export the model again",
+            ) from None
         return np.concatenate(parts).astype(np.float64)

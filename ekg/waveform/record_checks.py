@@ -10,9 +10,9 @@ import wfdb
 from ekg.errors import RecordError
 from ekg.files import is_plain_relative
 
-MAX_SAMPLES = 4_000_000
-"""Over two hours at 500 Hz: more is a damaged header, or no recording to be read at once (the
-limit keeps reading below 1 GiB of memory)."""
+MAX_SAMPLES = 1_000_000
+"""Over half an hour at 500 Hz: more is a damaged header, or no recording to be read at once (the
+limit keeps reading and looking at it below 1 GiB of memory)."""
 _MAX_SIGNALS = 1024
 _BYTES_PER_SAMPLE = {
     "8": 1.0,

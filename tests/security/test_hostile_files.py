@@ -70,9 +70,9 @@ def test_a_header_that_promises_billions_of_samples(tmp_path, form, samples):
 @pytest.mark.parametrize(
     ("samples", "rate", "size", "words"),
     [
-        ("4000001", "500", 96_000_024, "field `number of samples`"),
-        ("9000", "1", 216_000, "more than 4,000,000 at 500 Hz"),
-        ("", "500", 120_000_000, "more than 4,000,000 at 500 Hz"),
+        ("1000001", "500", 24_000_024, "field `number of samples`"),
+        ("9000", "1", 216_000, "more than 1,000,000 at 500 Hz"),
+        ("", "500", 120_000_000, "more than 1,000,000 at 500 Hz"),
     ],
 )
 def test_a_signal_that_would_fill_the_memory(tmp_path, samples, rate, size, words):
