@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from ekg.image import drawing_run
 from ekg.waveform.records import LEADS
 
 GAIN = 1000
@@ -57,3 +58,29 @@ def records(tmp_path: Path) -> Path:
     write_challenge_record(folder, "U2", "PVC", samples=4000)
     write_challenge_record(folder, "U3", "PAC,STD", samples=4000)
     return folder
+
+
+@pytest.fixture
+def few(tmp_path, write_record):
+    """Two AF records, one STE, one excluded and one that cannot be used."""
+    folder = tmp_path / "clinic" / "records"
+    write_record(folder, "R10", "AF", samples=1600)
+    write_record(folder, "R2", "AF", samples=3200)
+    write_record(folder, "S1", "STE", samples=4000, sampling_frequency=1000)
+    write_record(folder, "S2", "AF,STE", samples=1600)
+    write_record(folder, "S3", None, samples=1600)
+    return folder
+
+
+@pytest.fixture
+def jobs_done(monkeypatch):
+    """The jobs that workers of this process are given."""
+    given = []
+    original = drawing_run.draw_record
+
+    def noting(job):
+        given.append(job)
+        return original(job)
+
+    monkeypatch.setattr(drawing_run, "draw_record", noting)
+    return given

@@ -3,10 +3,8 @@
 The recordings are as short as can be and the pictures tiny, so that much can be tried.
 """
 
-import csv
 import json
 import os
-import shutil
 
 import matplotlib as mpl
 import pytest
@@ -18,45 +16,7 @@ from ekg.image import drawing, drawing_run
 from ekg.image.image_set import make_image_set
 from ekg.image.manifest import MANIFEST_COLUMNS, read_manifest
 from ekg.image.selection import ImageSetConfig
-
-TINY = ImageSetConfig(size=16)
-
-
-@pytest.fixture
-def few(tmp_path, write_record):
-    """Two AF records, one STE, one excluded and one that cannot be used."""
-    folder = tmp_path / "clinic" / "records"
-    write_record(folder, "R10", "AF", samples=1600)
-    write_record(folder, "R2", "AF", samples=3200)
-    write_record(folder, "S1", "STE", samples=4000, sampling_frequency=1000)
-    write_record(folder, "S2", "AF,STE", samples=1600)
-    write_record(folder, "S3", None, samples=1600)
-    return folder
-
-
-@pytest.fixture
-def jobs_done(monkeypatch):
-    """The jobs that workers of this process are given."""
-    given = []
-    original = drawing_run.draw_record
-
-    def noting(job):
-        given.append(job)
-        return original(job)
-
-    monkeypatch.setattr(drawing_run, "draw_record", noting)
-    return given
-
-
-def error_of(kind, call):
-    with pytest.raises(kind) as caught:
-        call()
-    return str(caught.value)
-
-
-def rows(path):
-    with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.reader(stream))
+from tests.image.tiny_set import TINY, error_of, rows
 
 
 def test_the_tables_of_a_small_set(few, tmp_path):
@@ -128,30 +88,32 @@ def test_a_set_without_single_images_says_so(few, tmp_path):
     assert len(list(out.rglob("*_PIL.png"))) == 4
 
 
+def test_headers_that_say_nothing_leave_empty_fields(few, tmp_path):
+    (few / "X1.hea").write_text("not a header\n")
+    make_image_set(few, tmp_path / "set", TINY)
+    last = rows(tmp_path / "set" / "records.csv")[-1]
+    assert last[:6] == ["X1", "", "", "", "0", "skipped"] and last[6]
+
+
+def test_those_under_way_count_against_the_limit(few, tmp_path, monkeypatch):
+    answers = []
+    original = drawing_run.in_order
+
+    def asking(executor, function, work, window, may_start):
+        answers.append([window, *(may_start(number) for number in range(4))])
+        return original(executor, function, work, window, may_start)
+
+    monkeypatch.setattr(drawing_run, "in_order", asking)
+    make_image_set(few, tmp_path / "set", TINY, limit=2)
+    make_image_set(few, tmp_path / "all", TINY)
+    assert answers == [[1, True, True, False, False], [1, True, True, True, True]]
+
+
 def test_the_name_of_the_data_is_that_of_the_folder(few, tmp_path):
     renamed = tmp_path / "ward"
     few.rename(renamed)
     make_image_set(renamed, tmp_path / "set", TINY)
     assert json.loads((tmp_path / "set" / "dataset.json").read_text())["dataset"] == "ward"
-
-
-def test_what_workers_are_asked_for(few, tmp_path, jobs_done):
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    assert [job.header.stem for job in jobs_done] == ["R2", "R10", "S1", "S2", "S3"]
-    assert {(job.folder, job.config, job.write_png, job.raw) for job in jobs_done} == {
-        (out, TINY, True, None)
-    }
-    # A pack for a finished set: pixels are drawn again, PNG files are not.
-    jobs_done.clear()
-    make_image_set(few, out, TINY, pack=True)
-    assert [job.header.stem for job in jobs_done] == ["R2", "R10", "S1"]
-    assert {job.write_png for job in jobs_done} == {False}
-    assert len({job.raw for job in jobs_done}) == 3
-    jobs_done.clear()
-    make_image_set(few, out, TINY, pack=True)
-    make_image_set(few, out, TINY)
-    assert jobs_done == []
 
 
 def test_alone_each_record_is_noted_before_the_next_is_begun(few, tmp_path, monkeypatch):
@@ -166,143 +128,6 @@ def test_alone_each_record_is_noted_before_the_next_is_begun(few, tmp_path, monk
     monkeypatch.setattr(drawing_run, "draw_record", counting)
     make_image_set(few, tmp_path / "set", TINY)
     assert noted == [0, 1, 2, 3, 4]
-
-
-def test_progress_counts_images_and_knows_what_was_there(few, tmp_path, monkeypatch):
-    shown = []
-
-    class Noting(drawing_run.Progress):
-        def __init__(self, total, what, unit, done=0):
-            shown.append([total, what, unit, done, 0])
-            super().__init__(total, what, unit, done)
-
-        def update(self, count=1):
-            shown[-1][4] += count
-            super().update(count)
-
-    monkeypatch.setattr(drawing_run, "Progress", Noting)
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    (out / "all" / "AF" / "R2-s01_PIL.png").unlink()
-    make_image_set(few, out, TINY)
-    make_image_set(few, out, TINY, limit=1)
-    assert shown == [
-        [4, "drawing", "image", 0, 4],
-        [4, "drawing", "image", 2, 2],
-        [None, "drawing", "image", 2, 0],
-    ]
-
-
-@pytest.mark.parametrize(
-    ("jobs", "options", "expected"),
-    [(9, {}, 5), (2, {}, 2), (9, {"pack": True}, 5), (0, {}, 1)],
-)
-def test_no_more_workers_than_work(few, tmp_path, jobs, options, expected, monkeypatch):
-    asked = []
-    original = drawing_run.DrawingRun.useful_workers
-
-    def noting(run, _jobs):
-        asked.append(original(run, jobs))
-        return 1
-
-    monkeypatch.setattr(drawing_run.DrawingRun, "useful_workers", noting)
-    make_image_set(few, tmp_path / "set", TINY, **options)
-    make_image_set(few, tmp_path / "set", TINY, **options)
-    assert asked == [expected, 1], "none is left to do the second time"
-
-
-def test_an_unfinished_set_is_not_taken_for_whole(few, tmp_path, monkeypatch):
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    (out / "all" / "STE" / "S1-s00_PIL.png").unlink()
-    with monkeypatch.context() as patch:
-        patch.setattr(drawing_run, "draw_record", lambda job: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            make_image_set(few, out, TINY)
-    for name in ("manifest.csv", "records.csv", "dataset.json"):
-        assert not (out / name).exists()
-    # A finished one that is merely looked at stays where it is.
-    make_image_set(few, out, TINY)
-    before = (out / "manifest.csv").stat().st_ino
-    with monkeypatch.context() as patch:
-        patch.setattr(drawing_run.DrawingRun, "draw", lambda run, executor, jobs: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            make_image_set(few, out, TINY)
-    assert (out / "manifest.csv").stat().st_ino == before
-
-
-def test_a_changed_diagnosis_moves_the_images(few, tmp_path, write_record, jobs_done):
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    write_record(few, "R10", "STE", samples=1600)
-    write_record(few, "S1", "PVC", samples=4000, sampling_frequency=1000)
-    jobs_done.clear()
-    make_image_set(few, out, TINY)
-    assert [job.header.stem for job in jobs_done] == ["R10", "S1"]
-    assert sorted(path.name for path in (out / "all").glob("*/*.png")) == [
-        "R10-s00_PIL.png", "R2-s00_PIL.png", "R2-s01_PIL.png",
-    ]  # fmt: skip
-    assert (out / "all" / "STE" / "R10-s00_PIL.png").is_file()
-
-
-def test_other_exclusions_look_again_at_what_they_change_alone(few, tmp_path, jobs_done):
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    jobs_done.clear()
-    make_image_set(few, out, ImageSetConfig(size=16, keep_multi=True))
-    assert [job.header.stem for job in jobs_done] == ["S2"]
-    assert (out / "all" / "AF+STE" / "S2-s00_PIL.png").is_file()
-    jobs_done.clear()
-    make_image_set(few, out, TINY)
-    assert [job.header.stem for job in jobs_done] == ["S2"]
-    assert not (out / "all" / "AF+STE" / "S2-s00_PIL.png").exists()
-
-
-def test_strays_are_removed_and_other_files_stay(few, tmp_path):
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    af = out / "all" / "AF"
-    strays = [
-        af / "R2-s02_PIL.png", af / "R2-sxx_PIL.png", af / "R3-s00_PIL.png", af / "R2_PIL.png",
-        out / "all" / "STE" / "R2-s00_PIL.png",
-    ]  # fmt: skip
-    for path in strays:
-        shutil.copy(af / "R2-s00_PIL.png", path)
-    (af / "notes.txt").write_text("mine")
-    (out / ".manifest.csv.part-12ab34cd").write_text("left by a killed run")
-    make_image_set(few, out, TINY)
-    assert not [path for path in strays if path.exists()]
-    assert (af / "notes.txt").is_file()
-    assert not (out / ".manifest.csv.part-12ab34cd").exists()
-    assert len(list(out.rglob("*_PIL.png"))) == 4
-
-
-def test_images_of_another_length_are_drawn_again(few, tmp_path, jobs_done):
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    with open(out / "all" / "AF" / "R10-s00_PIL.png", "ab") as stream:
-        stream.write(b"more")
-    jobs_done.clear()
-    make_image_set(few, out, TINY)
-    assert [job.header.stem for job in jobs_done] == ["R10"]
-
-
-def test_other_pixels_than_before_are_refused(few, tmp_path, monkeypatch):
-    out = tmp_path / "set"
-    make_image_set(few, out, TINY)
-    original = drawing.draw_record
-
-    def other(job):
-        entry = original(job)
-        entry["images"][0]["sha256"] = "0" * 64
-        return entry
-
-    monkeypatch.setattr(drawing_run, "draw_record", other)
-    message = error_of(ImageError, lambda: make_image_set(few, out, TINY, pack=True))
-    assert message == (
-        f"{few / 'R2.hea'}: gives other pixels than before; "
-        f"put the record back as it was, or delete the folder {out} and draw it again"
-    )
 
 
 def test_strict_names_record_reason_and_remedy(few, tmp_path):
@@ -378,16 +203,18 @@ def manifest_text(*lines):
 
 
 def test_a_manifest_is_read_as_text_where_it_is_text(tmp_path):
-    line = "all/AF/0012-s00_PIL.png,0012,NA,0,17,1e5,0.25"
+    line = "012,0012,01,0,17,1e5,0.25"
     (tmp_path / "manifest.csv").write_text(manifest_text(line))
     (tmp_path / "pack.csv").write_text(manifest_text(line, line.replace("0012", "13")))
     table = read_manifest(tmp_path)
     row = table.iloc[0].to_dict()
     assert row == {
-        "image": "all/AF/0012-s00_PIL.png", "record": "0012", "diagnosis": "NA", "slice": 0,
+        "image": "012", "record": "0012", "diagnosis": "01", "slice": 0,
         "start": 17, "sha256": "1e5", "clipped_fraction": 0.25,
     }  # fmt: skip
     assert list(read_manifest(str(tmp_path / "pack.csv"))["record"]) == ["0012", "13"]
+    (tmp_path / "manifest.csv").write_text(manifest_text("all/NA/a.png,NA,NA,0,17,1e5,0.25"))
+    assert list(read_manifest(tmp_path).iloc[0][["record", "diagnosis"]]) == ["NA", "NA"]
 
 
 def test_manifests_that_are_none_say_which_and_why(tmp_path):
