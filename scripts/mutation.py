@@ -2,6 +2,7 @@
 
     make test-mutation                                     the whole campaign
     python scripts/mutation.py --packages FOLDER --part split      one part, tables left alone
+    python scripts/mutation.py --tables    put the tables anew, after verdicts were written
 
 Works on a copy in a temporary folder; mutmut (scripts/mutation-requirements.txt) changes one
 thing at a time in the functions of the modules below and runs the tests that reach it. Ends
@@ -222,10 +223,9 @@ def survivor_lines() -> list[str]:
     return table_lines(table, list(table.columns))
 
 
-def write_results(table: pd.DataFrame, survivors: pd.DataFrame) -> None:
-    """Write the two CSV files and the tables of docs/testing.md."""
-    write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
-    write_text(SURVIVORS, survivors.to_csv(index=False, lineterminator="\n"))
+def put_tables() -> None:
+    """Put the tables of docs/testing.md, from the two CSV files."""
+    table = pd.read_csv(TABLE, dtype=str)
     put_table(PAGE, "mutation", table, [str(name) for name in table if name != "seconds"])
     reasons = survivors_by_reason()
     put_table(PAGE, "survivors", reasons, list(reasons.columns))
@@ -234,9 +234,14 @@ def write_results(table: pd.DataFrame, survivors: pd.DataFrame) -> None:
 def main() -> None:
     """Run the campaign."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--packages", type=Path, required=True, help="where mutmut is installed")
+    parser.add_argument("--packages", type=Path, help="where mutmut is installed")
+    parser.add_argument("--tables", action="store_true", help="only put the tables on the page")
     parser.add_argument("--part", choices=PARTS, help="run this part only and write no table")
     arguments = parser.parse_args()
+    if arguments.tables:
+        return put_tables()
+    if arguments.packages is None:
+        parser.error("--packages is needed; `make test-mutation` gives it")
     mutants: list[Mutant] = []
     survivors: list[dict[str, str]] = []
     seconds: dict[str, float] = {}
@@ -267,7 +272,9 @@ def main() -> None:
     for module, function, before, after in open_ones[KEY].itertuples(index=False, name=None):
         print(f"\n{module} {function}\n- {before}\n+ {after}")
     if not arguments.part:
-        write_results(table, judged)
+        write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
+        write_text(SURVIVORS, judged.to_csv(index=False, lineterminator="\n"))
+        put_tables()
     few = table[table["share_killed"].astype(float) < LEAST_SHARE]
     if len(few):
         sys.exit(f"error: under {LEAST_SHARE:.0%} killed in {', '.join(few['module'])}")
