@@ -250,7 +250,7 @@ serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
 # --- checks ---------------------------------------------------------------------------------
-.PHONY: verify test test-page test-all test-mutation coverage lint
+.PHONY: verify test test-page test-all test-faults test-mutation coverage lint
 verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
 	@$(EKG) verify $(OPTIONS)
 
@@ -262,6 +262,9 @@ test-page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## the page's tests in a real brows
 
 test-all: $(ENVIRONMENT) ## all tests, the slow ones too
 	@$(PY) -m pytest -n $(JOBS)
+
+test-faults: $(ENVIRONMENT) ## kill, starve and damage every stage, hundreds of times (about 15 minutes on one core)
+	@$(PY) scripts/faults.py --write
 
 coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run (fails below 95 %)
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
