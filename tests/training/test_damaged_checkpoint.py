@@ -14,7 +14,7 @@ from ekg.training.checkpoint import load_checkpoint, save_checkpoint
 def test_one_bit_turned_over_is_seen(tmp_path):
     path = tmp_path / "checkpoint.pt"
     values = torch.linspace(0, 1, 1000)
-    save_checkpoint(path, {"model": {"w": values}})
+    save_checkpoint(path, {"config": {}, "model": {"w": values}})
     assert torch.equal(load_checkpoint(path)["model"]["w"], values)
     content = bytearray(path.read_bytes())
     content[content.index(values.numpy().tobytes()) + 2000] ^= 16
@@ -30,7 +30,7 @@ class FullDisk(io.FileIO):
 
 def test_a_full_disk_is_named_and_the_old_checkpoint_stays(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, {"step": 1})
+    save_checkpoint(path, {"config": {}, "step": 1})
     monkeypatch.setattr(checkpoint, "open", lambda name, mode: FullDisk(name, "w"), raising=False)
     with pytest.raises(OSError, match="No space left") as caught:
         save_checkpoint(path, {"step": 2, "model": {"w": torch.zeros(100_000)}})
