@@ -10,6 +10,7 @@ from pathlib import Path
 from ekg.config_file import load_config
 from ekg.errors import EvaluationError
 from ekg.evaluation.cards.own import model_card
+from ekg.evaluation.results import check_predictions_file
 from ekg.evaluation.stored_external import EXTERNAL, collect_external
 from ekg.files import atomic_path, read_json, sha256_of_file, write_json, write_text
 from ekg.model import load_model
@@ -72,6 +73,9 @@ def store_model(
             path=run,
             remedy="train it to its end and evaluate it on the folds val and test",
         )
+    figures = read_json(run / KEPT_FILES[-1])
+    for fold in ("val", "test"):
+        check_predictions_file(run / f"predictions_{fold}.csv", figures.get(fold, {}))
     made_by = _made_by(run, folder, command)
     dataset = dataset_of_run(run, load_config(run / "config.toml").data)
     for name in KEPT_FILES[:-1]:
@@ -100,7 +104,7 @@ def store_model(
             "sha256": dict(sorted(sums.items())),
         },
     )
-    write_text(folder / CARD_FILE, model_card(folder, read_json(metrics)))
+    write_text(folder / CARD_FILE, model_card(folder, figures))
     _copy(metrics, folder / metrics.name)
     return [*names, STORED_FILE, CARD_FILE]
 

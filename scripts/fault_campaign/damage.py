@@ -13,7 +13,7 @@ from .conclusion import conclude
 from .disks import choose, of_other_records
 from .process import Ended
 from .stages import Stage
-from .table import LOST, UNDETECTED, Row
+from .table import LOST, SURVIVED, UNDETECTED, Row
 from .workshop import Workshop
 
 TRUNCATED, FLIPPED = "truncated input", "flipped bit"
@@ -89,18 +89,26 @@ def _after_success(
             workshop, stage, workplace, how, detail, ended, half_written=others, word="skipped"
         )
         return replace(row, message=message)
-    own = {name: path for name, path in stage.files(workplace).items() if path == victim}
-    same = {k: v for k, v in stage.result(workplace).items() if k not in own} == {
-        k: v for k, v in reference.items() if k not in own
-    }
-    if same:
+    result = stage.result(workplace)
+    own = {name for name, path in stage.files(workplace).items() if path == victim}
+    differs = {n for n in result.keys() | reference if result.get(n) != reference.get(n)} - own
+    if not differs:
         _put(victim, whole, status)
         return conclude(workshop, stage, workplace, how, detail, ended, half_written=[])
     workshop.discard(workplace)
+    shown = differs == {stage.describes}
     return Row(
-        stage=stage.name, kind=how, detail=detail, ended=ended.word, message="",
-        half_written="; ".join(half), leftovers=0, rerun="-", identical="-", verdict=UNDETECTED,
-    )  # fmt: skip
+        stage=stage.name,
+        kind=how,
+        detail=detail,
+        ended=ended.word,
+        message=f"{stage.describes} alone differs: it names what was read" if shown else "",
+        half_written="" if shown else "; ".join(half),
+        leftovers=0,
+        rerun="-",
+        identical="-",
+        verdict=SURVIVED if shown else UNDETECTED,
+    )
 
 
 def _put(path: Path, content: bytes, status: os.stat_result) -> None:

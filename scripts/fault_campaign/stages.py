@@ -42,6 +42,8 @@ class Stage:
     """Whether it takes `-j`."""
     results: tuple[str, ...] = ("**/*",)
     """Patterns, in `out`, of the files that it leaves."""
+    describes: str = ""
+    """A file that says what the stage has read: damaged input shows there, and there alone."""
     mark: str = ""
     """The file that stands for all the others: whoever finds it takes the stage for finished."""
     uses: tuple[str, ...] = ("ekg",)
@@ -225,6 +227,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             name="train",
+            describes="dataset.json",
             mark="finished.json",
             command=("train", "--images", "set", "--split", "split.csv", "--run", "run",
                      "--experiment", "experiment.toml", "--resume"),
@@ -239,6 +242,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             name="resume",
+            describes="dataset.json",
             command=("train", "--images", "set", "--split", "split.csv", "--run", "run",
                      "--experiment", "experiment.toml", "--resume"),
             out="run",

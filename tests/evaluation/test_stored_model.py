@@ -95,6 +95,17 @@ def test_an_unfinished_run_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_predictions_that_are_not_those_of_the_metrics_are_refused(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in KEPT_FILES:
+        (run / name).write_text("x")
+    write_json(run / "metrics.json", {"val": {"predictions_sha256": "0" * 64}, "test": {}})
+    with pytest.raises(EvaluationError, match=r"predictions_val\.csv: is not the file that"):
+        store_model(run, tmp_path / "out", "make train")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_commands_that_the_card_names(tmp_path):
     from ekg.evaluation.stored_model import _made_by
 
