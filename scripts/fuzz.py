@@ -93,7 +93,9 @@ class Run:
         if not path.is_file():
             return None
         result: dict[str, object] = read_json(path)
-        same = result["job"] == asdict(self.job)
+        # What was found is tried again: it may have been put right in a place that only
+        # now comes into play.
+        same = result["job"] == asdict(self.job) and not result["findings"]
         return result if same and result["sources"] == digests(list(result["sources"])) else None  # type: ignore[call-overload]
 
     def go(self) -> dict[str, object]:

@@ -13,6 +13,8 @@ from ekg.files import is_plain_relative
 MAX_SAMPLES = 1_000_000
 """Over half an hour at 500 Hz: more is a damaged header, or no recording to be read at once (the
 limit keeps reading and looking at it below 1 GiB of memory)."""
+LARGEST_MILLIVOLTS = 1e6
+"""A kilovolt: no body and no amplifier gives it, and sums of much larger numbers overflow."""
 _MAX_SIGNALS = 1024
 _BYTES_PER_SAMPLE = {
     "8": 1.0,

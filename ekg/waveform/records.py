@@ -19,7 +19,12 @@ import wfdb
 
 from ekg.errors import RecordError
 from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.record_checks import MAX_SAMPLES, check_header, check_signal_files
+from ekg.waveform.record_checks import (
+    LARGEST_MILLIVOLTS,
+    MAX_SAMPLES,
+    check_header,
+    check_signal_files,
+)
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the picture."""
@@ -276,6 +281,13 @@ def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
                 f"lead {lead} has {bad} samples that are not numbers",
                 path=path,
                 remedy="repair the recording or leave it out",
+            )
+        largest = float(np.abs(signal[row]).max(initial=0.0))
+        if largest > LARGEST_MILLIVOLTS:
+            raise RecordError(
+                f"lead {lead} reaches {largest:.3g} mV: its gain or unit is wrong",
+                path=path,
+                remedy="correct the header",
             )
     if header.sampling_frequency != sampling_frequency:
         signal = _resample(signal, header.sampling_frequency, sampling_frequency)

@@ -83,6 +83,14 @@ def test_a_signal_that_would_fill_the_memory(tmp_path, samples, rate, size, word
         read_record(header(tmp_path, samples=samples, rate=rate))
 
 
+def test_a_gain_that_makes_numbers_without_meaning(tmp_path):
+    (tmp_path / "A1.mat").write_bytes(np.full((1300, 12), 700, "<i2").tobytes())
+    path = header(tmp_path, rate="257")
+    path.write_text(path.read_text().replace("1000/mV", "1e-300/V"))
+    with pytest.raises(RecordError, match=r"lead I reaches 7e\+305 mV: its gain or unit is wrong"):
+        read_record(path)
+
+
 def test_a_compressed_signal_of_unknown_length(tmp_path):
     (tmp_path / "A1.mat").write_bytes(b"fLaC" + bytes(5000))
     with pytest.raises(RecordError, match="format 516 needs it"):
