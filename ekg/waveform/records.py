@@ -338,6 +338,8 @@ def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     ).limit_denominator(100_000)
     # The signal is held at its first and last value beyond its ends: padding with zero would
     # ring where a baseline is off zero.
+    # One sample alone makes no line.
+    padding = "line" if signal.shape[-1] > 1 else "mean"
     return scipy.signal.resample_poly(
-        signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line"
+        signal, ratio.numerator, ratio.denominator, axis=-1, padtype=padding
     )

@@ -86,6 +86,12 @@ def test_any_rate_is_resampled(make_record, frequency):
     assert np.abs(record.signal[0] - expected)[inner].max() < 0.01
 
 
+def test_a_single_sample_is_resampled_to_itself(make_record):
+    record = read_record(make_record(frequency=250, signal=np.full((12, 1), 700)))
+    assert record.signal.shape == (12, 2)
+    assert np.isfinite(record.signal).all()
+
+
 def test_missing_leads_are_named(make_record):
     with pytest.raises(RecordError, match=r"leads V5, V6 missing \(the header has 10"):
         read_record(make_record(leads=LEADS[:10]))
