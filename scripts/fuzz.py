@@ -1,6 +1,6 @@
 """The bad-input campaign: a hundred thousand and more bad inputs for everything that reads.
 
-Usage: python scripts/fuzz.py [--cases N] [--seed S] [--only TARGET ...] [--fresh]
+Usage: python scripts/fuzz.py [--cases N] [--seed S] [--only TARGET ...] [--work FOLDER]
 
 Each reader of outside bytes is run in a process of its own, watched from here: a case must end
 within 5 s, below 1 GiB, in a result or in one of the project's own errors. Inputs are made by a

@@ -48,42 +48,86 @@ _JSON = st.recursive(
 )
 
 
+_ONE_IN = st.sampled_from([8, 40, 300])
+"""How often a field is odd, by file: a file of many fields is else never sound."""
+
+
+class _Oddity:
+    """Leaves most fields of a file sound and puts odd ones in their place now and then."""
+
+    def __init__(self, draw: st.DrawFn):
+        self.draw, self.one_in = draw, draw(_ONE_IN)
+
+    def __call__(self, sound: str, odd: st.SearchStrategy[str] = _NUMBERS) -> str:
+        return self.draw(odd) if self.happens() else sound
+
+    def happens(self) -> bool:
+        return self.draw(st.integers(1, self.one_in)) == self.one_in
+
+
 @st.composite
 def headers(draw: st.DrawFn) -> bytes:
     """Headers of twelve or some other number of signals, each field sound or odd."""
-
-    def odd(sound: str, strategy: st.SearchStrategy[str] = _NUMBERS) -> str:
-        return sound if draw(st.integers(0, 9)) else draw(strategy)
-
-    leads = _LEADS if draw(st.booleans()) else tuple(draw(st.lists(_WORDS, max_size=14)))
+    odd = _Oddity(draw)
+    leads = tuple(draw(st.lists(_WORDS, max_size=14))) if odd.happens() else _LEADS
     first = [odd("A0001", _WORDS), odd(str(len(leads))), odd("500"), odd("1300"), odd("10:00:00"),
              odd("01/02/2020")]  # fmt: skip
-    lines = [" ".join(first[: draw(st.integers(0, 6))])]
-    form = draw(st.sampled_from(["16", "16+24", "212", "80", "16x2", "16:3", "310", "61", "x"]))
+    lines = [" ".join(first[: draw(st.integers(0, 6)) if odd.happens() else 4])]
+    form = "16+24"
+    if odd.happens():
+        form = draw(st.sampled_from(["16", "212", "80", "16x2", "16:3", "310", "61", "x"]))
+    unit = draw(st.sampled_from(["mV", "mV", "uV", "V"]))
     for lead in leads:
-        gain = f"{odd('1000')}({odd('0')})/{odd('mV', _WORDS)}"
+        gain = f"{odd('1000')}({odd('0')})/{odd(unit, _WORDS)}"
         fields = [odd("A0001.mat", _WORDS), odd(form, _WORDS), gain, odd("16"), odd("0"),
                   odd("0"), odd("0"), odd("0"), lead]  # fmt: skip
-        lines.append(" ".join(fields[: draw(st.sampled_from([9, 9, 9, 9, 2, 5]))]))
+        lines.append(" ".join(fields[: draw(st.integers(0, 8)) if odd.happens() else 9]))
     lines += ["#" + odd("Dx: AF", st.text(max_size=30)) for _ in range(draw(st.integers(0, 3)))]
     return draw(st.sampled_from(["\n", "\r\n"])).join(lines).encode("utf-8", "replace")
 
 
+_CLASSES = ("AF", "I-AVB", "LBBB", "Normal", "RBBB", "STD", "STE")
+_CLASS = st.sampled_from(_CLASSES)
+_P_COLUMNS = tuple(f"p_{name}" for name in _CLASSES)
+_SOUND_CELLS = {
+    "record": st.integers(1, 400).map(lambda number: f"A{number:04}"),
+    "diagnoses": st.lists(_CLASS, max_size=2).map(",".join),
+    "split": st.sampled_from(["train", "val", "test", "excluded"]),
+    "scp_codes": st.sampled_from(["{'NORM': 100.0, 'SR': 0.0}", "{'AFIB': 0.0}", "{}"]),
+    "diagnosis": _CLASS,
+    "pred": st.just("AF"),
+    "slice": st.integers(1, 3).map(str),
+    "start": st.integers(0, 4000).map(str),
+    "sha256": st.just("0123456789abcdef" * 4),
+    "clipped_fraction": st.sampled_from(["0.0", "0.25"]),
+    "weight": st.sampled_from(["1", "0.5"]),
+}
+
+
 def csv_files(columns: tuple[str, ...]) -> st.SearchStrategy[bytes]:
-    """Tables with about these columns."""
+    """Tables with about these columns, each cell sound or odd."""
 
     @st.composite
     def table(draw: st.DrawFn) -> bytes:
-        names = list(columns) if draw(st.integers(0, 3)) else draw(st.permutations(columns))[1:]
-        names += draw(st.lists(_WORDS, max_size=2))
+        odd = _Oddity(draw)
+        names = list(draw(st.permutations(columns)))[1:] if odd.happens() else list(columns)
+        if odd.happens():
+            names += draw(st.lists(_WORDS, min_size=1, max_size=2))
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator=draw(st.sampled_from(["\n", "\r\n"])))
         writer.writerow(names)
-        width = st.integers(0, 1).map(lambda more: len(names) + more * draw(st.integers(-2, 2)))
-        for _ in range(draw(st.integers(0, 4))):
-            size = max(draw(width), 1)
-            writer.writerow(draw(st.lists(_WORDS, min_size=size, max_size=size)))
-        code = draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"]))
+        for number in range(draw(st.integers(0, 4))):
+            cells = {name: draw(cell) for name, cell in _SOUND_CELLS.items() if name in names}
+            cells["label"] = _CLASSES[int(cells.get("record", "A0")[1:]) % len(_CLASSES)]
+            cells |= dict(zip(_P_COLUMNS, ("0.4", *["0.1"] * 6), strict=True))
+            cells["image"] = f"all/{cells.get('diagnosis', 'AF')}/A{number}-s01_PIL.png"
+            row = [odd(cells.get(name, ""), _WORDS) for name in names]
+            if odd.happens():
+                row = (row + draw(st.lists(_WORDS, max_size=2)))[draw(st.integers(0, 2)) :]
+            writer.writerow(row)
+        code = "utf-8"
+        if odd.happens():
+            code = draw(st.sampled_from(["utf-8-sig", "utf-16", "latin-1"]))
         return stream.getvalue().encode(code, "replace")
 
     return table()
@@ -184,7 +228,6 @@ def metadata(draw: st.DrawFn) -> bytes:
     return json.dumps({name: draw(sound[name]) for name in chosen}).encode()
 
 
-_P_COLUMNS = tuple(f"p_{name}" for name in ("AF", "I-AVB", "LBBB", "Normal", "RBBB", "STD", "STE"))
 STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
     "header": headers(),
     "record": headers(),
