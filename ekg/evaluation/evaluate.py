@@ -83,6 +83,7 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
     folds = divide(manifest, settings.split, needed=settings.folds, classes=model.classes)
     notes = [note for note in folds.notes if "has no image of" not in note]
     head = head_of(settings, model, weights)
+    notes += unlike_training(settings, head)
     with folder_lock(settings.out, "training or evaluating"):
         figures = {}
         for fold in settings.folds:
@@ -144,6 +145,30 @@ def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> dic
         "split_sha256": sha256_of_file(settings.split),
         "probabilities": "uncalibrated (softmax of the logits)",
     }
+
+
+def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[str]:
+    """Say so if a run is evaluated on the images it was trained on, but under another split.
+
+    Parameters
+    ----------
+    settings
+        With the run's folder as the model; a weights file alone does not say how it was made.
+    head
+        With `manifest_sha256` and `split_sha256`; see `head_of`.
+    """
+    environment = settings.model / "environment.json"
+    if not environment.is_file():
+        return []
+    trained = read_json(environment)
+    if trained.get("manifest_sha256") != head["manifest_sha256"]:
+        return []
+    if trained.get("split_sha256") == head["split_sha256"]:
+        return []
+    return [
+        f"{settings.split.name} is not the split that the model was trained with (same images, "
+        "another checksum): records that it learned from may be among these"
+    ]
 
 
 def predictions_path(folder: Path, fold: str) -> Path:

@@ -89,6 +89,11 @@ def _after_success(
             workshop, stage, workplace, how, detail, ended, half_written=others, word="skipped"
         )
         return replace(row, message=message)
+    told = [line for line in ended.text.splitlines() if line.startswith(f"note: {victim.name} ")]
+    if told:
+        _put(victim, whole, status)
+        row = conclude(workshop, stage, workplace, how, detail, ended, half_written=[], word="told")
+        return replace(row, message=told[0])
     result = stage.result(workplace)
     own = {name for name, path in stage.files(workplace).items() if path == victim}
     differs = {n for n in result.keys() | reference if result.get(n) != reference.get(n)} - own

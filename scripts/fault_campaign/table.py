@@ -24,7 +24,8 @@ class Row:
     detail: str
     """Where, when or how much."""
     ended: str
-    """How the disturbed run ended: killed, success, own error, or a status that may not be."""
+    """How the disturbed run ended: killed, success, own error, skipped or told
+    (done, with a line about it), or a status that may not be."""
     message: str
     """The project's own line about it, if it ended in one."""
     half_written: str
@@ -85,7 +86,7 @@ def damages(table: pd.DataFrame) -> pd.DataFrame:
     hit["file"] = hit["detail"].str.split(": ").str[0]
     rows = []
     for (stage, file, kind), part in hit.groupby(["stage", "file", "kind"], sort=False):
-        noticed = part["ended"].isin(["own error", "skipped"])
+        noticed = part["ended"].isin(["own error", "skipped", "told"])
         rows.append(
             {
                 "stage": stage, "file": file, "damage": kind, "tried": len(part),

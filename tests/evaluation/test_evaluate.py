@@ -7,6 +7,7 @@ import pytest
 
 from ekg.__main__ import main
 from ekg.evaluation.predictions import read_predictions
+from ekg.files import sha256_of_file
 from tests.evaluation.conftest import make_toy_images
 
 
@@ -91,6 +92,29 @@ def test_records_not_at_hand_are_one_counted_line(run_folder, toy_images, tmp_pa
     pd.concat([split, more]).to_csv(tmp_path / "s.csv", index=False)
     main(arguments(run_folder, toy_images, tmp_path / "out", split=tmp_path / "s.csv"))
     assert capsys.readouterr().err.count("2 records of the split file") == 1
+
+
+def test_another_split_than_in_training_is_said(run_folder, toy_images, tmp_path, capsys):
+    (run_folder / "environment.json").write_text(
+        json.dumps(
+            {
+                "manifest_sha256": sha256_of_file(toy_images / "manifest.csv"),
+                "split_sha256": sha256_of_file(toy_images / "split.csv"),
+            }
+        )
+    )
+    said = "split that the model was trained with"
+    assert main(arguments(run_folder, toy_images, tmp_path / "same")) == 0
+    assert said not in capsys.readouterr().err
+    text = (toy_images / "split.csv").read_text().replace(",train\n", ",test\n", 1)
+    (tmp_path / "other.csv").write_text(text)
+    assert (
+        main(arguments(run_folder, toy_images, tmp_path / "o", split=tmp_path / "other.csv")) == 0
+    )
+    assert f"note: other.csv is not the {said}" in capsys.readouterr().err
+    other = make_toy_images(tmp_path / "other" / "im_res_32", per_class=6)
+    assert main(arguments(run_folder, other, tmp_path / "o2")) == 0
+    assert said not in capsys.readouterr().err
 
 
 def test_a_record_the_split_does_not_name_is_an_error(run_folder, toy_images, tmp_path, capsys):
