@@ -65,7 +65,12 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "manifest": (
         ("ekg/image/manifest.py", "ekg/image/image_set.py", "ekg/image/drawing_run.py"),
-        ("tests/image/test_image_set_details.py", "tests/image/test_image_set_again.py"),
+        (
+            "tests/image/test_image_set_details.py",
+            "tests/image/test_image_set_again.py",
+            "tests/image/test_manifest_sum.py",
+            "tests/image/test_skipped_again.py",
+        ),
     ),
 }
 """Part of the campaign to the modules that are changed and the tests that must notice.

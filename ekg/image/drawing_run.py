@@ -212,7 +212,7 @@ class DrawingRun:
 
     def _write_tables(self, manifest: Path) -> ImageSetSummary:
         status: Counter[str] = Counter()
-        reasons: Counter[str] = Counter()
+        reasons: dict[str, None] = {}
         classes: Counter[str] = Counter()
         with (
             atomic_open(self.out / RECORDS) as records_stream,
@@ -228,14 +228,14 @@ class DrawingRun:
                 if entry["status"] == "kept":
                     classes[entry["diagnosis"]] += len(entry["images"])
                 else:
-                    reasons[entry["reason"]] += 1
+                    reasons.setdefault(entry["reason"])
                 self.has_png = self.has_png and all(image["bytes"] for image in entry["images"])
                 records_csv.writerow(_record_row(entry))
                 manifest_csv.writerows(_manifest_rows(entry))
         if not classes:
             raise ImageError(
                 f"no image could be drawn: {status['excluded']} records excluded, "
-                f"{status['skipped']} skipped ({next(iter(reasons), 'none')}"
+                f"{status['skipped']} skipped ({next(iter(reasons))}"
                 f"{', ...' if len(reasons) > 1 else ''})",
                 path=self.out / RECORDS,
                 remedy="see that file for each record's reason",

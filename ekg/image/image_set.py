@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 from ekg.errors import ImageError
-from ekg.files import folder_lock, is_temporary, read_json, write_json
+from ekg.files import folder_lock, read_json, remove_leftovers, write_json
 from ekg.image.drawing import warm_up
 from ekg.image.drawing_run import DrawingRun, ImageSetSummary
 from ekg.image.journal import Journal
@@ -80,7 +80,7 @@ def make_image_set(
     out = Path(out)
     with _disk_errors(out), folder_lock(out, "drawing images"):
         _claim_folder(out, config)
-        _remove_leftovers(out)
+        remove_leftovers(out, "all/*/.*")
         with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
             run = DrawingRun(
                 out, config, headers, journal, packer,
@@ -119,14 +119,6 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
             remedy="choose another folder",
         )
     write_json(settings, wanted)
-
-
-def _remove_leftovers(out: Path) -> None:
-    """Remove the temporary files of runs that were killed."""
-    for pattern in (".*", "all/*/.*"):
-        for path in out.glob(pattern):
-            if is_temporary(path):
-                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

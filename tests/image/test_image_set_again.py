@@ -241,6 +241,25 @@ def test_no_more_workers_than_work(few, tmp_path, jobs, options, expected, monke
     make_image_set(few, tmp_path / "set", TINY, **options)
     make_image_set(few, tmp_path / "set", TINY, **options)
     assert asked == [expected, 1], "none is left to do the second time"
+    # A pack of what is drawn already is work for all.
+    make_image_set(few, tmp_path / "set", TINY, png=False, pack=True)
+    assert asked[2] == (1 if options else max(1, min(jobs, 5)))
+
+
+def test_a_set_that_is_as_asked_for_is_never_unfinished(few, tmp_path, monkeypatch):
+    out = tmp_path / "set"
+    make_image_set(few, out, TINY, limit=2)
+
+    def power_cut(run, *arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(drawing_run.DrawingRun, "draw", power_cut)
+    with pytest.raises(KeyboardInterrupt):
+        make_image_set(few, out, TINY, limit=2)
+    assert (out / "manifest.csv").is_file()
+    with pytest.raises(KeyboardInterrupt):
+        make_image_set(few, out, TINY, limit=3)
+    assert not (out / "manifest.csv").exists()
 
 
 def test_what_workers_are_asked_for(few, tmp_path, jobs_done):

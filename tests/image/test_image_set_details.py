@@ -11,8 +11,8 @@ import pytest
 
 from ekg import __version__
 from ekg.errors import EkgError, ImageError
-from ekg.files import folder_lock, sha256_of_file
-from ekg.image import drawing, drawing_run
+from ekg.files import atomic_path, folder_lock, sha256_of_file
+from ekg.image import drawing, drawing_run, image_set
 from ekg.image.image_set import make_image_set
 from ekg.image.manifest import MANIFEST_COLUMNS, read_manifest
 from ekg.image.selection import ImageSetConfig
@@ -196,6 +196,45 @@ def test_a_folder_at_work_is_left_alone(few, tmp_path):
     with folder_lock(tmp_path / "set", "drawing images"):
         message = error_of(EkgError, lambda: make_image_set(few, tmp_path / "set", TINY))
     assert "drawing images" in message
+
+
+def test_the_folder_is_held_while_it_is_drawn_into(few, tmp_path, monkeypatch):
+    def look(job):
+        make_image_set(few, tmp_path / "set", TINY)
+
+    monkeypatch.setattr(drawing_run, "draw_record", look)
+    assert error_of(EkgError, lambda: make_image_set(few, tmp_path / "set", TINY)) == (
+        f"{tmp_path / 'set'}: another process is drawing images in this folder; "
+        "wait for it to end or choose another folder"
+    )
+
+
+def test_workers_are_asked_for_as_told(few, tmp_path, monkeypatch):
+    asked, original = [], image_set.workers
+
+    def noting(*arguments):
+        asked.append(arguments)
+        return original(1, *arguments[1:])
+
+    monkeypatch.setattr(image_set, "workers", noting)
+    make_image_set(few, tmp_path / "set", TINY, jobs=2, start_method="spawn")
+    assert asked == [(2, drawing.warm_up, (TINY,), "spawn")]
+
+
+def test_what_killed_runs_left_is_removed(few, tmp_path):
+    out = tmp_path / "set"
+    make_image_set(few, out, TINY)
+    left = []
+    for path in (out / "records.csv", out / "all" / "AF" / "R2-s00_PIL.png"):
+        with atomic_path(path) as unfinished:
+            unfinished.write_bytes(path.read_bytes())
+        unfinished.write_bytes(b"half")
+        left.append(unfinished)
+    kept = out / "all" / "AF" / ".note"
+    kept.write_text("not ours")
+    make_image_set(few, out, TINY)
+    assert not any(path.exists() for path in left)
+    assert kept.exists()
 
 
 def manifest_text(*lines):
