@@ -94,7 +94,12 @@ def write_text(target: str | Path, text: str) -> None:
 
 def write_json(target: str | Path, content: Any) -> None:
     """Write `content` to `target` as readable JSON, atomically; NaN becomes null."""
-    write_text(target, json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n")
+    write_text(target, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return what `write_json` writes."""
+    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False) + "\n"
 
 
 def _without_nan(content: Any) -> Any:

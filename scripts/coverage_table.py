@@ -96,7 +96,9 @@ def main() -> None:
     print(table.to_string(index=False))
     write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
     put_table(PAGE, "coverage", table, list(table.columns))
-    put_table(PAGE, "left-out", places, ["file", "places", "why"])
+    places = places[["file", "places", "why"]]
+    write_text(LEFT_OUT_TABLE, places.to_csv(index=False, lineterminator="\n"))
+    put_table(PAGE, "left-out", places, list(places.columns))
     reached = percent(*table.iloc[-1][["lines", "covered"]])
     if reached < LEAST:
         sys.exit(f"error: {reached:.1f} % of lines covered, at least {LEAST:g} % are asked for")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from pathlib import Path
 from ekg.config_file import load_config
 from ekg.errors import EvaluationError
 from ekg.evaluation.cards.own import model_card
-from ekg.evaluation.results import check_predictions_file
+from ekg.evaluation.recomputed import check_figures
+from ekg.evaluation.results import METRICS_FILE, check_predictions_file, read_metrics
 from ekg.evaluation.stored_external import EXTERNAL, collect_external
-from ekg.files import atomic_path, read_json, sha256_of_file, write_json, write_text
+from ekg.files import atomic_path, json_text, read_json, sha256_of_file, write_json, write_text
 from ekg.model import load_model
 from ekg.model.engines import ONNX_FILE
 from ekg.model.export import export_onnx
@@ -63,8 +65,8 @@ def store_model(
     Raises
     ------
     EkgError
-        If a file of the run is missing, its data cannot be described, or onnxruntime does not
-        agree with torch.
+        If a file of the run is missing, its figures are not those of its predictions, its data
+        cannot be described, or onnxruntime does not agree with torch.
     """
     missing = [name for name in KEPT_FILES if not (run / name).is_file()]
     if missing:
@@ -73,9 +75,10 @@ def store_model(
             path=run,
             remedy="train it to its end and evaluate it on the folds val and test",
         )
-    figures = read_json(run / KEPT_FILES[-1])
+    figures = read_metrics(run) or {}
     for fold in ("val", "test"):
         check_predictions_file(run / f"predictions_{fold}.csv", figures.get(fold, {}))
+        check_figures(run, figures, fold)
     made_by = _made_by(run, folder, command)
     dataset = dataset_of_run(run, load_config(run / "config.toml").data)
     for name in KEPT_FILES[:-1]:
@@ -91,9 +94,9 @@ def store_model(
         ONNX_FILE,
         *collect_external(results, folder, sha256_of_file(weights)),
     ]
-    metrics = run / KEPT_FILES[-1]
-    sums = {name: sha256_of_file(folder / name) for name in names if name != metrics.name}
-    sums[metrics.name] = sha256_of_file(metrics)
+    sums = {name: sha256_of_file(folder / name) for name in names if name != METRICS_FILE}
+    metrics = json_text(figures)
+    sums[METRICS_FILE] = hashlib.sha256(metrics.encode()).hexdigest()
     write_json(
         folder / STORED_FILE,
         {
@@ -105,7 +108,7 @@ def store_model(
         },
     )
     write_text(folder / CARD_FILE, model_card(folder, figures))
-    _copy(metrics, folder / metrics.name)
+    write_text(folder / METRICS_FILE, metrics)
     return [*names, STORED_FILE, CARD_FILE]
 
 

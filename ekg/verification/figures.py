@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from ekg.errors import EvaluationError
 from ekg.evaluation.published import (
@@ -14,59 +12,11 @@ from ekg.evaluation.published import (
     prediction_folder,
     read_published_figures,
 )
+from ekg.evaluation.recomputed import differing
 from ekg.evaluation.runs import flatten
 from ekg.verification.findings import Finding, Repository, agree, skipped, some
 
 NAME = "published-figures"
-TOLERANCE = 2e-6
-"""Figures are stored with six digits."""
-INTERVAL_TOLERANCE = 2e-5
-"""Resampled sums in float32 differ in the last bits between processors."""
-
-
-def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int, list[str]]:
-    """Compare two nested tables of figures.
-
-    Parameters
-    ----------
-    stored
-        From a file.
-    found
-        Computed now; every key of it must be in `stored`.
-
-    Returns
-    -------
-    compared : int
-        How many figures.
-    names : list of str
-        The figures that differ, keys joined by dots.
-    """
-    old, new = flatten(stored), flatten(found)
-    wrong = [
-        name
-        for name, value in new.items()
-        if name not in old
-        or not _equal(old[name], value, INTERVAL_TOLERANCE if ".intervals." in name else TOLERANCE)
-    ]
-    return len(new), wrong
-
-
-def _equal(stored: Any, found: Any, tolerance: float) -> bool:
-    if isinstance(found, float) and not math.isfinite(found):
-        return stored is None  # JSON has no NaN
-    if isinstance(found, bool) or isinstance(stored, bool):
-        return stored is found
-    if isinstance(found, int | float) and isinstance(stored, int | float):
-        return abs(stored - found) <= tolerance * max(1.0, abs(found))
-    if isinstance(found, list | tuple) and isinstance(stored, list | tuple):
-        return len(found) == len(stored) and all(
-            _equal(a, b, tolerance) for a, b in zip(stored, found, strict=True)
-        )
-    if isinstance(found, Mapping) and isinstance(stored, Mapping):
-        return found.keys() == stored.keys() and all(
-            _equal(stored[key], value, tolerance) for key, value in found.items()
-        )
-    return bool(stored == found)
 
 
 def check_published_figures(repository: Repository) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ import pandas as pd
 from scipy.special import softmax
 
 from ekg.errors import EkgError
-from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import probabilities_of, read_predictions
 from ekg.evaluation.published import PUBLISHED_MODEL
+from ekg.evaluation.recomputed import differing_in_fold
 from ekg.evaluation.results import METRICS_FILE, digest_of_lines, read_metrics
 from ekg.files import read_json, sha256_of_file
 from ekg.image.drawing import image_name
@@ -27,7 +27,6 @@ from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_differe
 from ekg.model.loading import weights_file_of
 from ekg.model.onnx_engine import OnnxEngine
 from ekg.progress import Progress
-from ekg.verification.figures import differing
 from ekg.verification.findings import Finding, Repository, agree, skipped, some
 from ekg.verification.image_sets import image_sets
 from ekg.verification.slices import DrawnRecord, draw_records, drawn_records, logits_of
@@ -103,14 +102,7 @@ def _figures(folder: Path) -> Finding:
             if fold not in metrics:
                 problems.append(f"no figures of fold {fold}")
                 continue
-            resampling = metrics[fold]["resampling"]
-            computed = evaluate_predictions(
-                read_predictions(folder / f"predictions_{fold}.csv", metrics["classes"]),
-                metrics["classes"],
-                resamples=resampling["resamples"],
-                seed=resampling["seed"],
-            )
-            several, wrong = differing(metrics[fold], computed)
+            several, wrong = differing_in_fold(folder, metrics, fold)
             count += several
             if wrong:
                 problems.append(f"{fold}: {len(wrong)} differ: {some(wrong)}")

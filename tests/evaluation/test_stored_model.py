@@ -100,8 +100,32 @@ def test_predictions_that_are_not_those_of_the_metrics_are_refused(tmp_path):
     run.mkdir()
     for name in KEPT_FILES:
         (run / name).write_text("x")
-    write_json(run / "metrics.json", {"val": {"predictions_sha256": "0" * 64}, "test": {}})
+    write_json(run / "metrics.json", {"schema": 1, "val": {"predictions_sha256": "0" * 64}})
     with pytest.raises(EvaluationError, match=r"predictions_val\.csv: is not the file that"):
+        store_model(run, tmp_path / "out", "make train")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda m: m["test"]["per_record"].update(macro_f1=0.9),
+            r"1 figures are not what the saved predictions give: test\.per_record\.macro_f1;",
+        ),
+        (
+            lambda m: m["val"]["record_weighted"]["intervals"]["accuracy"].__setitem__(0, 0.1),
+            r"give: val\.record_weighted\.intervals\.accuracy; run",
+        ),
+        (lambda m: m["val"].pop("resampling"), r"field `classes` or `val\.resampling` is missing"),
+    ],
+)
+def test_figures_that_are_not_those_of_the_predictions_are_refused(tmp_path, change, message):
+    run = shutil.copytree(newest_stored_model(), tmp_path / "run")
+    metrics = read_json(run / "metrics.json")
+    change(metrics)
+    write_json(run / "metrics.json", metrics)
+    with pytest.raises(EvaluationError, match=r"metrics\.json: .*" + message):
         store_model(run, tmp_path / "out", "make train")
     assert not (tmp_path / "out").exists()
 

@@ -12,6 +12,7 @@ from ekg.config import SliceConfig
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.pairing import newest_stored_model
 from ekg.evaluation.predictions import make_predictions, write_predictions
+from ekg.evaluation.recomputed import differing
 from ekg.evaluation.results import digest_of_lines
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.image.drawing import image_name
@@ -20,7 +21,6 @@ from ekg.image.renderer import Renderer
 from ekg.image.selection import ImageSetConfig
 from ekg.model import load_model, save_weights
 from ekg.verification import stored
-from ekg.verification.figures import differing
 from ekg.verification.findings import Repository
 from ekg.verification.slices import draw_records, logits_of
 from ekg.verification.stored import check_stored_models, newest_stored, stored_models
