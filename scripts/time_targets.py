@@ -78,9 +78,10 @@ def main() -> None:
     for target in arguments.targets:
         known[target] = measure(target, arguments.jobs)
         failed += [target] if known[target]["passed"] == "no" else []
-    table = pd.DataFrame(known.values(), columns=COLUMNS).fillna("")
-    write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
-    put_table(PAGE, "targets", table, COLUMNS)
+        # After each: what was measured stays, whenever this is interrupted.
+        table = pd.DataFrame(known.values(), columns=COLUMNS).fillna("")
+        write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
+        put_table(PAGE, "targets", table, COLUMNS)
     if failed:
         sys.exit(f"error: make {', '.join(failed)} failed")
 
