@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # A slow or busy machine is no failure: how long a case may take is not a property of the code.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+# A shell starts its background jobs deaf to Ctrl-C, and so would be every command that a test
+# starts in order to interrupt it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -138,13 +138,7 @@ def test_the_verb_page_says_what_was_built(page, run_folder, capsys, monkeypatch
 
 def test_the_verb_serve_answers_until_interrupted(page):
     command = [sys.executable, "-m", "ekg", "serve", "--folder", str(page.folder), "--port", "0"]
-
-    def hear_ctrl_c() -> None:  # background jobs of a shell are started deaf to it
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
             address = re.fullmatch(r"(http://127\.0\.0\.1:\d+/) \(Ctrl-C ends\)\n", line).group(1)
