@@ -125,7 +125,7 @@ def test_the_published_split_from_the_reference_labels(shared, tmp_path, verdict
     reference = tmp_path / "reference"
     (reference / "spec").mkdir(parents=True)
     labels = reference / "spec" / "paper_split.csv"
-    shutil.copy(shared / "spec" / "paper_split.csv", labels)
+    shutil.copyfile(shared / "spec" / "paper_split.csv", labels)
     repository = Repository(tmp_path / "top", shared=reference)
     assert verdicts(check_splits(repository))["paper-split"] == [
         ("pass", "reference labels: 6877 of 6877 folds equal")
