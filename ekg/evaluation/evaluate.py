@@ -161,6 +161,10 @@ def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[
     if not environment.is_file():
         return []
     trained = read_json(environment)
+    if not isinstance(trained, dict):
+        raise EvaluationError(
+            "is not what a training writes down", path=environment, remedy="train the run again"
+        )
     if trained.get("manifest_sha256") != head["manifest_sha256"]:
         return []
     if trained.get("split_sha256") == head["split_sha256"]:

@@ -115,6 +115,10 @@ def test_another_split_than_in_training_is_said(run_folder, toy_images, tmp_path
     other = make_toy_images(tmp_path / "other" / "im_res_32", per_class=6)
     assert main(arguments(run_folder, other, tmp_path / "o2")) == 0
     assert said not in capsys.readouterr().err
+    (run_folder / "environment.json").write_text("[]")
+    assert main(arguments(run_folder, toy_images, tmp_path / "o3")) == 2
+    assert "environment.json: is not what a training writes down" in capsys.readouterr().err
+    assert not (tmp_path / "o3" / "metrics.json").exists()
 
 
 def test_a_record_the_split_does_not_name_is_an_error(run_folder, toy_images, tmp_path, capsys):
