@@ -63,7 +63,6 @@ COLUMNS = (
     "val_macro_f1",
     "test_accuracy",
     "test_macro_f1",
-    "difference_in_test_macro_f1",
 )  # fmt: skip
 REAL_METRICS = ("macro_f1", "macro_auroc")
 
@@ -139,17 +138,6 @@ def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
     return {f"{name}_{metric}": round(float(figures[metric]), 4) for metric in REAL_METRICS}
 
 
-def with_differences(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Add each setting's distance from the whole modern recipe with the same seed."""
-    whole = {row["seed"]: row["test_macro_f1"] for row in rows if row["setting"] == "modern"}
-    for row in rows:
-        reference = whole.get(row["seed"])
-        if reference is not None and row["setting"] != "modern":
-            difference = float(str(row["test_macro_f1"])) - float(str(reference))
-            row["difference_in_test_macro_f1"] = f"{difference:+.4f}"
-    return rows
-
-
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row a setting: means over seeds, and differences from the whole recipe.
 
@@ -164,12 +152,8 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
         Text. A difference is the mean (standard deviation, n - 1) of those between runs of
         the same seed.
     """
-    names = [str(name).removesuffix("_macro_f1") for name in runs]
-    sources = [
-        name
-        for name in names
-        if f"{name}_macro_f1" in runs and name not in ("val", "difference_in_test")
-    ]
+    scored = [str(name) for name in runs if str(name).endswith("_macro_f1")]
+    sources = [name.removesuffix("_macro_f1") for name in scored if name != "val_macro_f1"]
     whole = runs[runs["setting"] == "modern"].set_index("seed")
     rows = []
     for setting, group in runs.groupby("setting", sort=False):
@@ -223,7 +207,7 @@ def main() -> None:
                 extra = [name for name in rows[0] if name not in COLUMNS]
                 writer = csv.DictWriter(stream, [*COLUMNS, *extra], lineterminator="\n")
                 writer.writeheader()
-                writer.writerows(with_differences(rows))
+                writer.writerows(rows)
     print(arguments.out.read_text())
     if arguments.docs:
         from docs_tables import put_table

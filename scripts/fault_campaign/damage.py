@@ -79,21 +79,17 @@ def _after_success(
     """Tell reported, harmless and undetected damage apart."""
     reference = workshop.reference(stage).result
     status = victim.stat()
-    if f"skipped {victim.stem}:" in ended.text:
-        others = [line for line in half if of_other_records(line, victim.stem)]
-        message = next(
-            line for line in ended.text.splitlines() if line.startswith(f"skipped {victim.stem}:")
-        )
-        _put(victim, whole, status)
-        row = conclude(
-            workshop, stage, workplace, how, detail, ended, half_written=others, word="skipped"
-        )
-        return replace(row, message=message)
-    told = [line for line in ended.text.splitlines() if line.startswith(f"note: {victim.name} ")]
-    if told:
-        _put(victim, whole, status)
-        row = conclude(workshop, stage, workplace, how, detail, ended, half_written=[], word="told")
-        return replace(row, message=told[0])
+    for word, begin in (("skipped", f"skipped {victim.stem}:"), ("told", f"note: {victim.name} ")):
+        said = [line for line in ended.text.splitlines() if line.startswith(begin)]
+        if said:
+            # What was told may bear on every file; what was skipped on its own record's alone.
+            others = [line for line in half if of_other_records(line, victim.stem)]
+            _put(victim, whole, status)
+            row = conclude(
+                workshop, stage, workplace, how, detail, ended,
+                half_written=others if word == "skipped" else [], word=word,
+            )  # fmt: skip
+            return replace(row, message=said[0])
     result = stage.result(workplace)
     own = {name for name, path in stage.files(workplace).items() if path == victim}
     differs = {n for n in result.keys() | reference if result.get(n) != reference.get(n)} - own

@@ -26,6 +26,10 @@ _DRAW = (
 )  # fmt: skip
 
 
+_TRAIN = ("train", "--images", "set", "--split", "split.csv", "--run", "run",
+          "--experiment", "experiment.toml", "--resume")  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of the road, run in a small folder of its own with relative paths."""
@@ -229,8 +233,7 @@ STAGES: dict[str, Stage] = {
             name="train",
             describes="dataset.json",
             mark="finished.json",
-            command=("train", "--images", "set", "--split", "split.csv", "--run", "run",
-                     "--experiment", "experiment.toml", "--resume"),
+            command=_TRAIN,
             out="run",
             needs=("drawn", "split.csv", "experiment.toml"),
             inputs={
@@ -243,8 +246,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="resume",
             describes="dataset.json",
-            command=("train", "--images", "set", "--split", "split.csv", "--run", "run",
-                     "--experiment", "experiment.toml", "--resume"),
+            command=_TRAIN,
             out="run",
             mark="finished.json",
             needs=("drawn", "split.csv", "experiment.toml", "interrupted"),

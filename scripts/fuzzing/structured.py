@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict
+from ekg.waveform.diagnoses import CLASSES
+from ekg.waveform.records import LEADS
 from fuzzing.case import Target
 
 _NUMBERS = st.one_of(
@@ -40,7 +42,6 @@ _TOML_VALUES = st.one_of(
     st.text(max_size=6).map(json.dumps),
 )  # fmt: skip
 _CHUNKS = (b"zTXt", b"iCCP", b"iTXt", b"PLTE", b"tRNS", b"gAMA", b"acTL", b"fcTL", b"eXIf", b"xxxx")
-_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
@@ -69,7 +70,7 @@ class _Oddity:
 def headers(draw: st.DrawFn) -> bytes:
     """Headers of twelve or some other number of signals, each field sound or odd."""
     odd = _Oddity(draw)
-    leads = tuple(draw(st.lists(_WORDS, max_size=14))) if odd.happens() else _LEADS
+    leads = tuple(draw(st.lists(_WORDS, max_size=14))) if odd.happens() else LEADS
     first = [odd("A0001", _WORDS), odd(str(len(leads))), odd("500"), odd("1300"), odd("10:00:00"),
              odd("01/02/2020")]  # fmt: skip
     lines = [" ".join(first[: draw(st.integers(0, 6)) if odd.happens() else 4])]
@@ -86,9 +87,8 @@ def headers(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from(["\n", "\r\n"])).join(lines).encode("utf-8", "replace")
 
 
-_CLASSES = ("AF", "I-AVB", "LBBB", "Normal", "RBBB", "STD", "STE")
-_CLASS = st.sampled_from(_CLASSES)
-_P_COLUMNS = tuple(f"p_{name}" for name in _CLASSES)
+_CLASS = st.sampled_from(CLASSES)
+_P_COLUMNS = tuple(f"p_{name}" for name in CLASSES)
 _SOUND_CELLS = {
     "record": st.integers(1, 400).map(lambda number: f"A{number:04}"),
     "diagnoses": st.lists(_CLASS, max_size=2).map(",".join),
@@ -118,7 +118,7 @@ def csv_files(columns: tuple[str, ...]) -> st.SearchStrategy[bytes]:
         writer.writerow(names)
         for number in range(draw(st.integers(0, 4))):
             cells = {name: draw(cell) for name, cell in _SOUND_CELLS.items() if name in names}
-            cells["label"] = _CLASSES[int(cells.get("record", "A0")[1:]) % len(_CLASSES)]
+            cells["label"] = CLASSES[int(cells.get("record", "A0")[1:]) % len(CLASSES)]
             cells |= dict(zip(_P_COLUMNS, ("0.4", *["0.1"] * 6), strict=True))
             cells["image"] = f"all/{cells.get('diagnosis', 'AF')}/A{number}-s01_PIL.png"
             row = [odd(cells.get(name, ""), _WORDS) for name in names]
