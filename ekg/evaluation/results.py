@@ -74,6 +74,13 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
         raise EvaluationError(
             f"field `schema` is not {SCHEMA}", path=path, remedy="delete it and evaluate again"
         )
+    for fold in FOLDS:
+        if not isinstance(content.get(fold, {}), dict):
+            raise EvaluationError(
+                f"field `{fold}` is no table of figures",
+                path=path,
+                remedy="delete it and evaluate again",
+            )
     return content
 
 
