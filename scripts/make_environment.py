@@ -119,10 +119,10 @@ def build(folder: Path, torch: str, index: str) -> None:
                 if Path(index).is_dir()
                 else ["--index-url", index]
             )
-            pip(python, "install", "--quiet", "--require-hashes", "-r", str(lock))
+            pip(python, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock))
             pip(python, "install", "--quiet", *place, *pins)
         else:
-            pip(python, "install", "--quiet", "--require-hashes", "-r", str(lock))
+            pip(python, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock))
     pip(python, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(fingerprint(torch))
     print(f"environment {folder}: made in {time.monotonic() - started:.0f} s", file=sys.stderr)
