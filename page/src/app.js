@@ -174,6 +174,7 @@ function watchDrops() {
 }
 
 async function start() {
+  say("Loading the network…"); // replaces the page's own line, which says what keeps it from starting
   watchDrops();
   const redraw = () => { if (reading) showSlice(); };
   let timer = 0;

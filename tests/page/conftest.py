@@ -117,7 +117,7 @@ def model_path(root, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def built_page(modules, model_path, tmp_path_factory):
-    """The page, built once for all test processes."""
+    """The page, built once for all test processes, of a model whose name is long."""
     from ekg.page.build import MARK, build_page
 
     common = tmp_path_factory.getbasetemp()
@@ -126,7 +126,9 @@ def built_page(modules, model_path, tmp_path_factory):
     folder = common / "built-page"
     with FileLock(f"{folder}.lock"):
         if not (folder / MARK).is_file():
-            build_page(model_path, folder, modules)
+            named = common / f"2026-01-01_mobilenetv3_small_custom_800_simulated{model_path.suffix}"
+            shutil.copyfile(model_path, named)
+            build_page(named, folder, modules)
     return folder
 
 

@@ -21,7 +21,13 @@ from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_fol
 pytestmark = pytest.mark.slow
 
 NEAR = 1e-4  # between two engines, as for the export
-VIEWS = [(1200, 900, "light"), (390, 844, "light"), (320, 640, "dark"), (1200, 900, "dark")]
+VIEWS = [
+    (1200, 900, "light"),
+    (390, 844, "light"),
+    (320, 640, "dark"),
+    (256, 500, "light"),
+    (1200, 900, "dark"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +48,7 @@ def inputs(tmp_path_factory, renderer):
     Image.new("L", (300, 200), 255).save(small)
     blank = folder / "blank.png"
     Image.new("L", (800, 800), 255).save(blank)
-    text = folder / "letter.png"
+    text = folder / f"letter{'_without_a_place_to_break_at' * 4}.png"
     text.write_text("not an image")
     return {
         "records": records,
@@ -85,7 +91,14 @@ def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_fact
                         "width": width, "height": height, "scheme": scheme, "example": "RBBB",
                     }
                     for width, height, scheme in VIEWS
+                ] + [
+                    {
+                        "path": str(pictures / "page-320-refusal.png"),
+                        "width": 320, "height": 640, "scheme": "light",
+                        "input": inputs["bad"]["cannot be read as an image"],
+                    }
                 ],
+                "opened": (built_page / "index.html").as_uri(),
             }  # fmt: skip
             found = {**run_node("browse.mjs", given), "address": address}
             kept.write_text(json.dumps(found))
@@ -157,7 +170,14 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_complained_about(visit):
     assert visit["isolated"]
 
 
+def test_opened_as_a_file_it_says_that_it_must_be_served(visit):
+    assert "opened as a file" in visit["opened"]
+    assert "make serve" in visit["opened"]
+    assert "Loading" not in visit["opened"]
+
+
 def test_it_fits_phones_and_fingers(visit):
+    assert len(visit["layouts"]) == len(VIEWS) + 1
     for layout in visit["layouts"]:
         assert layout["overflow"] <= 0
         assert layout["beyond"] == []
