@@ -1,8 +1,9 @@
 // Drives the page in a real browser, offline, and prints what it shows as JSON.
 //
-// Standard input: {modules, chromium, url, inputs: [[file, ...], ...], examples: [name, ...],
+// Standard input: {modules, chromium, url, inputs: [[file, ...], ...], cases: {name: {files, from,
+// to}}, examples: [name, ...],
 // screenshots: [{path, width, height, scheme, input or example}], opened: the page's file or null}.
-// Standard output: {readings, examples, layouts, requests, said, isolated, opened}.
+// Standard output: {readings, cases, examples, layouts, requests, said, isolated, opened}.
 
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -97,6 +98,13 @@ for (const files of given.inputs ?? []) {
   await give(page, files);
   readings.push(await shown(page));
 }
+const cases = {};
+for (const [name, { files, from, to }] of Object.entries(given.cases ?? {})) {
+  await page.fill("#from", String(from ?? ""));
+  await page.fill("#to", String(to ?? ""));
+  await give(page, files);
+  cases[name] = await shown(page);
+}
 const isolated = await page.evaluate(() => self.crossOriginIsolated);
 if (given.offline) await context.setOffline(false);
 
@@ -144,4 +152,4 @@ if (given.opened) { // as by a double click
 }
 await browser.close();
 process.stdout.write(
-  JSON.stringify({ readings, examples, layouts, requests, said, isolated, opened }));
+  JSON.stringify({ readings, cases, examples, layouts, requests, said, isolated, opened }));

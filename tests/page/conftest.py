@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from ekg.image.renderer import Renderer
 from ekg.page.assets import quality_description, slicing_description
+from ekg.page.build import write_rules
 from ekg.page.picture import picture_description
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -59,6 +60,7 @@ def bare_page(root, renderer, tmp_path_factory):
     (folder / "assets").mkdir()
     description, background = picture_description(renderer)
     (folder / "assets" / "background.bin").write_bytes(background)
+    write_rules(folder / "assets")
     for name, content in (
         ("picture", description),
         ("quality", quality_description()),

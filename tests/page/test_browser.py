@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from ekg.evaluation.inputs import expand
+from ekg.evaluation.inputs import Input, expand
 from ekg.evaluation.predict import Predictor
 from ekg.evaluation.saliency import empty_page, panel_of
 from ekg.image.png import write_png
@@ -17,6 +17,7 @@ from ekg.model.engines import open_engine
 from ekg.waveform.diagnoses import CLASSES
 from ekg.waveform.records import LEADS, read_record
 from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from tests.page import cases
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +67,18 @@ def inputs(tmp_path_factory, renderer):
 
 
 @pytest.fixture(scope="session")
-def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_factory):
+def case_files(inputs, renderer, tmp_path_factory):
+    """The files of every case that a browser decodes: pictures, by name."""
+    grey = renderer.draw(read_record(inputs["records"][0][0]).signal[:, 300:1550])
+    files = {}
+    for case in cases.table()["pictures"]:
+        folder = tmp_path_factory.mktemp("case")
+        files[case["name"]] = [str(f) for f in cases.write_picture(folder, grey, **case["make"])]
+    return files
+
+
+@pytest.fixture(scope="session")
+def visit(inputs, case_files, built_page, served, run_node, modules, chromium, tmp_path_factory):
     """One visit to the page, shared by all test processes."""
     common = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -84,6 +96,7 @@ def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_fact
                 "offline": True,
                 "dropped": [inputs["records"][0]],
                 "inputs": [*inputs["records"][1:], inputs["picture"], *inputs["bad"].values()],
+                "cases": {name: {"files": files} for name, files in case_files.items()},
                 "examples": list(CLASSES),
                 "screenshots": [
                     {
@@ -154,6 +167,23 @@ def test_wrong_files_are_refused_with_the_reason_and_no_verdict(visit, inputs):
     for words, shown in zip(inputs["bad"], answers, strict=True):
         assert words in shown.get("error", ""), shown
         assert shown["hidden"]
+
+
+@pytest.mark.parametrize("case", cases.table()["pictures"], ids=lambda case: case["name"])
+def test_a_picture_is_read_or_refused_as_in_python(case, visit, case_files, python_road):
+    (file,) = case_files[case["name"]]
+    shown = visit["cases"][case["name"]]
+    wanted = python_road.predict_input(Input(file, Path(file).stem, "image"))
+    if "refused" in case:
+        assert case["refused"] in wanted.error
+        assert case["refused"] in shown["error"]
+        return
+    assert wanted.error is None
+    assert shown["warnings"] == list(wanted.warnings)
+    assert len(wanted.warnings) == len(case["warnings"])
+    for words, warning in zip(case["warnings"], wanted.warnings, strict=True):
+        assert words in warning
+    assert shown["probabilities"] == pytest.approx(wanted.probabilities, abs=NEAR)
 
 
 def test_every_built_in_example_is_read_by_keyboard(visit):
