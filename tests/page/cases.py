@@ -77,6 +77,7 @@ def write_record(
     record_line=None,
     encoding="utf-8",
     cut=0,
+    lost=0,
     replaced=(),
     text=None,
     copies=(),
@@ -101,6 +102,9 @@ def write_record(
         Pairs of what is written in the header and what is written instead.
     text
         The whole header.
+    cut, lost
+        Bytes missing at the end of the signal file; first samples of each lead marked, in format
+        212, as not taken.
     copies
         Further names under which the signal file is saved.
     """
@@ -116,6 +120,7 @@ def write_record(
         other = np.round(strip(seconds, rate, chest_of) * steps).astype(np.int64)
         chest = [k for k, lead in enumerate(leads) if lead.startswith("V")]
         samples[:, chest] = other[:, [columns[k] for k in chest]]
+    samples[:lost] = -2048
     suffix = "dat" if matlab is None else "mat"
     saved = saved or f"{name}.{suffix}"
     form = form if matlab is None else "16+24"
@@ -146,7 +151,7 @@ def _signal_file(samples, form, matlab, variable, transposed):
         packed = [flat[:, 0] & 0xFF, (flat[:, 0] >> 8) | (flat[:, 1] >> 8 << 4), flat[:, 1] & 0xFF]
         return np.column_stack(packed).astype(np.uint8).tobytes()
     if matlab is None and form == "24":
-        return samples.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        return np.ascontiguousarray(samples, dtype="<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     if matlab is None:
         type_of_data, shift = PLAIN_FORMATS[form]
         return (samples + shift).astype(type_of_data).tobytes()
@@ -201,7 +206,9 @@ def write_picture(
     if transparent is not None:
         options["transparency"] = transparent
     if form in ("JPEG", "WEBP"):
-        options |= {"quality": quality, "lossless": True} if form == "WEBP" else {"quality": quality}
+        options |= {"quality": quality}
+    if form == "WEBP":
+        options |= {"lossless": True}
     file = folder / f"picture.{suffix or form.lower()}"
     if bits == 16 and mode == "RGB":
         file.write_bytes(_deep_png(np.asarray(image)))
@@ -212,8 +219,10 @@ def write_picture(
 
 def _deep_png(rgb):
     """Return a PNG of 16 bits a channel, which Pillow does not write."""
+
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
 
     rows, columns, _ = rgb.shape
     lines = np.zeros((rows, 1 + 6 * columns), dtype=np.uint8)

@@ -80,9 +80,8 @@ def in_the_page(records, run_node, bare_page):
         }
         for case in CASES["records"]
     ]
-    answers = run_node(
-        "compute.mjs", {"page": str(bare_page), "records": asked, "onlyRead": True}
-    )["records"]
+    given = {"page": str(bare_page), "records": asked, "onlyRead": True}
+    answers = run_node("compute.mjs", given)["records"]
     return {case["name"]: answer for case, answer in zip(CASES["records"], answers, strict=True)}
 
 
