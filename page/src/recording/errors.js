@@ -19,6 +19,15 @@ export function quoted(text, most = Infinity) {
   return `${quote}${shown}${quote}`.slice(0, most);
 }
 
-/** A number as Python's `:g` or, with commas, `:,` shows it. */
-export const general = (value) => String(Number(value.toPrecision(6)));
+/** A number as Python's format `:g` shows it, with so many digits. */
+export function general(value, digits = 6) {
+  if (value === 0) return "0";
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const power = Number(exponent);
+  if (power >= -4 && power < digits) return String(Number(value.toPrecision(digits)));
+  const size = String(Math.abs(power)).padStart(2, "0");
+  return `${String(Number(mantissa))}e${power < 0 ? "-" : "+"}${size}`;
+}
+
+/** A whole number with commas, as Python's format `:,` shows it. */
 export const grouped = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });

@@ -69,7 +69,7 @@ async function measured(header, file) {
 /** A duration in the largest fitting unit. */
 function duration(seconds) {
   const [size, unit] = [[3600, "h"], [60, "min"]].find(([least]) => seconds >= least) ?? [1, "s"];
-  return `${Number((seconds / size).toPrecision(3))} ${unit}`;
+  return `${general(seconds / size, 3)} ${unit}`;
 }
 
 function checkLength(header, samples, rate) {
@@ -157,7 +157,7 @@ function toMillivolts(header, lead, row, signal, scale, invalid) {
   }
   if (largest > rules.largestMillivolts) {
     throw new InputError(
-      `lead ${lead} reaches ${general(Number(largest.toPrecision(3)))} mV: its gain or unit is wrong`,
+      `lead ${lead} reaches ${general(largest, 3)} mV: its gain or unit is wrong`,
       { ...about, remedy: "correct the header" });
   }
 }
@@ -197,7 +197,7 @@ function headerAmong(files) {
  *   Promise<ArrayBuffer>}[]} files header and signal files
  * @param {number} rate Hz to resample to
  * @param {{from?: number | null, to?: number | null}} part seconds; read this part alone
- * @returns {Promise<{name: string, headerRate: number, rate: number, signal: Float64Array[],
+ * @returns {Promise<{name: string, fileName: string, headerRate: number, rate: number, signal: Float64Array[],
  *   gains: number[], warnings: string[]}>} signal in millivolts; gains in steps a millivolt
  */
 export async function readRecord(files, rate, part = {}) {
@@ -235,6 +235,7 @@ export async function readRecord(files, rate, part = {}) {
   const computed = completeLimbLeads(leads);
   return {
     name: header.name,
+    fileName: header.fileName,
     headerRate: header.samplingFrequency,
     rate,
     signal: resampled(LEADS.map((lead) => leads.get(lead)), header.samplingFrequency, rate),
