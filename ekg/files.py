@@ -13,7 +13,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -150,6 +150,58 @@ def remove_leftovers(folder: str | Path, *patterns: str) -> None:
         for path in Path(folder).glob(pattern):
             if _UNFINISHED.search(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
+
+
+def files_below(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
+    """Return the files with one of these endings in a folder and all folders below it.
+
+    Links to folders are followed, each folder is entered once: under its own name where that
+    lies below `folder`, else by the first link in alphabetical order.
+
+    Parameters
+    ----------
+    folder
+        Where to look; names that begin with a dot are passed over.
+    suffixes
+        Endings in small letters, such as `.hea`; letter case is free.
+
+    Raises
+    ------
+    EkgError
+        If a folder cannot be read, or a link to a folder or to such a file leads nowhere: what
+        lies there would be missing without a word.
+    """
+    found: list[Path] = []
+    entered: set[str] = set()
+    folders, links = [Path(folder)], list[Path]()
+    while folders or links:
+        place = folders.pop() if folders else links.pop(0)
+        real = os.path.realpath(place)
+        if real in entered:
+            continue
+        entered.add(real)
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            raise EkgError(f"cannot be looked into ({error.strerror})", path=place) from None
+        for entry in entries:
+            path = place / entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                (links if entry.is_symlink() else folders).append(path)
+            elif entry.is_file() and path.suffix.lower() in suffixes:
+                found.append(path)
+            elif (
+                entry.is_symlink() and not path.exists() and path.suffix.lower() in {"", *suffixes}
+            ):
+                raise EkgError(
+                    f"is a link that leads nowhere ({os.readlink(path)})",  # noqa: PTH115
+                    path=path,
+                    remedy="mount or fetch what it leads to, or remove the link",
+                )
+        links.sort()
+    return found
 
 
 def is_plain_relative(name: str) -> bool:

@@ -39,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dataset", help="name of the data set (default: from the folder)")
     parser.add_argument(
-        "--strict", action="store_true", help="stop at the first record that must be skipped"
-    )
+        "--strict", action="store_true",
+        help="stop at the first record that must be skipped; finish no set with warnings",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -82,7 +83,8 @@ def report(summary: ImageSetSummary, *, everything: bool = False) -> None:
     classes = ", ".join(f"{name} {count}" for name, count in summary.classes.items())
     print(
         f"{summary.folder}: {summary.images} images of {summary.kept} records ({classes}); "
-        f"{summary.excluded} records excluded, {summary.skipped} skipped (see records.csv)"
+        f"{summary.excluded} records excluded, {summary.skipped} skipped (see records.csv); "
+        f"{summary.warned} with warnings (its column `warnings`)"
     )
 
 

@@ -15,7 +15,8 @@ from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, shifted_start
 from ekg.data.image_checksums import ImageChecksums
 from ekg.errors import ImageError, RecordError
-from ekg.waveform.records import find_records, read_record
+from ekg.waveform.quality import blank_slices
+from ekg.waveform.records import named_records, read_record
 from ekg.waveform.slicing import generator_for, slice_starts
 
 _BYTES_KEPT = 768 * 2**20  # of signals in one process: thousands of records of 10 s
@@ -156,13 +157,16 @@ class RecordSource:
                 path=self._headers[name],
                 remedy="draw the image set again from these records",
             )
+        generator = generator_for(self._seed, f"{name}/slice {number}/epoch {epoch}")
+        if self._augmentation.active:
+            start = shifted_start(
+                start, signal.shape[1] - length, self._augmentation,
+                self._config.sampling_frequency, generator,
+            )  # fmt: skip
+        if start != self._starts[row] and blank_slices(signal, np.array([start]), length)[0]:
+            start = self._starts[row]  # the image set has no blank slice
         if not self._augmentation.active:
             return signal[:, start : start + length]
-        generator = generator_for(self._seed, f"{name}/slice {number}/epoch {epoch}")
-        start = shifted_start(
-            start, signal.shape[1] - length, self._augmentation,
-            self._config.sampling_frequency, generator,
-        )  # fmt: skip
         return change_signal(
             signal[:, start : start + length], self._augmentation,
             self._config.sampling_frequency, generator,
@@ -254,7 +258,7 @@ def open_source(
                 'field `data.source` is "records" and no records are given',
                 remedy="add --records FOLDER",
             )
-        headers = {path.stem: path for path in find_records(records)}
+        headers = named_records(records)
         return RecordSource(
             rows, headers, size,
             seed=seed, random_slices=random_slices, augmentation=augmentation,

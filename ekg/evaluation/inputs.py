@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ekg.errors import EkgError
+from ekg.files import files_below
 from ekg.waveform.records import natural_key
 
 STANDARD_INPUT = "-"
@@ -101,18 +103,16 @@ def _record_name(path: Path) -> str:
 def _inputs_of_folder(folder: Path) -> Iterator[Input]:
     def files(suffixes: frozenset[str]) -> list[Path]:
         return sorted(
-            (
-                file
-                for file in folder.rglob("*")
-                if file.suffix.lower() in suffixes
-                and file.is_file()
-                and not file.name.startswith(".")
-            ),
+            files_below(folder, suffixes),
             key=lambda file: (natural_key(file.stem), natural_key(file.as_posix())),
         )
 
-    records = files(frozenset({".hea"}))
-    images = [] if records else files(IMAGE_SUFFIXES)
+    try:
+        records = files(frozenset({".hea"}))
+        images = [] if records else files(IMAGE_SUFFIXES)
+    except EkgError as error:
+        yield Input(str(folder), folder.name, "none", str(error))
+        return
     for file in records:
         yield Input(str(file), file.stem, "record")
     for file in images:

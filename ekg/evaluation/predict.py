@@ -17,7 +17,7 @@ from ekg.evaluation.inputs import Input
 from ekg.image.renderer import Renderer
 from ekg.model import EkgModel
 from ekg.model.engines import Engine, TorchEngine
-from ekg.waveform.quality import is_flat_throughout, warnings_of
+from ekg.waveform.quality import blank_slices, gains_named, is_flat_throughout, warnings_of
 from ekg.waveform.records import Record, read_record
 from ekg.waveform.slicing import number_of_slices, slice_starts
 
@@ -165,19 +165,44 @@ class Predictor:
         ------
         RecordError
             If it is shorter than one slice, or nothing ever changes in it.
+
+        Notes
+        -----
+        Blank slices (see `ekg.waveform.quality.blank_slices`) are left out.
         """
-        starts = slice_starts(
-            record.name, record.signal.shape[1], self.slicing, seed=self.seed, at_least=1
-        )
+        starts = self._all_starts(record)
         if is_flat_throughout(record.signal):
             raise RecordError(
-                "all leads are flat throughout: there is no EKG in this recording",
+                "all leads are flat throughout: there is no EKG in this recording, or the "
+                f"header's {gains_named(record.gains)} is wrong",
                 path=record.header.path,
             )
         length = self.slicing.length
+        starts = starts[~blank_slices(record.signal, starts, length)]
+        if not len(starts):
+            raise RecordError(
+                "all slices are blank: no lead changes in most of the recording",
+                path=record.header.path,
+                remedy="cut the padding off, or read a part with --from and --to",
+            )
         return starts, np.stack(
             [self.renderer.draw(record.signal[:, start : start + length]) for start in starts]
         )
+
+    def _all_starts(self, record: Record) -> np.ndarray:
+        n_samples = record.signal.shape[1]
+        return slice_starts(record.name, n_samples, self.slicing, seed=self.seed, at_least=1)
+
+    def _blank_warning(self, record: Record, starts: np.ndarray) -> list[str]:
+        """Say which slices do not vote."""
+        of_all = self._all_starts(record)
+        blank = sorted(set(of_all.tolist()) - set(starts.tolist()))
+        if not blank:
+            return []
+        return [
+            f"{len(blank)} of {len(of_all)} slices (from sample {', '.join(map(str, blank))}) "
+            f"{'are' if len(blank) > 1 else 'is'} blank and without a vote: no lead changes there"
+        ]
 
     def predict(self, record: Record) -> Prediction:
         """Read a record at 500 Hz, at hand in memory.
@@ -189,6 +214,7 @@ class Predictor:
         """
         starts, pictures = self.pictures(record)
         warnings = warnings_of(record)
+        warnings += self._blank_warning(record, starts)
         n_samples = record.signal.shape[1]
         if number_of_slices(n_samples, self.slicing) < 2:
             seconds = n_samples / record.sampling_frequency

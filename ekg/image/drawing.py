@@ -17,7 +17,10 @@ from ekg.image.png import write_png
 from ekg.image.renderer import Renderer
 from ekg.image.selection import ImageSetConfig, decide
 from ekg.waveform.diagnoses import diagnoses_of_comments
+from ekg.waveform.header_text import decoded, read_header_text
+from ekg.waveform.quality import blank_slices, warnings_of
 from ekg.waveform.records import Header, read_header, read_record
+from ekg.waveform.signal_files import find_signal_files
 from ekg.waveform.slicing import number_of_slices, slice_starts
 
 
@@ -32,6 +35,13 @@ class RecordJob:
     write_png: bool = True
     raw: Path | None = None
     """Where to put all images of the record as bare bytes, for the pack."""
+    name: str = ""
+    """The record's name in the set, where its header's is not the only one."""
+
+    @property
+    def record(self) -> str:
+        """The record's name in the set."""
+        return self.name or self.header.stem
 
 
 def image_name(record: str, diagnosis: str, slice_number: int) -> str:
@@ -71,6 +81,7 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
         has status `skipped` and the reason.
     """
     entry, signal, starts = examine(job.header, job.config)
+    entry["record"] = job.record
     if signal is not None:
         entry["images"] = _draw_slices(job, entry["diagnosis"], signal, starts)
     return entry
@@ -88,7 +99,7 @@ def examine(
     signal : ndarray or None
         float64 (12, N), mV; None for a record that is not drawn.
     starts : ndarray of int
-        First sample of each slice.
+        First sample of each slice that is not blank.
     """
     seen = glance(header_file, config)
     entry: dict[str, Any] = {
@@ -100,6 +111,7 @@ def examine(
         "status": "skipped",
         "reason": "",
         "diagnosis": "",
+        "warnings": [],
         "images": [],
     }
     nothing = np.zeros(0, np.int64)
@@ -126,6 +138,13 @@ def examine(
                 f"{signal.shape[1]} samples are too short for one slice of {config.slices.length} "
                 f"within {config.slices.utilization_fraction:.0%} of the record"
             )
+        entry["warnings"] = warnings_of(record)
+        blank = blank_slices(signal, starts, config.slices.length)
+        if blank.all():
+            raise RecordError("all slices are blank: no lead changes in most of the recording")
+        if blank.any():
+            entry["warnings"].append(f"{blank.sum()} of {len(starts)} slices are blank, not drawn")
+            starts = starts[~blank]
     except RecordError as error:
         entry["status"], entry["reason"] = "skipped", error.problem
         return entry, None, nothing
@@ -153,7 +172,7 @@ def _draw_slices(
         picture = renderer.draw(part)
         size = None
         if job.write_png:
-            target = job.folder / image_name(job.header.stem, diagnosis, number)
+            target = job.folder / image_name(job.record, diagnosis, number)
             size = write_png(target, picture)
         if job.raw is not None:
             pictures.append(picture)
@@ -186,12 +205,11 @@ class Glance:
 def glance(header: Path, config: ImageSetConfig) -> Glance:
     """Look at a header's text; a damaged one gives no images and no error."""
     try:
-        lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = decoded(header.read_bytes()).splitlines()
     except OSError:
         return Glance((header.name,), (), 0)
     comments = [line.strip() for line in lines if line.strip().startswith("#")]
     fields = [line.split() for line in lines if line.strip() and not line.strip().startswith("#")]
-    signal_files = [words[0] for words in fields[1:] if Path(words[0]).name == words[0]]
     diagnoses = diagnoses_of_comments([line.lstrip("#").strip() for line in comments])
     images = 0
     try:
@@ -201,7 +219,13 @@ def glance(header: Path, config: ImageSetConfig) -> Glance:
             images = number_of_slices(int(n_samples), config.slices)
     except (IndexError, ValueError, ZeroDivisionError, OverflowError):
         images = 0
-    return Glance((header.name, *dict.fromkeys(signal_files)), diagnoses, images)
+    try:
+        signal_files = [
+            file.path.name for file in find_signal_files(header, read_header_text(header))
+        ]
+    except RecordError:
+        signal_files = []
+    return Glance((header.name, *signal_files), diagnoses, images)
 
 
 def fingerprint(header: Path, files: tuple[str, ...]) -> list[list[Any]]:

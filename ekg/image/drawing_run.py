@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -33,6 +34,7 @@ from ekg.progress import Progress
 RECORDS, DATASET = "records.csv", "dataset.json"
 RECORDS_COLUMNS = (
     "record", "diagnoses", "sampling_frequency", "n_samples", "slices", "status", "reason",
+    "warnings",
 )  # fmt: skip
 
 
@@ -45,6 +47,8 @@ class ImageSetSummary:
     kept: int
     excluded: int
     skipped: int
+    warned: int
+    """Records that are in the set although something is doubtful in them."""
     classes: dict[str, int]
     """Images of each class, most first."""
 
@@ -56,7 +60,7 @@ class DrawingRun:
         self,
         out: Path,
         config: ImageSetConfig,
-        headers: list[Path],
+        headers: dict[str, Path],
         journal: Journal,
         packer: PackWriter,
         *,
@@ -83,14 +87,14 @@ class DrawingRun:
         """Find out what an earlier run finished, and make the pack ready."""
         kept = 0
         pack_matches = True
-        for place, header in enumerate(self.headers):
+        for place, (name, header) in enumerate(self.headers.items()):
             seen = glance(header, self.config)
-            entry = self.journal.get(header.stem)
+            entry = self.journal.get(name)
             if entry is None or not self._still_holds(entry, header, seen.files):
                 self.expected += seen.images
                 pack_matches = False
                 continue
-            self.done.add(header.stem)
+            self.done.add(name)
             self.there += len(entry["images"])
             if entry["status"] == "kept":
                 kept += 1
@@ -98,7 +102,7 @@ class DrawingRun:
             if pack_matches:
                 self.packed = place + 1
             if kept == self.limit and len(self.done) == place + 1:
-                self.headers = self.headers[: place + 1]
+                self.headers = dict(itertools.islice(self.headers.items(), place + 1))
                 break
         if len(self.done) < len(self.headers):
             # From here on the set is unfinished: nothing may take it for whole.
@@ -113,7 +117,7 @@ class DrawingRun:
             self.packer.discard_finished()
 
     def _still_holds(self, entry: dict[str, Any], header: Path, files: tuple[str, ...]) -> bool:
-        if entry["sources"] != fingerprint(header, files):
+        if entry["sources"] != fingerprint(header, files) or "warnings" not in entry:
             return False
         if entry["status"] == "skipped":
             # What kept it from being read (permissions, a bad sector) may have passed without
@@ -147,11 +151,11 @@ class DrawingRun:
         # A few jobs more than workers keep all of them busy. Alone, each record is noted in the
         # journal before the next is begun.
         window = 1 if jobs == 1 else 4 * jobs
-        work = ((header, self._job(place, header)) for place, header in enumerate(self.headers))
+        work = ((name, self._job(place, name)) for place, name in enumerate(self.headers))
         total = self.there + self.expected if self.limit is None else None
         with Progress(total, "drawing", "image", done=self.there) as progress:
-            for header, drawn in in_order(executor, draw_record, work, window, may_start):
-                entry = self._take(header, drawn)
+            for name, drawn in in_order(executor, draw_record, work, window, may_start):
+                entry = self._take(name, drawn)
                 self.members.append(entry["record"])
                 kept += entry["status"] == "kept"
                 if entry["record"] not in self.done:
@@ -159,12 +163,23 @@ class DrawingRun:
                 if self.strict and entry["status"] == "skipped":
                     raise ImageError(
                         f"skipped: {entry['reason']}",
-                        path=header,
+                        path=self.headers[name],
                         remedy="repair or remove the record, or run without --strict",
                     )
+        if self.strict:
+            self._refuse_warnings()
 
-    def _job(self, place: int, header: Path) -> RecordJob | None:
-        name = header.stem
+    def _refuse_warnings(self) -> None:
+        doubtful = [name for name in self.members if self._entry(name)["warnings"]]
+        if doubtful:
+            raise ImageError(
+                f"{'; '.join(self._entry(doubtful[0])['warnings'])} ({len(doubtful)} of "
+                f"{len(self.members)} records give warnings)",
+                path=self.headers[doubtful[0]],
+                remedy="repair or remove them, or run without --strict",
+            )
+
+    def _job(self, place: int, name: str) -> RecordJob | None:
         is_done = name in self.done
         to_pack = self.pack and not self.packer.is_complete and place >= self.packed
         if is_done:
@@ -172,21 +187,22 @@ class DrawingRun:
             if not to_pack:
                 return None
         return RecordJob(
-            header=header,
+            header=self.headers[name],
+            name=name,
             folder=self.out,
             config=self.config,
             write_png=self.png and not is_done,
             raw=self.packer.raw_file(name) if to_pack else None,
         )
 
-    def _take(self, header: Path, drawn: dict[str, Any] | None) -> dict[str, Any]:
+    def _take(self, name: str, drawn: dict[str, Any] | None) -> dict[str, Any]:
         """Return the record's entry, after noting what was drawn."""
-        if header.stem in self.done:
-            entry = self._entry(header.stem)
+        if name in self.done:
+            entry = self._entry(name)
             if drawn is not None and _hashes(drawn) != _hashes(entry):
                 raise ImageError(
                     drawn["reason"] or "gives other pixels than before",
-                    path=header,
+                    path=self.headers[name],
                     remedy="put the record back as it was, or delete the folder "
                     f"{self.out} and draw it again",
                 )
@@ -212,6 +228,7 @@ class DrawingRun:
 
     def _write_tables(self, manifest: Path) -> ImageSetSummary:
         status: Counter[str] = Counter()
+        warned = 0
         reasons: dict[str, None] = {}
         classes: Counter[str] = Counter()
         with (
@@ -225,6 +242,7 @@ class DrawingRun:
             for name in self.members:
                 entry = self._entry(name)
                 status[entry["status"]] += 1
+                warned += bool(entry["warnings"])
                 if entry["status"] == "kept":
                     classes[entry["diagnosis"]] += len(entry["images"])
                 else:
@@ -246,6 +264,7 @@ class DrawingRun:
             kept=status["kept"],
             excluded=status["excluded"],
             skipped=status["skipped"],
+            warned=warned,
             classes=dict(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
         )
 
@@ -278,6 +297,7 @@ class DrawingRun:
                 "records": summary.kept,
                 "excluded": summary.excluded,
                 "skipped": summary.skipped,
+                "warned": summary.warned,
                 "classes": summary.classes,
                 "png": self.has_png,
                 "pack": self.pack,
@@ -301,6 +321,7 @@ def _record_row(entry: dict[str, Any]) -> list[Any]:
         len(entry["images"]),
         entry["status"],
         entry["reason"],
+        "; ".join(entry["warnings"]),
     ]
 
 

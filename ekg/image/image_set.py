@@ -20,7 +20,7 @@ from ekg.image.pack import PackWriter
 from ekg.image.png import read_image
 from ekg.image.pool import workers
 from ekg.image.selection import ImageSetConfig
-from ekg.waveform.records import find_records
+from ekg.waveform.records import named_records
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
@@ -60,7 +60,7 @@ def make_image_set(
     png, pack
         Write single PNG files; write `pack.npy` and `pack.csv`.
     strict
-        Stop at the first record that has to be skipped.
+        Stop at the first record that has to be skipped, and in the end if any gives a warning.
     start_method
         How worker processes start; see `ekg.image.pool.workers`.
 
@@ -68,7 +68,8 @@ def make_image_set(
     ------
     EkgError
         If nothing can be drawn, another run is at work in the folder, the folder was made with
-        other settings, the disk is full, or, with `strict`, a record is skipped.
+        other settings, the disk is full, or, with `strict`, a record is skipped
+        or gives a warning.
     """
     config = config or ImageSetConfig()
     check_size(config.size)
@@ -76,7 +77,7 @@ def make_image_set(
         raise ImageError("the number of processes and the limit must be at least 1")
     if not png and not pack:
         raise ImageError("neither single images nor a pack are asked for")
-    headers = find_records(records)
+    headers = named_records(records)
     out = Path(out)
     with _disk_errors(out), folder_lock(out, "drawing images"):
         _claim_folder(out, config)

@@ -100,6 +100,8 @@ def train(
             checkpoint = run_folder.checkpoint_to_resume(
                 run, config, resume=resume, overwrite=overwrite
             )
+            if checkpoint is not None:
+                run_folder.check_data(run, Path(images), Path(split_file))
             world.wait()  # every process has looked before the first one changes anything
             say = (speak or _say) if world.is_first else _silent
             data = stack.enter_context(

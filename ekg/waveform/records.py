@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +16,8 @@ import numpy as np
 import scipy.signal
 import wfdb
 
-from ekg.errors import RecordError
+from ekg.errors import EkgError, RecordError
+from ekg.files import files_below
 from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.waveform.diagnoses import diagnoses_of_comments
 from ekg.waveform.header_text import HeaderText, read_header_text
@@ -92,43 +93,52 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def find_records(folder: str | Path) -> list[Path]:
-    """Return the header files in a folder and the folders below it.
+    """Return the header files in a folder and the folders below it; see `named_records`."""
+    return list(named_records(folder).values())
+
+
+def named_records(folder: str | Path) -> dict[str, Path]:
+    """Return the header files in a folder and the folders below it, by record name.
 
     Returns
     -------
-    list of Path
-        In natural order of the record's name, then of the path: never in the file system's.
+    dict
+        In natural order of the names, then of the paths: never in the file system's. Records
+        that share a name are told apart by their folders: `ward2_A1` for `ward2/A1.hea`.
 
     Raises
     ------
     RecordError
-        If there is no such folder, it has no header, or two headers share one record name.
+        If there is no such folder, it has no header, or a link or folder in it cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise RecordError("no such folder", path=folder, remedy="check the path of the records")
-    headers = sorted(
-        (
-            path
-            for path in folder.rglob("*.hea")
-            if path.is_file() and not path.name.startswith(".")
-        ),
-        key=lambda path: (natural_key(path.stem), natural_key(path.relative_to(folder).as_posix())),
-    )
+    try:
+        headers = files_below(folder, {".hea"})
+    except EkgError as error:
+        raise RecordError(error.problem, path=error.path, remedy=error.remedy) from None
     if not headers:
         raise RecordError(
             "no WFDB header (*.hea) in this folder",
             path=folder,
             remedy="check the path of the records",
         )
-    for first, second in itertools.pairwise(headers):
-        if first.stem == second.stem:
+    shared = Counter(path.stem for path in headers)
+    named: dict[str, Path] = {}
+    for path in headers:
+        inner = path.relative_to(folder).with_suffix("")
+        name = "_".join(inner.parts) if shared[path.stem] > 1 else path.stem
+        if name in named or (name != path.stem and name in shared):
             raise RecordError(
-                f"two records are named {first.stem}: {first.parent} and {second.parent}",
+                f"two records would be named {name}: {path} and "
+                f"{named.get(name) or 'one of that very name'}",
                 path=folder,
                 remedy="give a folder in which every record name is unique",
             )
-    return headers
+        named[name] = path
+    order = sorted(named, key=lambda name: (natural_key(name), natural_key(str(named[name]))))
+    return {name: named[name] for name in order}
 
 
 def header_path(path: str | Path) -> Path:

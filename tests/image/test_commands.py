@@ -21,7 +21,7 @@ def test_images_says_what_it_did(records, tmp_path, capsys, write_record):
     images = len(read_manifest(out))
     assert re.fullmatch(
         rf".*: {images} images of 8 records \(\w+ \d+, \w+ \d+\); 3 records excluded, 1 skipped "
-        r"\(see records\.csv\)",
+        r"\(see records\.csv\); 8 with warnings \(its column `warnings`\)",
         output.out.splitlines()[-1],
     )
     assert "skipped X1: no diagnosis in the header" in output.err

@@ -79,10 +79,13 @@ def test_records_and_description(records, tmp_path):
     make_image_set(records, out, SMALL)
     rows = rows_of(out)
     assert len(rows) == 11
+    warnings = rows["S10"].pop("warnings")
+    assert "the limb leads contradict" in warnings
     assert rows["S10"] == {
         "record": "S10", "diagnoses": "AF", "sampling_frequency": "500", "n_samples": "7200",
         "slices": "4", "status": "kept", "reason": "",
     }  # fmt: skip
+    assert rows["U1"]["warnings"] == "", "what is not drawn is not read"
     assert rows["T1"]["diagnoses"] == "RBBB"
     assert (rows["U1"]["status"], rows["U1"]["reason"]) == ("excluded", "multi-label")
     assert rows["U1"]["diagnoses"] == "RBBB,AF"
@@ -266,6 +269,44 @@ def test_images_of_others_are_left_alone(records, tmp_path):
     assert foreign.read_bytes() == b"x"
 
 
+def test_doubtful_records_are_counted_and_strict_refuses_them(records, tmp_path):
+    summary = make_image_set(records, tmp_path / "set", SMALL)
+    warned = [name for name, row in rows_of(tmp_path / "set").items() if row["warnings"]]
+    assert summary.warned == len(warned) == 8
+    assert json.loads((tmp_path / "set" / "dataset.json").read_text())["warned"] == 8
+    with pytest.raises(ImageError, match=r"S1\.hea: .*limb leads.*\(8 of 11 records give warnings"):
+        make_image_set(records, tmp_path / "set", SMALL, strict=True)
+    again = make_image_set(records, tmp_path / "set", SMALL)
+    assert again.warned == 8, "what the journal keeps is warned of too"
+
+
+def test_blank_slices_are_not_drawn(records, tmp_path, write_record):
+    write_record(records, "Z1", samples=8000)
+    whole = make_image_set(records, tmp_path / "whole", SMALL)
+    mat = (records / "Z1.mat").read_bytes()
+    (records / "Z1.mat").write_bytes(mat[: 24 + 24 * 4000] + bytes(24 * 4000))
+    padded = make_image_set(records, tmp_path / "set", SMALL)
+    starts = {
+        folder: [row.start for row in read_manifest(tmp_path / folder).itertuples()
+                 if row.record == "Z1"]
+        for folder in ("whole", "set")
+    }  # fmt: skip
+    assert starts["set"] == [start for start in starts["whole"] if start + 625 < 4000]
+    assert padded.images == whole.images - len(starts["whole"]) + len(starts["set"])
+    assert "slices are blank, not drawn" in rows_of(tmp_path / "set")["Z1"]["warnings"]
+
+
+def test_records_of_one_name_have_images_of_their_own(tmp_path, write_record):
+    for folder, diagnosis in (("p1", "AF"), ("p2", "RBBB")):
+        write_record(tmp_path / "r" / folder, "ecg", diagnosis)
+    make_image_set(tmp_path / "r", tmp_path / "set", SMALL, pack=True)
+    manifest = read_manifest(tmp_path / "set")
+    assert dict(zip(manifest["record"], manifest["diagnosis"], strict=True)) == {
+        "p1_ecg": "AF", "p2_ecg": "RBBB",
+    }  # fmt: skip
+    assert all((tmp_path / "set" / image).is_file() for image in manifest["image"])
+
+
 def test_bad_records_are_listed_with_their_reason(records, tmp_path, write_record):
     write_record(records, "X1", None)
     write_record(records, "X2", "426177001")
@@ -276,7 +317,9 @@ def test_bad_records_are_listed_with_their_reason(records, tmp_path, write_recor
     mat = write_record(records, "X7").with_suffix(".mat")
     mat.write_bytes(mat.read_bytes()[:500])
     (records / "X8.hea").write_text("not a header")
-    (records / "X9.hea").write_text("X9 12 500 5000\n" + "../S1.mat 16 1000/mV 16 0 0 0 0 I\n" * 12)
+    (records / "X9.hea").write_text(
+        "X9 12 500 5000\n" + "../S1.mat 16 1000/mV 16 0 0 0 0 I\n" * 12 + "#Dx: AF"
+    )
     write_record(records, "X0", "../../etc")
     summary = make_image_set(records, tmp_path / "set", SMALL)
     assert summary.skipped == 10
@@ -291,7 +334,7 @@ def test_bad_records_are_listed_with_their_reason(records, tmp_path, write_recor
         "X6": "X6.mat is missing",
         "X7": "truncated",
         "X8": "",
-        "X9": "cannot be read",
+        "X9": "two signals are named I",
     }
     for name, reason in expected.items():
         assert rows[name]["status"] == "skipped", name

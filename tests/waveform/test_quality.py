@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ekg.waveform.quality import is_flat_throughout, limb_lead_misfit, warnings_of
+from ekg.waveform.quality import blank_slices, is_flat_throughout, limb_lead_misfit, warnings_of
 from ekg.waveform.records import LEADS, Header, Record, read_record
 
 
@@ -71,6 +71,47 @@ def test_doubtful_amplitudes_are_found():
     spiky[6, 2000] = 40.0
     assert "lead V1 spanning up to 40 mV" in " ".join(warnings_of(record_of(spiky)))
     assert "is the gain right?" in " ".join(warnings_of(record_of(clean_signal() * 0.02)))
+
+
+def gained(signal, *gains):
+    return dataclasses.replace(record_of(signal), gains=gains if len(gains) == 12 else gains * 12)
+
+
+def test_five_times_too_tall_names_the_gain():
+    *_, warning = warnings_of(gained(clean_signal() * 5, 200.0))
+    assert "beats of" in warning and "is the header's gain 200/mV right" in warning
+    assert "1 uV" in warning
+    assert "1 uV" not in warnings_of(gained(clean_signal() * 5, 100.0))[-1]
+    assert not warnings_of(gained(clean_signal() * 1.5, 200.0))
+
+
+def test_a_thousandfold_too_small_names_the_gain():
+    found = " ".join(warnings_of(gained(clean_signal() / 1000, 1e6)))
+    assert "is the gain 1e+06/mV right?" in found
+
+
+def test_unequal_gains_that_break_the_limb_leads_are_named_as_the_cause():
+    raw = clean_signal() * 500
+    gains = np.ptp(raw, axis=1)  # each lead scaled to its own height
+    (warning,) = warnings_of(gained(raw / gains[:, None], *gains))
+    assert "contradict I + III = II" in warning
+    assert "unequal gains" in warning and "likely cause" in warning
+    unequal = np.linspace(100, 900, 12)  # gains that belong to the samples are no fault
+    assert not warnings_of(gained(clean_signal(), *unequal))
+
+
+def test_what_was_noticed_while_reading_is_warned_of_first():
+    record = dataclasses.replace(record_of(clean_signal() * 5), warnings=("leads computed",))
+    assert warnings_of(record)[0] == "leads computed"
+
+
+def test_padded_slices_are_blank_and_pauses_are_not():
+    signal = clean_signal()
+    signal[:, 3500:] = 0.2
+    blank = blank_slices(signal, np.array([0, 2000, 2800, 2900, 3413, 3750]), 1250)
+    assert blank.tolist() == [False, False, False, True, True, True]
+    signal[0, 3500:] += 1e-3 * np.arange(1500) % 0.002
+    assert not blank_slices(signal, np.array([3413, 3750]), 1250).any()
 
 
 def test_a_low_rate_is_mentioned():

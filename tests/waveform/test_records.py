@@ -4,7 +4,14 @@ import scipy.io
 import wfdb
 
 from ekg.errors import RecordError
-from ekg.waveform.records import LEADS, find_records, natural_key, read_header, read_record
+from ekg.waveform.records import (
+    LEADS,
+    find_records,
+    named_records,
+    natural_key,
+    read_header,
+    read_record,
+)
 
 REAL_RECORDS = {"cpsc2018": 90, "challenge2021": 76, "ptbxl": 90, "ptbdb": 3}
 
@@ -233,9 +240,7 @@ def test_another_patients_file_is_refused_by_its_checksums(make_record, tmp_path
     path = make_record(file_name="orig.mat", checksums=True)
     make_record("B0001", signal=np.full((12, 5000), 17))
     (tmp_path / "B0001.mat").replace(tmp_path / "A0001.mat")
-    with pytest.raises(
-        RecordError, match=r"A0001\.mat lies here, but .* lead I do not fit"
-    ):
+    with pytest.raises(RecordError, match=r"A0001\.mat lies here, but .* lead I do not fit"):
         read_record(path)
 
 
@@ -398,11 +403,43 @@ def test_folders_without_records(tmp_path):
         find_records(tmp_path)
 
 
-def test_two_records_of_one_name_are_refused(tmp_path, make_record):
-    path = make_record("A1")
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "A1.hea").write_text(path.read_text())
-    with pytest.raises(RecordError, match="two records are named A1"):
+def test_records_of_one_name_are_told_apart_by_their_folders(tmp_path, make_record):
+    text = make_record("A1").read_text()
+    make_record("A2")
+    for folder in ("p1/ecg", "p2"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "A1.hea").write_text(text)
+    named = named_records(tmp_path)
+    assert list(named) == ["A1", "A2", "p1_ecg_A1", "p2_A1"]
+    assert named["p1_ecg_A1"] == tmp_path / "p1" / "ecg" / "A1.hea"
+    (tmp_path / "p2_A1.hea").write_text(text)
+    with pytest.raises(RecordError, match="two records would be named p2_A1"):
+        named_records(tmp_path)
+
+
+def test_links_to_folders_are_followed_and_loops_end(tmp_path, make_record):
+    disk, data = tmp_path / "disk", tmp_path / "data"
+    for folder in (disk / "inner", data / "own"):
+        folder.mkdir(parents=True)
+    for name, folder in (("A1", disk), ("A2", disk / "inner"), ("A3", data / "own")):
+        make_record(name).rename(folder / f"{name}.hea")
+    (data / "linked").symlink_to(disk)
+    (data / "again").symlink_to(disk)
+    (data / "own" / "up").symlink_to(data)
+    (disk / "inner" / "loop").symlink_to(disk)
+    found = find_records(data)
+    assert [path.relative_to(data).as_posix() for path in found] == [
+        "again/A1.hea", "again/inner/A2.hea", "own/A3.hea",
+    ]  # fmt: skip
+    make_record("A4").rename(data / "A4.HEA")
+    assert "A4.HEA" in [path.name for path in find_records(data)]
+
+
+@pytest.mark.parametrize("name", ["disk2", "A9.hea"])
+def test_a_link_that_leads_nowhere_is_no_silence(tmp_path, make_record, name):
+    make_record("A1")
+    (tmp_path / name).symlink_to(tmp_path / "not mounted")
+    with pytest.raises(RecordError, match=rf"{name}: is a link that leads nowhere"):
         find_records(tmp_path)
 
 

@@ -4,6 +4,8 @@ import pytest
 from ekg.api import load, read_record
 from ekg.errors import ModelError, RecordError
 from ekg.evaluation.inputs import Input, expand
+from ekg.evaluation.predict import Predictor
+from ekg.model.engines import open_engine
 from ekg.waveform.slicing import slice_starts
 
 
@@ -40,6 +42,30 @@ def test_a_record_without_any_signal_is_refused(predictor, tmp_path, write_recor
     record = record_of(tmp_path, write_record, np.full((12, 5000), 0.1))
     with pytest.raises(RecordError, match="no EKG in this recording"):
         predictor.predict(record)
+
+
+def test_blank_slices_have_no_vote(predictor, tmp_path, write_record, limb_consistent_signal):
+    signal = limb_consistent_signal()
+    whole = predictor.predict(record_of(tmp_path, write_record, signal))
+    starts = [reading.start for reading in whole.slices]
+    signal[:, starts[-1] + 300 :] = 0.0
+    padded = predictor.predict(record_of(tmp_path, write_record, signal))
+    assert [reading.start for reading in padded.slices] == starts[:-1]
+    assert f"1 of 3 slices (from sample {starts[-1]}) is blank and without a vote" in "".join(
+        padded.warnings
+    )
+    assert padded.slices[0].probabilities == whole.slices[0].probabilities
+    signal[:, 600:] = 0.0
+    signal[:, :100] = 0.0
+    with pytest.raises(RecordError, match="all slices are blank"):
+        predictor.predict(record_of(tmp_path, write_record, signal[:, 500:]))
+
+
+def test_a_part_of_a_record_is_read(small_model, tmp_path, write_record, limb_consistent_signal):
+    header = write_record(tmp_path, "A1", limb_consistent_signal(seconds=20))
+    predictor = Predictor(open_engine(small_model), part=(5.0, 9.0))
+    prediction = predictor.predict_input(Input(str(header), "A1", "record"))
+    assert prediction.diagnosis and max(s.start for s in prediction.slices) <= 2000 - 1250
 
 
 @pytest.mark.parametrize("rate", [100, 360, 1000])
