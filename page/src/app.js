@@ -93,8 +93,9 @@ function showReading(note) {
   $("result").hidden = false;
   $("verdict").textContent = `${classes[best].name}: ${classes[best].meaning}`;
   $("verdict").dataset.diagnosis = classes[best].name;
+  const begin = reading.begin ? ` from ${reading.begin.toFixed(2)}\u00a0s on` : "";
   const source = kind === "record"
-    ? `Record ${name}, ${(reading.signal[0].length / reading.rate).toFixed(1)}\u00a0s at ` +
+    ? `Record ${name}${begin}, ${(reading.signal[0].length / reading.rate).toFixed(1)}\u00a0s at ` +
       `${reading.headerRate}\u00a0Hz` +
       (reading.headerRate === reading.rate ? "" : `, resampled to ${reading.rate}\u00a0Hz`)
     : `Image ${name}`;

@@ -98,6 +98,7 @@ async function readTheRecord(files, part, progress) {
     ...verdictOf(record.name, "record", starts, table, warnings, times),
     rate: slicing.rate,
     headerRate: record.headerRate,
+    begin: record.begin,
     length: slicing.length,
     signal: record.signal,
   };

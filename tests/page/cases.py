@@ -152,7 +152,12 @@ def _signal_file(samples, form, matlab, variable, transposed):
         packed = [flat[:, 0] & 0xFF, (flat[:, 0] >> 8) | (flat[:, 1] >> 8 << 4), flat[:, 1] & 0xFF]
         return np.column_stack(packed).astype(np.uint8).tobytes()
     if matlab is None and form == "24":
-        return np.ascontiguousarray(samples, dtype="<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        return (
+            np.ascontiguousarray(samples, dtype="<i4")
+            .view(np.uint8)
+            .reshape(-1, 4)[:, :3]
+            .tobytes()
+        )
     if matlab is None:
         type_of_data, shift = PLAIN_FORMATS[form]
         return (samples + shift).astype(type_of_data).tobytes()

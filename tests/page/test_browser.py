@@ -22,6 +22,8 @@ from tests.page import cases
 pytestmark = pytest.mark.slow
 
 NEAR = 1e-4  # between two engines, as for the export
+RECORD_CASES = ("chest leads of another person", "a day", "a middle of an odd frame", "umlaut")
+"""Of the table of cases; node runs them all."""
 VIEWS = [
     (1200, 900, "light"),
     (390, 844, "light"),
@@ -68,12 +70,19 @@ def inputs(tmp_path_factory, renderer):
 
 @pytest.fixture(scope="session")
 def case_files(inputs, renderer, tmp_path_factory):
-    """The files of every case that a browser decodes: pictures, by name."""
+    """The files of the cases that the browser is given, by name: all pictures, some records."""
     grey = renderer.draw(read_record(inputs["records"][0][0]).signal[:, 300:1550])
     files = {}
-    for case in cases.table()["pictures"]:
-        folder = tmp_path_factory.mktemp("case")
-        files[case["name"]] = [str(f) for f in cases.write_picture(folder, grey, **case["make"])]
+    for kind, given in cases.table().items():
+        for case in given:
+            folder = tmp_path_factory.mktemp("case")
+            if kind == "pictures":
+                made = cases.write_picture(folder, grey, **case["make"])
+            elif case["name"] in RECORD_CASES:
+                made = cases.write_record(folder, **case["make"])
+            else:
+                continue
+            files[case["name"]] = [str(file) for file in made]
     return files
 
 
@@ -96,7 +105,14 @@ def visit(inputs, case_files, built_page, served, run_node, modules, chromium, t
                 "offline": True,
                 "dropped": [inputs["records"][0]],
                 "inputs": [*inputs["records"][1:], inputs["picture"], *inputs["bad"].values()],
-                "cases": {name: {"files": files} for name, files in case_files.items()},
+                "cases": {
+                    case["name"]: {
+                        "files": case_files[case["name"]],
+                        "from": case.get("from"), "to": case.get("to"),
+                    }
+                    for case in [case for kind in cases.table().values() for case in kind]
+                    if case["name"] in case_files
+                },
                 "examples": list(CLASSES),
                 "screenshots": [
                     {
@@ -184,6 +200,24 @@ def test_a_picture_is_read_or_refused_as_in_python(case, visit, case_files, pyth
     for words, warning in zip(case["warnings"], wanted.warnings, strict=True):
         assert words in warning
     assert shown["probabilities"] == pytest.approx(wanted.probabilities, abs=NEAR)
+
+
+@pytest.mark.parametrize("name", RECORD_CASES)
+def test_a_record_is_read_or_refused_as_in_python(name, visit, case_files, model_path):
+    (case,) = [case for case in cases.table()["records"] if case["name"] == name]
+    part = (case.get("from"), case.get("to"))
+    predictor = Predictor(open_engine(model_path), part=part)
+    wanted = predictor.predict_input(Input(case_files[name][0], name, "record"))
+    shown = visit["cases"][name]
+    if "refused" in case:
+        assert case["refused"] in wanted.error
+        assert case["refused"] in shown["error"]
+        return
+    assert shown["warnings"] == list(wanted.warnings)
+    assert [s["start"] for s in shown["slices"]] == [s.start for s in wanted.slices]
+    assert shown["probabilities"] == pytest.approx(wanted.probabilities, abs=NEAR)
+    if part[0]:
+        assert f"from {part[0]:.2f}" in shown["source"]
 
 
 def test_every_built_in_example_is_read_by_keyboard(visit):

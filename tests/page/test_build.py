@@ -7,7 +7,10 @@ import re
 import pytest
 
 from ekg.page import PageError
-from ekg.page.build import build_page
+from ekg.page.assets import rules_description
+from ekg.page.build import build_page, write_rules
+from ekg.waveform.record_checks import MAX_SAMPLES
+from ekg.waveform.records import LEADS
 
 COLOURS = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")
 ON = [
@@ -59,6 +62,20 @@ def test_the_packages_are_pinned_and_name_no_registry_of_their_own(root):
             assert "integrity" in package
             address = package.get("resolved", "https://registry.npmjs.org/")
             assert address.startswith("https://registry.npmjs.org/")
+
+
+def test_the_page_gets_its_rules_from_python_and_has_none_of_its_own(root, tmp_path):
+    write_rules(tmp_path)
+    written = (tmp_path / "rules.js").read_text(encoding="utf-8")
+    rules = json.loads(written.removeprefix("export default ").removesuffix(";\n"))
+    assert rules == json.loads(json.dumps(rules_description()))
+    assert tuple(rules["leads"]) == LEADS
+    assert rules["mostSamples"] == MAX_SAMPLES
+    for path in (root / "page" / "src").rglob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        used = set(re.findall(r"\brules\.(?!js\b)(\w+)", text))
+        assert used <= set(rules), path
+        assert not re.search(r"\baVR\b|microvolt|MATLAB 5|1_?000_?000", text), path
 
 
 def test_a_missing_runtime_is_named_with_the_remedy(tmp_path):

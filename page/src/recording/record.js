@@ -197,8 +197,9 @@ function headerAmong(files) {
  *   Promise<ArrayBuffer>}[]} files header and signal files
  * @param {number} rate Hz to resample to
  * @param {{from?: number | null, to?: number | null}} part seconds; read this part alone
- * @returns {Promise<{name: string, fileName: string, headerRate: number, rate: number, signal: Float64Array[],
- *   gains: number[], warnings: string[]}>} signal in millivolts; gains in steps a millivolt
+ * @returns {Promise<{name: string, fileName: string, headerRate: number, begin: number, rate: number,
+ *   signal: Float64Array[], gains: number[], warnings: string[]}>} begin in seconds; signal in
+ *   millivolts; gains in steps a millivolt
  */
 export async function readRecord(files, rate, part = {}) {
   const given = headerAmong(files);
@@ -237,6 +238,7 @@ export async function readRecord(files, rate, part = {}) {
     name: header.name,
     fileName: header.fileName,
     headerRate: header.samplingFrequency,
+    begin: first / header.samplingFrequency,
     rate,
     signal: resampled(LEADS.map((lead) => leads.get(lead)), header.samplingFrequency, rate),
     gains: places.map(([, place], k) => header.signals[place].gain / scales[k]),
