@@ -152,7 +152,7 @@ def remove_leftovers(folder: str | Path, *patterns: str) -> None:
                 path.unlink(missing_ok=True)
 
 
-def files_below(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
+def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> list[Path]:
     """Return the files with one of these endings in a folder and all folders below it.
 
     Links to folders are followed, each folder is entered once: under its own name where that
@@ -163,7 +163,7 @@ def files_below(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
     folder
         Where to look; names that begin with a dot are passed over.
     suffixes
-        Endings in small letters, such as `.hea`; letter case is free.
+        Endings in small letters, such as `.hea`; letter case is free. All files without any.
 
     Raises
     ------
@@ -190,10 +190,12 @@ def files_below(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
                 continue
             if entry.is_dir():
                 (links if entry.is_symlink() else folders).append(path)
-            elif entry.is_file() and path.suffix.lower() in suffixes:
+            elif entry.is_file() and (suffixes is None or path.suffix.lower() in suffixes):
                 found.append(path)
             elif (
-                entry.is_symlink() and not path.exists() and path.suffix.lower() in {"", *suffixes}
+                entry.is_symlink()
+                and not path.exists()
+                and path.suffix.lower() in {"", *(suffixes or ())}
             ):
                 raise EkgError(
                     f"is a link that leads nowhere ({os.readlink(path)})",  # noqa: PTH115

@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-png", action="store_true", help="with --pack: write no single PNG files"
     )
+    parser.add_argument(
+        "--unless-current", action="store_true",
+        help="do nothing if the set was made from the very files that are there now (names, "
+        "sizes, times)",
+    )  # fmt: skip
     parser.add_argument("--dataset", help="name of the data set (default: from the folder)")
     parser.add_argument(
         "--strict", action="store_true",
@@ -67,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         png=not arguments.no_png,
         pack=arguments.pack,
         strict=arguments.strict,
+        unless_current=arguments.unless_current,
     )
     report(summary)
     return 0

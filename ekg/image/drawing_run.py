@@ -15,7 +15,7 @@ import matplotlib as mpl
 
 from ekg import __version__
 from ekg.errors import ImageError
-from ekg.files import atomic_open, atomic_path, sha256_of_file, write_json
+from ekg.files import atomic_open, atomic_path, read_json, sha256_of_file, write_json
 from ekg.image.drawing import (
     RecordJob,
     draw_record,
@@ -215,14 +215,14 @@ class DrawingRun:
             self.journal.append(entry)
         return entry
 
-    def finish(self, dataset: str) -> ImageSetSummary:
+    def finish(self, dataset: str, source: Path) -> ImageSetSummary:
         """Write manifest, records and description, and remove images that are not of the set."""
         self._remove_strays()
         with atomic_path(self.out / MANIFEST) as unfinished:
             summary = self._write_tables(unfinished)
             if self.pack and not self.packer.is_complete:
                 self.packer.finish(unfinished)
-            self._describe(dataset, summary, unfinished)
+            self._describe(dataset, source, summary, unfinished)
         # The manifest appears last: whoever finds it finds the whole set.
         return summary
 
@@ -284,11 +284,14 @@ class DrawingRun:
             ):  # fmt: skip
                 image.unlink()
 
-    def _describe(self, dataset: str, summary: ImageSetSummary, manifest: Path) -> None:
+    def _describe(
+        self, dataset: str, source: Path, summary: ImageSetSummary, manifest: Path
+    ) -> None:
         write_json(
             self.out / DATASET,
             {
                 "dataset": dataset,
+                "source": str(source),
                 **self.config.pixel_settings(),
                 "keep_multi": self.config.keep_multi,
                 "keep_ectopy": self.config.keep_ectopy,
@@ -305,6 +308,20 @@ class DrawingRun:
                 "made_with": {"ekg": __version__, "matplotlib": mpl.__version__},
             },
         )
+
+
+def summary_of(folder: Path) -> ImageSetSummary:
+    """Return the summary of a finished set from its description."""
+    found = read_json(folder / DATASET)
+    return ImageSetSummary(
+        folder=folder,
+        images=found["images"],
+        kept=found["records"],
+        excluded=found["excluded"],
+        skipped=found["skipped"],
+        warned=found["warned"],
+        classes=found["classes"],
+    )
 
 
 def _hashes(entry: dict[str, Any]) -> list[str]:

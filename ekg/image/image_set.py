@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
-from ekg.errors import ImageError
-from ekg.files import folder_lock, read_json, remove_leftovers, write_json
-from ekg.image.drawing import warm_up
-from ekg.image.drawing_run import DrawingRun, ImageSetSummary
+from ekg import __version__
+from ekg.errors import EkgError, ImageError
+from ekg.files import (
+    files_below,
+    folder_lock,
+    read_json,
+    remove_leftovers,
+    sha256_of_file,
+    write_json,
+)
+from ekg.image.drawing import fingerprint, warm_up
+from ekg.image.drawing_run import DrawingRun, ImageSetSummary, summary_of
 from ekg.image.journal import Journal
 from ekg.image.layout import check_size
-from ekg.image.manifest import MANIFEST, read_manifest
+from ekg.image.manifest import DESCRIPTION, MANIFEST, read_manifest
 from ekg.image.pack import PackWriter
 from ekg.image.png import read_image
 from ekg.image.pool import workers
@@ -24,7 +36,7 @@ from ekg.waveform.records import named_records
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
-_SETTINGS, _JOURNAL = ".settings.json", ".journal.jsonl"
+_SETTINGS, _JOURNAL, _STATE = ".settings.json", ".journal.jsonl", ".made-from.json"
 
 
 def make_image_set(
@@ -38,6 +50,7 @@ def make_image_set(
     png: bool = True,
     pack: bool = False,
     strict: bool = False,
+    unless_current: bool = False,
     start_method: str | None = None,
 ) -> ImageSetSummary:
     """Draw every slice of every usable record of a folder.
@@ -61,6 +74,9 @@ def make_image_set(
         Write single PNG files; write `pack.npy` and `pack.csv`.
     strict
         Stop at the first record that has to be skipped, and in the end if any gives a warning.
+    unless_current
+        Do nothing where a finished set of the same settings was made from the very files that
+        lie in the folder now, by name, size and time of change. The images are not looked at.
     start_method
         How worker processes start; see `ekg.image.pool.workers`.
 
@@ -68,8 +84,8 @@ def make_image_set(
     ------
     EkgError
         If nothing can be drawn, another run is at work in the folder, the folder was made with
-        other settings, the disk is full, or, with `strict`, a record is skipped
-        or gives a warning.
+        other settings or from other records, the disk is full, or, with `strict`, a record is
+        skipped or gives a warning.
     """
     config = config or ImageSetConfig()
     check_size(config.size)
@@ -77,12 +93,19 @@ def make_image_set(
         raise ImageError("the number of processes and the limit must be at least 1")
     if not png and not pack:
         raise ImageError("neither single images nor a pack are asked for")
+    out, source = Path(out), Path(records).resolve()
     headers = named_records(records)
-    out = Path(out)
+    state = _state(
+        source, config,
+        limit=limit, png=png, pack=pack, dataset=dataset or _name_of_dataset(source),
+    )  # fmt: skip
+    if unless_current and not strict and _is_current(out, state):
+        return summary_of(out)
     with _disk_errors(out), folder_lock(out, "drawing images"):
         _claim_folder(out, config)
         remove_leftovers(out, "all/*/.*")
         with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
+            _claim_source(out, source, headers, journal)
             run = DrawingRun(
                 out, config, headers, journal, packer,
                 limit=limit, png=png, pack=pack, strict=strict,
@@ -91,11 +114,12 @@ def make_image_set(
             jobs = run.useful_workers(jobs)
             with workers(jobs, warm_up, (config,), start_method) as executor:
                 run.draw(executor, jobs)
-            return run.finish(dataset or _name_of_dataset(Path(records)))
+            summary = run.finish(dataset or _name_of_dataset(source), source)
+            write_json(out / _STATE, {"source": str(source), "state": state})
+            return summary
 
 
 def _name_of_dataset(records: Path) -> str:
-    records = records.resolve()
     return records.parent.name if records.name == "records" else records.name
 
 
@@ -120,6 +144,49 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
             remedy="choose another folder",
         )
     write_json(settings, wanted)
+
+
+def _state(source: Path, config: ImageSetConfig, **options: Any) -> str:
+    """Return a checksum of all that decides a set: settings, and the files' names and times."""
+    digest = hashlib.sha256(
+        json.dumps([str(source), asdict(config), options, __version__, mpl.__version__]).encode()
+    )
+    for path in sorted(files_below(source)):
+        status = path.stat()
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_current(out: Path, state: str) -> bool:
+    try:
+        return bool(
+            read_json(out / _STATE)["state"] == state
+            and read_json(out / DESCRIPTION)["manifest_sha256"] == sha256_of_file(out / MANIFEST)
+        )
+    except (EkgError, OSError, KeyError, TypeError):
+        return False
+
+
+def _claim_source(out: Path, source: Path, headers: Mapping[str, Path], journal: Journal) -> None:
+    """Refuse to turn the set of one folder of records into that of another.
+
+    A folder that was moved or copied, with all the records that the set knows, is no other.
+    """
+    known = read_json(out / _STATE).get("source") if (out / _STATE).is_file() else None
+    if known not in (None, str(source)):
+        for name in journal.names():
+            entry = journal.get(name) or {}
+            header = headers.get(name)
+            files = tuple(str(file) for file, _, _ in entry.get("sources", ()))
+            if header is None or fingerprint(header, files) != entry.get("sources"):
+                raise ImageError(
+                    f"holds the images of the records in {known}, now those in {source} are "
+                    "asked for",
+                    path=out,
+                    remedy="choose another folder, or delete this one to draw it again",
+                )
+    # Without a state the set is unfinished: nothing may take it for current.
+    write_json(out / _STATE, {"source": str(source)})
 
 
 @contextlib.contextmanager

@@ -244,6 +244,47 @@ def test_a_full_disk_keeps_what_is_finished(records, tmp_path, monkeypatch, coun
     assert contents(out) == contents(tmp_path / "fresh")
 
 
+def test_a_set_of_other_records_is_refused(records, tmp_path, write_record):
+    out = tmp_path / "set"
+    make_image_set(records, out, SMALL)
+    other = tmp_path / "elsewhere" / "hospital"
+    for name in ("S1", "S2"):
+        write_record(other, name, "RBBB")
+    before = contents(out)
+    with pytest.raises(ImageError, match=r"images of the records in .*hospital, now those in"):
+        make_image_set(other, out, SMALL)
+    assert contents(out) == before
+    moved = records.rename(tmp_path / "moved")
+    write_record(moved, "S4", "AF")
+    make_image_set(moved, out, SMALL)
+    assert json.loads((out / "dataset.json").read_text())["source"] == str(moved)
+
+
+def test_a_current_set_is_left_untouched_and_any_change_of_its_records_seen(
+    records, tmp_path, write_record
+):
+    out = tmp_path / "set"
+    make_image_set(records, out, SMALL)
+
+    def is_remade(**options):
+        before = (out / "manifest.csv").stat().st_ino
+        make_image_set(records, out, SMALL, unless_current=True, **options)
+        return (out / "manifest.csv").stat().st_ino != before
+
+    assert not is_remade()
+    write_record(records / "ward" / "two", "W1", "AF")
+    assert is_remade() and "W1" in rows_of(out)
+    (records / "S1.hea").unlink()
+    assert is_remade() and "S1" not in rows_of(out)
+    mat = records / "S2.mat"
+    mat.write_bytes(mat.read_bytes()[:24] + bytes(2) + mat.read_bytes()[26:])
+    assert is_remade()
+    assert is_remade(pack=True)
+    (out / "dataset.json").unlink()
+    assert is_remade(pack=True)
+    assert not is_remade(pack=True)
+
+
 def test_two_runs_do_not_mix(records, tmp_path):
     with (
         folder_lock(tmp_path / "set", "drawing images"),

@@ -60,6 +60,7 @@ def test_the_description_of_a_small_set(few, tmp_path):
     described = json.loads((out / "dataset.json").read_text())
     assert described == {
         "dataset": "clinic",
+        "source": str(few.resolve()),
         "size": 16,
         "seed": 3,
         "slices": {
