@@ -189,7 +189,7 @@ function watchPart() {
 }
 
 async function start() {
-  say("Loading the network…"); // replaces the page's own line, which says what keeps it from starting
+  say("Loading the network…"); // in place of the line that says why it may not start
   watchDrops();
   watchPart();
   const redraw = () => { if (reading) showSlice(); };

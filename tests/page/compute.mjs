@@ -1,8 +1,8 @@
 // Runs the page's own modules in node, without a browser, and prints what they give as JSON.
 //
 // Standard input: {page: built folder, runtime: onnxruntime-web's folder or null,
-// signals: file of float64 (n, 12, 1250) or null, records: [{files, starts?, part?}], onlyRead: true
-// where nothing is to be drawn}.
+// signals: file of float64 (n, 12, 1250) or null, records: [{files, starts?, part?}],
+// onlyRead: true where nothing is to be drawn}.
 // Standard output: {drawn: [sha256], records: [{starts, warnings, sha256, probabilities, samples,
 // sums} or {error, problem, expected}], milliseconds: {draw, infer}}.
 

@@ -1,4 +1,4 @@
-// What cannot be read, in words for the person who gave it: the sentences of `python -m ekg predict`.
+// What cannot be read, in words for the person who gave it: those of `python -m ekg predict`.
 
 export class InputError extends Error {
   /**
@@ -11,10 +11,12 @@ export class InputError extends Error {
   }
 }
 
+const ESCAPED = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
 /** Text as Python's `repr` shows it, so that both sides quote what a file says alike. */
 export function quoted(text, most = Infinity) {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const shown = text.replace(/[\\\n\r\t]/g, (c) => ({ "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" })[c])
+  const shown = text.replace(/[\\\n\r\t]/g, (c) => ESCAPED[c])
     .replaceAll(quote, `\\${quote}`);
   return `${quote}${shown}${quote}`.slice(0, most);
 }

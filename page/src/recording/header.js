@@ -7,11 +7,12 @@ import { InputError, quoted } from "./errors.js";
 export const LEADS = rules.leads;
 
 const MOST_BYTES = 16 * 1024 * 1024; // of a header: more is another file
-const FORMAT = /^(0|8|16|24|32|61|80|160|212|310|311|508|516|524)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$/;
+const KNOWN = "0|8|16|24|32|61|80|160|212|310|311|508|516|524";
+const FORMAT = new RegExp(`^(${KNOWN})(?:x(\\d+))?(?::(\\d+))?(?:\\+(\\d+))?$`);
 const GAIN = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)?(?:\(([-+]?\d+)\))?(\/(\S*))?$/i;
 const FREQUENCY = /^((?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\/\S*)?$/i;
 // ADC resolution, ADC zero, initial value, checksum, block size, description: each may be missing.
-const REST = /^[ \t]*(\d*)[ \t]*(-?\d*)[ \t]*(-?\d*)[ \t]*(-?\d*)[ \t]*(\d*)[ \t]*(\S?[^\t\n\r\f\v]*)/;
+const REST = /^ *(\d*) *(-?\d*) *(-?\d*) *(-?\d*) *(\d*) *(\S?[^\t\n\r\f\v]*)/;
 
 /** Decode a header: UTF-16 where its mark says so, UTF-8, else Latin-1; nothing is dropped. */
 function decoded(bytes) {

@@ -81,7 +81,10 @@ function checkLength(header, samples, rate) {
     `field \`number of samples\` is ${grouped(samples)} (${duration(samples / from)} at ` +
     `${general(from)} Hz), more than ${limit} at ${general(most)} Hz ` +
     `(${duration(rules.mostSamples / most)}): at most ${limit} samples are read at once`,
-    { file: header.fileName, remedy: "name the part to be read (From and To), or cut the recording" });
+    {
+      file: header.fileName,
+      remedy: "name the part to be read (From and To), or cut the recording",
+    });
 }
 
 /** The first sample of the part that is asked for, and the one after its last. */
@@ -103,7 +106,8 @@ function partOf(header, whole, { from = null, to = null }) {
  * @param {number[]} places of the wanted signals in a frame
  * @param {boolean} summed whether the sums are needed: only then all of the file is read
  */
-async function decode({ file, group, format, offset, frames, perFrame }, places, first, last, summed) {
+async function decode(measure, places, first, last, summed) {
+  const { file, group, format, offset, frames, perFrame } = measure;
   const width = group.length;
   const step = Math.max(2, 2 * Math.floor(CHUNK / width / 2));
   const rows = places.map(() => new Float64Array(last - first));
@@ -197,8 +201,8 @@ function headerAmong(files) {
  *   Promise<ArrayBuffer>}[]} files header and signal files
  * @param {number} rate Hz to resample to
  * @param {{from?: number | null, to?: number | null}} part seconds; read this part alone
- * @returns {Promise<{name: string, fileName: string, headerRate: number, begin: number, rate: number,
- *   signal: Float64Array[], gains: number[], warnings: string[]}>} begin in seconds; signal in
+ * @returns {Promise<{name: string, fileName: string, headerRate: number, begin: number,
+ *   rate: number, signal: Float64Array[], gains: number[], warnings: string[]}>} begin in seconds; signal in
  *   millivolts; gains in steps a millivolt
  */
 export async function readRecord(files, rate, part = {}) {
@@ -226,12 +230,14 @@ export async function readRecord(files, rate, part = {}) {
       .filter(({ signal }) => measure.group.includes(signal));
     const inFrame = mine.map(({ signal }) => measure.group.indexOf(signal));
     const { rows, sums } = await decode(measure, inFrame, first, last, hasSums);
-    mine.forEach(({ lead, k }, row) => { read[k] = { measure, lead, row: rows[row], sum: sums[row] }; });
+    mine.forEach(({ lead, k }, row) => {
+      read[k] = { measure, lead, row: rows[row], sum: sums[row] };
+    });
   }
   read.forEach(({ measure, lead, sum }, k) =>
     checkSum(header, lead, header.signals[places[k][1]], measure.file, sum, hasSums));
-  read.forEach(({ measure, lead, row }, k) =>
-    toMillivolts(header, lead, row, header.signals[places[k][1]], scales[k], measure.format.invalid));
+  read.forEach(({ measure: { format }, lead, row }, k) =>
+    toMillivolts(header, lead, row, header.signals[places[k][1]], scales[k], format.invalid));
   const leads = new Map(read.map(({ lead, row }) => [lead, row]));
   const computed = completeLimbLeads(leads);
   return {

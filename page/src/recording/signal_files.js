@@ -10,7 +10,8 @@ const isPlain = (name) =>
   !/[/\\:\x00-\x1f\x7f]/.test(name) && !["", ".", "..", "~", "-"].includes(name);
 const stemOf = (name) => name.replace(/(.)\.[^.]*$/s, "$1");
 const lastSuffix = (name) => /.\.([^.]*)$/s.exec(name)?.[1] ?? null;
-const isSignal = (suffix) => suffix !== null && rules.signalSuffixes.includes(`.${suffix.toLowerCase()}`);
+const isSignal = (suffix) =>
+  suffix !== null && rules.signalSuffixes.includes(`.${suffix.toLowerCase()}`);
 
 function unquoted(name) {
   return name.replace(/(?:%[0-9a-f]{2})+/gi, (coded) => new TextDecoder().decode(
@@ -18,7 +19,8 @@ function unquoted(name) {
 }
 
 /** What two spellings of one file name have in common. */
-const keyOf = (name) => unquoted(name).normalize("NFKC").toUpperCase().toLowerCase().replace(/\s/g, "");
+const keyOf = (name) =>
+  unquoted(name).normalize("NFKC").toUpperCase().toLowerCase().replace(/\s/g, "");
 
 function lookedFor(header, wanted) {
   const base = wanted.split(/[/\\]/).pop().trim();
@@ -52,7 +54,7 @@ function missing(header, wanted, candidates, files) {
 /**
  * Find the signal files among the given ones: under their very name, or else the one file of a
  * like name, whose checksums then have to fit.
- * @returns {Map<string, {name: string, wanted: string, moved: boolean, size: number, read: Function}>}
+ * @returns {Map<string, object>} by name in the header: the file, with `wanted` and `moved`
  */
 export function findSignalFiles(header, files) {
   const found = new Map();
@@ -96,7 +98,8 @@ function matlab4(start) {
   if (start.length < 20) return null;
   const view = new DataView(start.buffer, start.byteOffset, start.length);
   for (const little of [true, false]) {
-    const [kind, rows, , imaginary, length] = [0, 4, 8, 12, 16].map((at) => view.getInt32(at, little));
+    const [kind, rows, , imaginary, length] =
+      [0, 4, 8, 12, 16].map((at) => view.getInt32(at, little));
     const type = rules.matlab4Types[Math.floor((kind % 1000) / 10)];
     const name = String.fromCharCode(...start.subarray(20, 20 + Math.max(length, 0)));
     if (
