@@ -15,8 +15,20 @@ SIMULATED ?= 6000
 SEED ?= 2023
 endif
 
+# What a user names may have spaces: in a recipe it is one word of the shell, in a list of
+# prerequisites one word of make.
+empty :=
+space := $(empty) $(empty)
+quoted = '$(subst ','\'',$(1))'
+escaped = $(subst $(space),\ ,$(1))
+# Two folders of one name are two data sets: the checksum of the whole path tells them apart.
+ifneq ($(RECORDS),)
+LOCAL := $(shell at="$$(cd -- $(call quoted,$(RECORDS)) 2>/dev/null && pwd -P || echo $(call quoted,$(RECORDS)))"; \
+  printf 'local-%s-%08x' "$$(basename -- "$$at" | tr -c 'A-Za-z0-9._\n-' '_')" "$$(printf %s "$$at" | cksum | cut -d ' ' -f 1)")
+endif
+
 # --- variables ------------------------------------------------------------------------------
-DATASET ?= $(if $(RECORDS),local-$(notdir $(patsubst %/,%,$(RECORDS))),synthetic)#? name of the data: synthetic, cpsc2018, ptbxl, georgia, ... (`python -m ekg download --list`)
+DATASET ?= $(or $(LOCAL),synthetic)#? name of the data: synthetic, cpsc2018, ptbxl, georgia, ... (`python -m ekg download --list`)
 RECORDS ?=#? a folder of WFDB records to use instead of DATASET's own
 SIZE ?= 800#? side of the images in pixels
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)#? parallel processes
@@ -99,7 +111,7 @@ environment: $(ENVIRONMENT) ## build .venv from requirements.txt (every other ta
 # --- records --------------------------------------------------------------------------------
 ifneq ($(RECORDS),)
 RECORDS_DIR := $(RECORDS)
-RECORDS_READY := $(if $(findstring $() ,$(RECORDS)),,$(wildcard $(RECORDS)/*.hea))
+RECORDS_READY :=
 else ifneq ($(filter synthetic%,$(DATASET)),)
 RECORDS_DIR := $(HOME_OF_DATA)/records
 RECORDS_READY := $(RECORDS_DIR).made-$(SIMULATED)-$(SEED)
@@ -127,9 +139,11 @@ data: $(if $(NO_IMAGES),$(RECORDS_READY),$(SET)/manifest.csv) ## records and ima
 # A recipe that draws while it trains needs no packed file (640 kB an image).
 PACK := $(if $(shell grep -s '^source = "records"' $(EXPERIMENT)),,--pack)
 
-$(SET)/manifest.csv: $(RECORDS_READY) | $(ENVIRONMENT)
-	@$(EKG) images --records "$(RECORDS_DIR)" --out $(SET) --size $(SIZE) $(SEEDED) -j $(JOBS) --dataset $(DATASET) $(PACK)
-	@touch $@
+# Records come and go in folders below: `images` looks every time, and leaves the manifest as it
+# is, time and all, where nothing has changed.
+.PHONY: always
+$(SET)/manifest.csv: $(RECORDS_READY) always | $(ENVIRONMENT)
+	@$(EKG) images --records $(call quoted,$(RECORDS_DIR)) --out $(SET) --size $(SIZE) $(SEEDED) -j $(JOBS) --dataset $(DATASET) $(PACK) --unless-current
 
 .PHONY: counts
 counts: ## images per class, as CSV on standard output
@@ -142,7 +156,7 @@ SPLIT_FILE := $(or $(SPLIT),$(SET)/split.csv)
 PROTOCOL := $(if $(filter cpsc2018,$(DATASET)),paper,stratified)
 
 .PHONY: split
-split: $(SPLIT_FILE) ## which record is in which fold (cpsc2018: checked against the published split)
+split: $(call escaped,$(SPLIT_FILE)) ## which record is in which fold (cpsc2018: checked against the published split)
 
 $(SET)/split.csv: $(SET)/manifest.csv | $(ENVIRONMENT)
 	@$(EKG) split --labels $(SET)/records.csv --out $@ --protocol $(PROTOCOL) $(SEEDED)
@@ -155,23 +169,23 @@ TIME_OF_TRAINING = $(if $(filter 0 0.0,$(LIMIT)),as long as its epochs take,at m
 .PHONY: train
 train: $(RUN_DIR)/finished.json ## train EXPERIMENT; goes on where it was interrupted
 
-$(RUN_DIR)/finished.json: $(SET)/manifest.csv $(SPLIT_FILE) $(EXPERIMENT) | $(ENVIRONMENT)
+$(RUN_DIR)/finished.json: $(SET)/manifest.csv $(call escaped,$(SPLIT_FILE)) $(EXPERIMENT) | $(ENVIRONMENT)
 	@echo "training with $(EXPERIMENT)$(if $(filter file,$(origin EXPERIMENT)), ($(if $(GPU),there is a GPU,no GPU here); EXPERIMENT= names another)): $(TIME_OF_TRAINING)" >&2
-	@$(EKG) train --images $(SET) --split $(SPLIT_FILE) --run $(RUN_DIR) --experiment $(EXPERIMENT) --records "$(RECORDS_DIR)" --resume
+	@$(EKG) train --images $(SET) --split $(call quoted,$(SPLIT_FILE)) --run $(RUN_DIR) --experiment $(EXPERIMENT) --records $(call quoted,$(RECORDS_DIR)) --resume
 
 # --- evaluate, compare ----------------------------------------------------------------------
 .PHONY: evaluate
 evaluate: $(RUN_DIR)/metrics.json ## predictions, metrics with intervals, and saliency of the run
 
 $(RUN_DIR)/metrics.json: $(RUN_DIR)/finished.json | $(ENVIRONMENT)
-	@$(EKG) evaluate --model $(RUN_DIR) --images $(SET) --split $(SPLIT_FILE) --fold val test --out $(RUN_DIR) --saliency
+	@$(EKG) evaluate --model $(RUN_DIR) --images $(SET) --split $(call quoted,$(SPLIT_FILE)) --fold val test --out $(RUN_DIR) --saliency
 
 .PHONY: compare
 compare: $(RUN_DIR)/comparison.json ## the run against the stored best model, and the published one
 	@cat $(RUN_DIR)/comparison.md
 
 $(RUN_DIR)/comparison.json: $(RUN_DIR)/metrics.json | $(ENVIRONMENT)
-	@$(EKG) compare $(RUN_DIR) $(BASELINE) --images $(SET) --split $(SPLIT_FILE) --out $(RUN_DIR) >/dev/null
+	@$(EKG) compare $(RUN_DIR) $(BASELINE) --images $(SET) --split $(call quoted,$(SPLIT_FILE)) --out $(RUN_DIR) >/dev/null
 
 # --- figures --------------------------------------------------------------------------------
 # RUN=published draws the paper's own figures, from the published predictions alone.
@@ -202,7 +216,7 @@ $(FIGURES)/report.html: $(RESULTS) $(PAPER_CODE) $(wildcard paper/notebooks/*.py
 .PHONY: reproduce
 reproduce: STARTED := $(shell date +%s)
 reproduce: ## everything, from nothing to a compared model; ends with a short table
-	@echo "from $(if $(RECORDS),the records in $(RECORDS),$(DATASET) data) to a compared model: $(RUN_DIR), with $(EXPERIMENT)"
+	@echo from $(if $(RECORDS),the records in $(call quoted,$(RECORDS)),$(DATASET) data) to a compared model: $(RUN_DIR), with $(EXPERIMENT)
 	@echo "$(if $(GPU),GPU: $(GPU); the full schedule of $(notdir $(EXPERIMENT)) takes minutes to an hour or two,no GPU: at most 20 minutes on 2 cores with the default data and recipe); disk: $(if $(ENVIRONMENT),about 6 GB for .venv (TORCH=cpu: 2 GB) and )640 kB an image$(if $(filter synthetic,$(DATASET)),$(if $(PACK), (about 4 GB for $(SIMULATED) records)))"
 	@$(MAKE) data
 	@echo "images per class:"
@@ -214,22 +228,22 @@ reproduce: ## everything, from nothing to a compared model; ends with a short ta
 # --- use of a model -------------------------------------------------------------------------
 .PHONY: predict
 predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
-	@test -n "$(PATHS)" || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
-	@$(EKG) predict $(PATHS) --model $(MODEL)
+	@test -n $(call quoted,$(PATHS)) || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
+	@if [ -e $(call quoted,$(PATHS)) ]; then $(EKG) predict $(call quoted,$(PATHS)) --model $(call quoted,$(MODEL)); else $(EKG) predict $(PATHS) --model $(call quoted,$(MODEL)); fi
 
 .PHONY: best-model export external hackathon runs
 best-model: $(ENVIRONMENT) ## fetch the published model's files, verified (FROM=folder: take a local copy)
-	@$(EKG) best-model $(if $(FROM),--from "$(FROM)")
+	@$(EKG) best-model $(if $(FROM),--from $(call quoted,$(FROM)))
 
 export: $(ENVIRONMENT) ## write MODEL as ONNX, checked against torch
 	@$(EKG) export --model $(MODEL)
 
 external: $(ENVIRONMENT) ## judge MODEL on RECORDS of another hospital (LABELS=file where headers have none)
-	@test -n "$(RECORDS)" || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
-	@$(EKG) external --model $(MODEL) --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(MODEL)))
+	@test -n $(call quoted,$(RECORDS)) || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
+	@$(EKG) external --model $(call quoted,$(MODEL)) --records $(call quoted,$(RECORDS)) $(if $(LABELS),--labels $(call quoted,$(LABELS))) --out runs/external/$(LOCAL)-"$$(basename -- $(call quoted,$(MODEL)))"
 
 hackathon: $(if $(RECORDS),,data/ptbdb/records.made) | $(ENVIRONMENT) ## the 2019 hackathon rebuilt on ptbdb, beside its published figures (OPTIONS="--train all ...")
-	@$(EKG) hackathon --records "$(or $(RECORDS),data/ptbdb/records)" --out runs/hackathon -j $(JOBS) $(OPTIONS)
+	@$(EKG) hackathon --records $(call quoted,$(or $(RECORDS),data/ptbdb/records)) --out runs/hackathon$(if $(LOCAL),-$(LOCAL)) -j $(JOBS) $(OPTIONS)
 
 runs: $(ENVIRONMENT) ## list the runs: what differs between them, and their main figures
 	@$(EKG) runs

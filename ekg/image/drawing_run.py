@@ -51,6 +51,8 @@ class ImageSetSummary:
     """Records that are in the set although something is doubtful in them."""
     classes: dict[str, int]
     """Images of each class, most first."""
+    untouched: bool = False
+    """Whether it was current already, and nothing was done."""
 
 
 class DrawingRun:
@@ -321,6 +323,7 @@ def summary_of(folder: Path) -> ImageSetSummary:
         skipped=found["skipped"],
         warned=found["warned"],
         classes=found["classes"],
+        untouched=True,
     )
 
 

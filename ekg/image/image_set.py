@@ -96,7 +96,7 @@ def make_image_set(
     out, source = Path(out), Path(records).resolve()
     headers = named_records(records)
     state = _state(
-        source, config,
+        source, out.resolve(), config,
         limit=limit, png=png, pack=pack, dataset=dataset or _name_of_dataset(source),
     )  # fmt: skip
     if unless_current and not strict and _is_current(out, state):
@@ -146,12 +146,14 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
     write_json(settings, wanted)
 
 
-def _state(source: Path, config: ImageSetConfig, **options: Any) -> str:
+def _state(source: Path, out: Path, config: ImageSetConfig, **options: Any) -> str:
     """Return a checksum of all that decides a set: settings, and the files' names and times."""
     digest = hashlib.sha256(
         json.dumps([str(source), asdict(config), options, __version__, mpl.__version__]).encode()
     )
     for path in sorted(files_below(source)):
+        if out in path.parents:
+            continue
         status = path.stat()
         digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
