@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
 import pkgutil
 import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
 
 from ekg import __version__, commands
-from ekg.errors import EkgError
+from ekg.errors import EkgError, EkgWarning
 
 
 def verbs() -> list[str]:
@@ -36,14 +41,42 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def _speak_any_encoding() -> None:
+    """Write what the terminal's encoding lacks (an umlaut in a path) as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (
+            stream.errors == "strict" or stream.encoding.lower() != "utf-8"
+        ):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print the project's own warnings as `warning: ...`."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, EkgWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", EkgWarning)
+        warnings.showwarning = show
+        yield
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit status: 2 for anything the user can put right."""
     argv = sys.argv[1:] if argv is None else argv
+    _speak_any_encoding()
     try:
         try:
             parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
             arguments = parser.parse_args(argv)
-            return int(arguments.run(arguments) or 0)
+            with _warnings_in_one_line():
+                return int(arguments.run(arguments) or 0)
         finally:
             # What is still held back goes out here, where a reader that has gone is understood.
             sys.stdout.flush()

@@ -204,6 +204,16 @@ def check_signal_files(path: Path, fields: wfdb.Record, files: list[SignalFile])
     return longest
 
 
+def kind_of(start: bytes) -> str | None:
+    """Name the kind of a file that is neither WFDB nor a picture by its first kilobyte."""
+    for magic, kind in _MAGIC:
+        if start.startswith(magic):
+            return kind
+    if start[512:520] == b"\x89HDF\r\n\x1a\n":
+        return "an HDF5 file"
+    return "a DICOM file" if start[128:132] == b"DICM" else None
+
+
 def _check_kind(header: Path, file: Path, form: str, offset: int, frame: int) -> None:
     """Refuse a file whose first bytes say that it is of another kind than the header says."""
     try:
@@ -211,11 +221,7 @@ def _check_kind(header: Path, file: Path, form: str, offset: int, frame: int) ->
             start = stream.read(1024)
     except OSError as error:
         raise RecordError(f"{file.name} cannot be read ({error.strerror})", path=header) from None
-    kind = next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
-    if kind is None and start[512:520] == b"\x89HDF\r\n\x1a\n":
-        kind = "an HDF5 file"
-    if kind is None and start[128:132] == b"DICM":
-        kind = "a DICOM file"
+    kind = kind_of(start)
     if kind is not None and form not in {"508", "516", "524"}:
         raise RecordError(f"signal file {file.name} is {kind}", path=header, remedy=_AS_MATLAB_4)
     order, type_of_data, rows, begin = _matlab_4(start)
