@@ -148,15 +148,11 @@ $(SET)/split.csv: $(SET)/manifest.csv | $(ENVIRONMENT)
 	@$(EKG) split --labels $(SET)/records.csv --out $@ --protocol $(PROTOCOL) $(SEEDED)
 
 # --- train ----------------------------------------------------------------------------------
-# The recipe's own limit bounds the time; what is usual is said where it was measured.
-LIMIT = $(or $(shell sed -n 's/^max_minutes = *\([0-9.]*\).*/\1/p' $(EXPERIMENT)),180)
-TIME_OF_TRAINING = $(if $(filter 0 0.0,$(LIMIT)),as long as its epochs take,at most $(LIMIT) minutes by the recipe's limit)$(if $(findstring quick,$(EXPERIMENT)),; about 6 on 2 CPU cores)$(if $(findstring paper_800,$(EXPERIMENT)),; the published run took 78 on an RTX 2080 Ti$(if $(GPU),,; 2 CPU cores would need over 6 hours for all of it))
-
 .PHONY: train
 train: $(RUN_DIR)/finished.json ## train EXPERIMENT; goes on where it was interrupted
 
 $(RUN_DIR)/finished.json: $(SET)/manifest.csv $(SPLIT_FILE) $(EXPERIMENT) | $(ENVIRONMENT)
-	@echo "training with $(EXPERIMENT)$(if $(filter file,$(origin EXPERIMENT)), ($(if $(GPU),there is a GPU,no GPU here); EXPERIMENT= names another)): $(TIME_OF_TRAINING)" >&2
+	@echo "training with $(EXPERIMENT)$(if $(filter file,$(origin EXPERIMENT)), ($(if $(GPU),there is a GPU,no GPU here); EXPERIMENT= names another))" >&2
 	@$(EKG) train --images $(SET) --split $(SPLIT_FILE) --run $(RUN_DIR) --experiment $(EXPERIMENT) --records "$(RECORDS_DIR)" --resume
 
 # --- evaluate, compare ----------------------------------------------------------------------
