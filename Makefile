@@ -199,7 +199,7 @@ $(FIGURES)/report.html: $(RESULTS) $(PAPER_CODE) $(wildcard paper/notebooks/*.py
 reproduce: STARTED := $(shell date +%s)
 reproduce: ## everything, from nothing to a compared model; ends with a short table
 	@echo "from $(if $(RECORDS),the records in $(RECORDS),$(DATASET) data) to a compared model: $(RUN_DIR), with $(EXPERIMENT)"
-	@echo "$(if $(GPU),GPU: $(GPU); the full schedule of $(notdir $(EXPERIMENT)) takes minutes to an hour or two,no GPU: at most 20 minutes on 2 cores with the default data and recipe); disk: $(if $(ENVIRONMENT),about 6 GB for .venv (TORCH=cpu: 2 GB) and )640 kB an image$(if $(filter synthetic,$(DATASET)),$(if $(PACK), (about 4 GB for $(SIMULATED) records)))"
+	@echo "$(if $(GPU),GPU: $(GPU); the full schedule of $(notdir $(EXPERIMENT)) takes minutes to an hour or two,no GPU: at most 15 minutes on 2 idle cores with the default data and recipe); disk: $(if $(ENVIRONMENT),about 6 GB for .venv (TORCH=cpu: 2 GB) and )640 kB an image$(if $(filter synthetic,$(DATASET)),$(if $(PACK), (about 4 GB for $(SIMULATED) records)))"
 	@$(MAKE) data
 	@echo "images per class:"
 	@$(MAKE) -s counts

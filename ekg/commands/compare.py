@@ -57,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
         second_side,
     )
     from ekg.files import write_json, write_text
+    from ekg.training.compute import keep_freed_memory
 
+    keep_freed_memory()
     demands = [parse_demand(text) for text in arguments.at_least]
     if (arguments.images is None) != (arguments.split is None):
         raise EvaluationError("--images and --split belong together", remedy="give both")

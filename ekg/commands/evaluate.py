@@ -46,7 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
     from ekg.evaluation.reproduced import reproduced_lines
     from ekg.evaluation.summary import fold_summary
+    from ekg.training.compute import keep_freed_memory
 
+    keep_freed_memory()
     if arguments.resamples < 0:
         raise EvaluationError("--resamples is negative", remedy="give 0 or more")
     if arguments.batch_size < 1:
