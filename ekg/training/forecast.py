@@ -83,6 +83,4 @@ def _at_most(config: TrainConfig) -> str:
 
 
 def _minutes(minutes: float) -> str:
-    if minutes < 1.0:
-        return "1 minute" if minutes > 0.5 else "half a minute"
-    return f"{minutes:,.0f} minutes" if minutes >= 1.5 else "1 minute"
+    return f"{minutes:,.0f} minutes" if minutes >= 1.5 else f"{60.0 * minutes:.0f} seconds"

@@ -168,7 +168,7 @@ def test_the_time_left_is_that_of_the_epochs_so_far():
         {"training": {"epochs": 5, "max_minutes": 0}, "early_stopping": {"enabled": False}}
     )
     assert time_left([_row(2.0), _row(4.0)], free) == "about 6 minutes left"
-    assert time_left([_row(0.1), _row(0.2)], free) == "about half a minute left"
+    assert time_left([_row(0.1), _row(0.2)], free) == "about 18 seconds left"
     # Of 300 epochs of 10 minutes, 180 minutes leave 3 after the 15th.
     rows = [_row(10.0 * epoch) for epoch in range(1, 16)]
     assert time_left(rows, TrainConfig()) == "at most 30 minutes left"
