@@ -32,7 +32,7 @@ PYTHON ?=#? an existing Python environment to use instead of building .venv
 FROM ?=#? a local copy of the published model's files, for `make best-model`
 OPTIONS ?=#? further options of `make hackathon` and `make verify` (python -m ekg VERB --help)
 LABELS ?=#? a label file for `make external`, where the headers have no diagnosis
-TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
+TORCH ?=#? cuda or cpu wheels of PyTorch; by itself cpu where there is no GPU, as first built
 BASE_PYTHON ?= python3#? the Python that builds .venv
 PORT ?= 8000#? where `make serve` shows the page on 127.0.0.1
 
@@ -89,9 +89,12 @@ help: export PORT := $(PORT)
 include docker/docker.mk
 
 # --- the environment ------------------------------------------------------------------------
-.venv/made-from.txt: requirements.txt scripts/make_environment.py
+# What TORCH asks for counts also where an environment of the other kind is up to date.
+TORCH_CHANGED := $(if $(TORCH),$(if $(filter $(TORCH),$(shell cat .venv/made-from.txt 2>/dev/null)),,torch-changed))
+.PHONY: torch-changed
+.venv/made-from.txt: requirements.txt $(wildcard requirements-cpu.txt) scripts/make_environment.py scripts/uv-requirements.txt $(TORCH_CHANGED)
 	@command -v $(BASE_PYTHON) >/dev/null || { echo "error: no $(BASE_PYTHON) here; install Python 3.11 or newer, or name one: make BASE_PYTHON=/path/to/python" >&2; exit 2; }
-	@$(BASE_PYTHON) scripts/make_environment.py .venv --torch $(TORCH)
+	@$(BASE_PYTHON) scripts/make_environment.py .venv $(if $(TORCH),--torch $(TORCH))
 
 .PHONY: environment
 environment: $(ENVIRONMENT) ## build .venv from requirements.txt (every other target does so by itself)
@@ -314,5 +317,8 @@ clean: ## remove images, figures and caches (records, runs and .venv stay)
 	@rm -rf paper/output/* build .cache .pytest_cache .mypy_cache .ruff_cache
 	@for set in data/*/im_res_*; do if [ -e "$$set" ]; then rm -rf "$$set"; fi; done
 
-lock: ## compile requirements.in into requirements.txt (needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -o requirements.txt requirements.in
+COMPILE := $(or $(wildcard .venv/installer/bin/uv),uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade
+lock: ## compile requirements.in into requirements.txt, with uv (.venv has it)
+	@$(COMPILE) -o requirements.txt requirements.in
+	@echo uv | $(COMPILE) --no-annotate -o scripts/uv-requirements.txt -
+	@$(BASE_PYTHON) scripts/make_environment.py --record-cpu-hashes
