@@ -25,8 +25,8 @@ RUN ?= $(DATASET)-$(basename $(notdir $(EXPERIMENT)))#? name of the run: its res
 SPLIT ?=#? a ready split file (record,diagnoses,split) to use instead of making one
 SIMULATED ?= 1500#? how many records DATASET=synthetic has (synthetic-NAME is another such set)
 SEED ?= 44#? seed of simulation, slices and split
-MODEL ?= runs/$(RUN)#? the model that predict, export and external use: a run, a stored model, a weights file
-BASELINE ?=#? what compare compares with; the default is the newest stored model of our own
+MODEL ?=#? the model that predict, external and page use, instead of the default model; for export, of RUN
+BASELINE ?=#? what compare compares with; without it the default model
 PATHS ?=#? records, folders or images for `make predict`
 PYTHON ?=#? an existing Python environment to use instead of building .venv
 FROM ?=#? a local copy of the published model's files, for `make best-model`
@@ -218,18 +218,18 @@ reproduce: ## everything, from nothing to a compared model; ends with a short ta
 .PHONY: predict
 predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
 	@test -n "$(PATHS)" || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
-	@$(EKG) predict $(PATHS) --model $(MODEL)
+	@$(EKG) predict $(PATHS) $(if $(MODEL),--model "$(MODEL)")
 
 .PHONY: best-model export external hackathon runs
 best-model: $(ENVIRONMENT) ## fetch the published model's files, verified (FROM=folder: take a local copy)
 	@$(EKG) best-model $(if $(FROM),--from "$(FROM)")
 
 export: $(ENVIRONMENT) ## write MODEL as ONNX, checked against torch
-	@$(EKG) export --model $(MODEL)
+	@$(EKG) export --model "$(or $(MODEL),$(RUN_DIR))"
 
 external: $(ENVIRONMENT) ## judge MODEL on RECORDS of another hospital (LABELS=file where headers have none)
 	@test -n "$(RECORDS)" || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
-	@$(EKG) external --model $(MODEL) --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(MODEL)))
+	@$(EKG) external $(if $(MODEL),--model "$(MODEL)") --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(or $(MODEL),$(shell cat best_model_for_paper/default))))
 
 hackathon: $(if $(RECORDS),,data/ptbdb/records.made) | $(ENVIRONMENT) ## the 2019 hackathon rebuilt on ptbdb, beside its published figures (OPTIONS="--train all ...")
 	@$(EKG) hackathon --records "$(or $(RECORDS),data/ptbdb/records)" --out runs/hackathon -j $(JOBS) $(OPTIONS)
@@ -238,7 +238,6 @@ runs: $(ENVIRONMENT) ## list the runs: what differs between them, and their main
 	@$(EKG) runs
 
 # --- the page -------------------------------------------------------------------------------
-# Without MODEL on the command line the page gets the newest stored model.
 PAGE_PACKAGES := page/node_modules/.package-lock.json
 
 $(PAGE_PACKAGES): page/package-lock.json
@@ -247,7 +246,7 @@ $(PAGE_PACKAGES): page/package-lock.json
 
 .PHONY: page serve
 page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## build the page that reads EKGs in the browser into build/page
-	@$(EKG) page $(if $(filter file,$(origin MODEL)),,--model "$(MODEL)") --out build/page
+	@$(EKG) page $(if $(MODEL),--model "$(MODEL)") --out build/page
 
 serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
