@@ -252,12 +252,18 @@ serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
 # --- checks ---------------------------------------------------------------------------------
-.PHONY: verify test test-page test-all test-faults test-mutation coverage lint
+.PHONY: verify test test-reference test-clone test-page test-all test-faults test-mutation coverage lint
 verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
 	@$(EKG) verify $(OPTIONS)
 
 test: $(ENVIRONMENT) ## the fast tests
 	@$(PY) -m pytest -n $(JOBS) -m "not slow"
+
+test-reference: $(ENVIRONMENT) ## the fast tests that need the reference data (EKG_SHARED), and no others
+	@$(PY) -m pytest -n $(JOBS) -m "reference and not slow"
+
+test-clone: $(ENVIRONMENT) ## the fast tests in a fresh clone alone in the world
+	@PYTHON="$(if $(findstring /,$(PY)),$(abspath $(PY)),$(PY))" scripts/check_clone.sh test
 
 test-page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## the page's tests in a real browser (needs npm and chromium)
 	@$(PY) -m pytest tests/page
