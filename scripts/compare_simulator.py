@@ -1,6 +1,6 @@
 """Measure simulated and recorded EKGs in the same way and set them side by side.
 
-    python scripts/compare_simulator.py --real ../shared/real/cpsc2018 [--records 60] [--write]
+    python scripts/compare_simulator.py --real data/cpsc2018/records [--records 60] [--write]
 
 Prints, class by class, the median and the 10th to 90th percentile of each measure (see
 `ekg.waveform.synthetic.measures`) over single-label recordings. `--write` puts the short table

@@ -16,8 +16,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ekg.evaluation.pairing import newest_stored_model  # noqa: E402
 from ekg.files import read_json, write_text  # noqa: E402
+from ekg.paths import default_model  # noqa: E402
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 STORED = ROOT / "best_model_for_paper"
@@ -89,7 +89,7 @@ def quick_recipe() -> list[str]:
 def results() -> list[str]:
     """Return the lines of the table."""
     published = read_json(PUBLISHED)
-    stored = newest_stored_model(ROOT / "runs")
+    stored = default_model()
     own = read_json(stored / "metrics.json")
     images = measured("images.csv")
     judged_f1, judged_auroc = judge()
