@@ -8,7 +8,7 @@ a second to import; everything else is left to it. Tests compare both readers.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ _RECORD_LINE = re.compile(
 )
 _SIGNAL_LINE = re.compile(
     r"(?P<file_name>[-\w]+\.\w+)[ \t]+(?P<fmt>16|212)(?:x1)?(?:\+(?P<byte_offset>\d+))?[ \t]+"
-    r"(?P<adc_gain>\d+(?:\.\d+)?)(?:\((?P<baseline>-?\d+)\))?/(?P<units>[\w^%?-]+)[ \t]+"
+    r"(?P<adc_gain>\d+(?:\.\d+)?)(?:\((?P<baseline>-?\d+)\))?(?:/(?P<units>[\w^%?-]+))?[ \t]+"
     r"(?P<adc_res>\d+)[ \t]+(?P<adc_zero>-?\d+)[ \t]+(?P<init_value>-?\d+)[ \t]+"
     r"(?P<checksum>-?\d+)[ \t]+(?P<block_size>\d+)[ \t]+(?P<sig_name>\S[^\t]*)",
     re.ASCII,
@@ -89,8 +89,9 @@ def plain_header(text: str) -> PlainRecord | None:
 def _append(record: PlainRecord, found: dict[str, Any]) -> None:
     for name in ("adc_res", "adc_zero", "init_value", "checksum", "block_size"):
         getattr(record, name).append(int(found[name]))
-    for name in ("file_name", "fmt", "units", "sig_name"):
+    for name in ("file_name", "fmt", "sig_name"):
         getattr(record, name).append(found[name])
+    record.units.append(found["units"] or "mV")
     offset, baseline = found["byte_offset"], found["baseline"]
     record.byte_offset.append(None if offset is None else int(offset))
     record.baseline.append(int(found["adc_zero"] if baseline is None else baseline))
@@ -111,24 +112,41 @@ def _same_format_in_each_file(record: PlainRecord) -> bool:
     return len(order) == len(kinds)
 
 
-def read_plain_signals(folder: Path, record: PlainRecord, channels: Sequence[int]) -> PlainRecord:
+def read_plain_signals(
+    files: Mapping[str, Path],
+    record: PlainRecord,
+    channels: Sequence[int],
+    first: int = 0,
+    last: int | None = None,
+) -> PlainRecord:
     """Read some channels of a record whose files were checked to be long enough.
+
+    Parameters
+    ----------
+    files
+        Where each signal file that the header names lies.
+    record
+        From `plain_header`.
+    channels
+        Which signals, in any order.
+    first, last
+        First sample, and the one after the last; None for the recording's end.
 
     Returns
     -------
     PlainRecord
         The fields of these channels, in the order asked for, with `d_signal`.
     """
+    count = (record.sig_len if last is None else last) - first
     columns: dict[int, np.ndarray] = {}
     for name in dict.fromkeys(record.file_name[channel] for channel in channels):
         members = [i for i, other in enumerate(record.file_name) if other == name]
-        wanted = [i for i in members if i in channels]
-        offset = record.byte_offset[members[0]] or 0
         reader = _read_16 if record.fmt[members[0]] == "16" else _read_212
-        samples = reader(folder / name, offset, record.sig_len * len(members))
-        samples = samples.reshape(record.sig_len, len(members))
-        columns |= {i: samples[:, members.index(i)] for i in wanted}
-    chosen = PlainRecord(len(channels), record.fs, record.sig_len, record.comments)
+        skipped, wanted = first * len(members), count * len(members)
+        samples = reader(files[name], record.byte_offset[members[0]] or 0, skipped, wanted)
+        samples = samples.reshape(count, len(members))
+        columns |= {i: samples[:, members.index(i)] for i in members if i in channels}
+    chosen = PlainRecord(len(channels), record.fs, count, record.comments)
     for name, values in vars(record).items():
         if isinstance(values, list) and name != "comments":
             setattr(chosen, name, [values[channel] for channel in channels])
@@ -136,16 +154,18 @@ def read_plain_signals(folder: Path, record: PlainRecord, channels: Sequence[int
     return chosen
 
 
-def _read_16(path: Path, offset: int, count: int) -> np.ndarray:
-    return np.fromfile(path, dtype="<i2", count=count, offset=offset)
+def _read_16(path: Path, offset: int, skipped: int, count: int) -> np.ndarray:
+    return np.fromfile(path, dtype="<i2", count=count, offset=offset + 2 * skipped)
 
 
-def _read_212(path: Path, offset: int, count: int) -> np.ndarray:
+def _read_212(path: Path, offset: int, skipped: int, count: int) -> np.ndarray:
     """Unpack pairs of 12-bit samples from three bytes each."""
-    triples = -(-count // 2)
-    packed = np.fromfile(path, dtype=np.uint8, count=3 * triples, offset=offset)
+    odd = skipped % 2
+    triples = -(-(count + odd) // 2)
+    begin = offset + 3 * (skipped // 2)
+    packed = np.fromfile(path, dtype=np.uint8, count=3 * triples, offset=begin)
     packed = np.pad(packed, (0, 3 * triples - len(packed))).reshape(-1, 3).astype(np.int64)
-    first = packed[:, 0] | (packed[:, 1] & 0x0F) << 8
-    second = packed[:, 2] | (packed[:, 1] & 0xF0) << 4
-    samples = np.stack([first, second], axis=1).ravel()[:count]
+    low = packed[:, 0] | (packed[:, 1] & 0x0F) << 8
+    high = packed[:, 2] | (packed[:, 1] & 0xF0) << 4
+    samples = np.stack([low, high], axis=1).ravel()[odd : odd + count]
     return np.where(samples > 2047, samples - 4096, samples)

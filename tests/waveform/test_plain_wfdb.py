@@ -9,21 +9,40 @@ from hypothesis import strategies as st
 from ekg.waveform.plain_wfdb import plain_header, read_plain_signals
 
 FIELDS = (
-    "n_sig", "fs", "sig_len", "comments", "file_name", "fmt", "adc_gain", "baseline", "units",
-    "adc_res", "adc_zero", "init_value", "checksum", "block_size", "sig_name",
-)  # fmt: skip
+    "n_sig",
+    "fs",
+    "sig_len",
+    "comments",
+    "file_name",
+    "fmt",
+    "adc_gain",
+    "baseline",
+    "units",
+    "adc_res",
+    "adc_zero",
+    "init_value",
+    "checksum",
+    "block_size",
+    "sig_name",
+)
 
 
-def assert_read_as_wfdb_reads(header, channels=None):
+def assert_read_as_wfdb_reads(header, channels=None, first=0, last=None):
     fields = plain_header(header.read_text(encoding="utf-8"))
     assert fields is not None, header
     theirs = wfdb.rdheader(str(header.with_suffix("")))
     for name in FIELDS:
         assert getattr(fields, name) == getattr(theirs, name), name
     channels = range(fields.n_sig) if channels is None else channels
-    ours = read_plain_signals(header.parent, fields, channels)
+    files = {name: header.parent / name for name in fields.file_name}
+    ours = read_plain_signals(files, fields, channels, first, last)
     theirs = wfdb.rdrecord(
-        str(header.with_suffix("")), channels=list(channels), physical=False, m2s=False
+        str(header.with_suffix("")),
+        channels=list(channels),
+        physical=False,
+        m2s=False,
+        sampfrom=first,
+        sampto=last,
     )
     np.testing.assert_array_equal(ours.d_signal, theirs.d_signal)
     ours.dac()
@@ -45,12 +64,24 @@ def test_generated_records_are_read_as_wfdb_reads_them(tmp_path_factory, fmt, sh
     low = {"16": -(2**15), "212": -(2**11)}[fmt]
     digital = rng.integers(low, -low, size=(samples, signals))
     wfdb.wrsamp(
-        "r", fs=fs, units=["mV"] * signals, sig_name=[f"lead {i}" for i in range(signals)],
-        d_signal=digital, fmt=[fmt] * signals, write_dir=str(folder), comments=["Age: 50"],
+        "r",
+        fs=fs,
+        units=["mV"] * signals,
+        sig_name=[f"lead {i}" for i in range(signals)],
+        d_signal=digital,
+        fmt=[fmt] * signals,
+        write_dir=str(folder),
+        comments=["Age: 50"],
         adc_gain=list(rng.uniform(1, 2000, signals).round(3)),
         baseline=[int(value) for value in rng.integers(-50, 50, signals)],
-    )  # fmt: skip
-    assert_read_as_wfdb_reads(folder / "r.hea", channels=rng.permutation(signals).tolist())
+    )
+    first = int(rng.integers(samples))
+    assert_read_as_wfdb_reads(
+        folder / "r.hea",
+        channels=rng.permutation(signals).tolist(),
+        first=first,
+        last=int(rng.integers(first, samples)) + 1,
+    )
 
 
 def test_signals_in_several_files_are_read_as_wfdb_reads_them(tmp_path):
@@ -83,7 +114,6 @@ def test_real_records_are_read_as_wfdb_reads_them(shared):
 @pytest.mark.parametrize(
     "line",
     [
-        "r.dat 16 200 12 0 1 1 0 I",  # no unit
         "r.dat 16 0/mV 12 0 1 1 0 I",  # no gain
         "r.dat 16x2 200/mV 12 0 1 1 0 I",
         "r.dat 16:3 200/mV 12 0 1 1 0 I",
