@@ -121,7 +121,7 @@ def bench_parts(renderer: Renderer, slices: list[np.ndarray], folder: Path) -> l
         ("part: traces", lambda part: _traces(renderer, part)),
         (
             "part: borders",
-            lambda part: [agg.draw_path(*call) for panel in panels for call in panel.border],
+            lambda part: [agg.draw_path(*side, None) for *_, border in panels for side in border],
         ),
         ("part: grey levels", lambda part: np.ascontiguousarray(renderer._pixels[..., 0])),
         ("part: SHA-256", lambda part: _sha256(image)),
@@ -135,15 +135,15 @@ def bench_parts(renderer: Renderer, slices: list[np.ndarray], folder: Path) -> l
 
 
 def _backgrounds(renderer: Renderer) -> None:
-    for panel in renderer._panels:
-        renderer._pixels[panel.area] = renderer._background[panel.area]
+    for (top, bottom, left, right), *_ in renderer._panels:
+        area = (slice(top, bottom), slice(left, right))
+        renderer._pixels[area] = renderer._background[area]
 
 
 def _traces(renderer: Renderer, part: np.ndarray) -> None:
-    for panel, lead in zip(renderer._panels, part, strict=True):
+    for (_, trace, _), lead in zip(renderer._panels, part, strict=True):
         renderer._heights[:] = lead
-        context, _, affine, _ = panel.trace
-        renderer._agg.draw_path(context, renderer._path, affine, None)
+        renderer._agg.draw_path(*trace, None)
 
 
 def _sha256(image: np.ndarray) -> str:

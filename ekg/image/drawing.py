@@ -91,17 +91,7 @@ def examine(
         First sample of each slice.
     """
     seen = glance(header_file, config)
-    entry: dict[str, Any] = {
-        "record": header_file.stem,
-        "sources": fingerprint(header_file, seen.files),
-        "diagnoses": list(seen.diagnoses),
-        "sampling_frequency": None,
-        "n_samples": None,
-        "status": "skipped",
-        "reason": "",
-        "diagnosis": "",
-        "images": [],
-    }
+    entry = skipped(header_file, config, "")
     nothing = np.zeros(0, np.int64)
     try:
         # Reading a record parses its header too, so the quick look decides which of the two.
@@ -131,6 +121,22 @@ def examine(
         return entry, None, nothing
     entry["diagnosis"] = decision.diagnosis
     return entry, signal, starts
+
+
+def skipped(header_file: Path, config: ImageSetConfig, reason: str) -> dict[str, Any]:
+    """Return the journal's entry of a record that is not drawn."""
+    seen = glance(header_file, config)
+    return {
+        "record": header_file.stem,
+        "sources": fingerprint(header_file, seen.files),
+        "diagnoses": list(seen.diagnoses),
+        "sampling_frequency": None,
+        "n_samples": None,
+        "status": "skipped",
+        "reason": reason,
+        "diagnosis": "",
+        "images": [],
+    }
 
 
 def _resampled_length(header: Header, config: ImageSetConfig) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,12 @@ from ekg.image.drawing import (
     fingerprint,
     glance,
     image_name,
+    skipped,
 )
 from ekg.image.journal import Journal
 from ekg.image.manifest import MANIFEST, MANIFEST_COLUMNS
 from ekg.image.pack import PackWriter
-from ekg.image.pool import in_order
+from ekg.image.pool import Lost, Workers, in_order
 from ekg.image.selection import ImageSetConfig, decide
 from ekg.progress import Progress
 
@@ -135,7 +135,7 @@ class DrawingRun:
         redrawn = len(self.headers) - self.packed if self.pack else 0
         return max(1, min(jobs, max(len(self.headers) - len(self.done), redrawn)))
 
-    def draw(self, executor: Executor, jobs: int) -> None:
+    def draw(self, workers: Workers) -> None:
         """Draw what is missing, in order, keeping the journal after every record."""
         kept = 0
 
@@ -144,13 +144,12 @@ class DrawingRun:
             # with a limit draws the same records whatever the number of workers.
             return self.limit is None or kept + under_way < self.limit
 
-        # A few jobs more than workers keep all of them busy. Alone, each record is noted in the
-        # journal before the next is begun.
-        window = 1 if jobs == 1 else 4 * jobs
         work = ((header, self._job(place, header)) for place, header in enumerate(self.headers))
         total = self.there + self.expected if self.limit is None else None
         with Progress(total, "drawing", "image", done=self.there) as progress:
-            for header, drawn in in_order(executor, draw_record, work, window, may_start):
+            for header, drawn in in_order(workers, draw_record, work, may_start=may_start):
+                if isinstance(drawn, Lost):
+                    drawn = skipped(header, self.config, drawn.reason)
                 entry = self._take(header, drawn)
                 self.members.append(entry["record"])
                 kept += entry["status"] == "kept"

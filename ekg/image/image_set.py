@@ -18,7 +18,7 @@ from ekg.image.layout import check_size
 from ekg.image.manifest import MANIFEST, read_manifest
 from ekg.image.pack import PackWriter
 from ekg.image.png import read_image
-from ekg.image.pool import workers
+from ekg.image.pool import Workers
 from ekg.image.selection import ImageSetConfig
 from ekg.waveform.records import find_records
 
@@ -62,7 +62,7 @@ def make_image_set(
     strict
         Stop at the first record that has to be skipped.
     start_method
-        How worker processes start; see `ekg.image.pool.workers`.
+        How worker processes start; see `ekg.image.pool.Workers`.
 
     Raises
     ------
@@ -88,8 +88,8 @@ def make_image_set(
             )  # fmt: skip
             run.look_at_what_is_there()
             jobs = run.useful_workers(jobs)
-            with workers(jobs, warm_up, (config,), start_method) as executor:
-                run.draw(executor, jobs)
+            with Workers(jobs, warm_up, (config,), start_method) as workers:
+                run.draw(workers)
             return run.finish(dataset or _name_of_dataset(Path(records)))
 
 
