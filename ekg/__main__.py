@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.metadata
 import os
 import pkgutil
+import re
 import sys
+from pathlib import Path
 
 from ekg import __version__, commands
 from ekg.errors import EkgError
+
+DISTRIBUTION = "ekg-image-reader"
 
 
 def verbs() -> list[str]:
@@ -22,7 +27,7 @@ def verbs() -> list[str]:
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """Return the argument parser with the chosen verb alone or, without one, with all."""
     parser = argparse.ArgumentParser(
-        prog="python -m ekg",
+        prog="ekg" if Path(sys.argv[0]).stem == "ekg" else "python -m ekg",
         description="EKG recordings as images, read by a small network. Not for clinical use.",
     )
     parser.add_argument("--version", action="version", version=f"ekg {__version__}")
@@ -34,6 +39,19 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
     return parser
+
+
+def extra_with(module: str) -> str | None:
+    """Return the extra of this distribution that brings a module, None where none does."""
+    try:
+        needs = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    name = re.escape(module.split(".")[0].replace("_", "-"))
+    for need in needs:
+        if found := re.match(rf"{name}\b(?!-).*;\s*extra == [\"']([\w-]+)", need):
+            return found[1]
+    return None
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,6 +67,13 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
     except EkgError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        extra = extra_with(error.name or "")
+        if extra is None:
+            raise
+        package = f"pip install '{DISTRIBUTION}[{extra}]'"
+        print(f"error: this needs {error.name}; install it with `{package}`", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)

@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.signal
-import wfdb
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
 from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.waveform.diagnoses import diagnoses_of_comments
 from ekg.waveform.header_text import HeaderText, read_header_text
+from ekg.waveform.plain_wfdb import PlainRecord, plain_header, read_plain_signals
 from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_header, check_length
 from ekg.waveform.signal_files import (
     SignalFile,
@@ -28,6 +27,9 @@ from ekg.waveform.signal_files import (
     find_signal_files,
     unverified,
 )
+
+if TYPE_CHECKING:
+    import wfdb
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the picture."""
@@ -170,10 +172,14 @@ def read_header(path: str | Path) -> Header:
     return _read_header(header_path(path))[0]
 
 
-def _read_header(path: Path) -> tuple[Header, wfdb.Record, HeaderText]:
+def _read_header(path: Path) -> tuple[Header, PlainRecord | wfdb.Record, HeaderText]:
     text = read_header_text(path)
-    with _for_wfdb(text) as folder:
-        fields = _call_wfdb(wfdb.rdheader, path, f"{folder}/record")
+    fields: PlainRecord | wfdb.Record | None = plain_header(text.for_wfdb())
+    if fields is None:
+        import wfdb
+
+        with _for_wfdb(text) as folder:
+            fields = _call_wfdb(wfdb.rdheader, path, f"{folder}/record")
     check_header(path, fields)
     header = Header(
         name=path.stem,
@@ -255,8 +261,11 @@ def read_record(
     whole = check_signal_files(path, fields, files)
     first, last = _part(path, whole, rates[0], begin, end)
     check_length(path, last - first, *rates)
-    with _for_wfdb(text, files) as folder:
-        reading = _Reading(path, folder, list(places.values()))
+    with contextlib.ExitStack() as stack:
+        folder = (
+            None if isinstance(fields, PlainRecord) else stack.enter_context(_for_wfdb(text, files))
+        )
+        reading = _Reading(path, folder, fields, files, list(places.values()))
         wfdb_record = reading.samples(first, None if last == whole else last)
         _check_sums(reading, list(places), fields, files, wfdb_record, whole)
     _call_wfdb(wfdb_record.dac, path, inplace=True)
@@ -305,17 +314,30 @@ def _part(
 
 @dataclass(frozen=True)
 class _Reading:
-    """The leads of one record, read by wfdb as integers."""
+    """The leads of one record, read as integers: by ourselves where it is plain, else by wfdb."""
 
     path: Path
-    folder: str
+    folder: str | None
+    fields: PlainRecord | wfdb.Record
+    files: list[SignalFile]
     channels: list[int]
 
-    def samples(self, first: int, last: int | None) -> wfdb.Record:
+    def samples(self, first: int, last: int | None) -> PlainRecord | wfdb.Record:
+        if isinstance(self.fields, PlainRecord):
+            files = {f"f{number}.dat": file.path for number, file in enumerate(self.files)}
+            return read_plain_signals(files, self.fields, self.channels, first, last)
+        import wfdb
+
         return _call_wfdb(
-            wfdb.rdrecord, self.path, f"{self.folder}/record", sampfrom=first, sampto=last,
-            channels=self.channels, physical=False, m2s=False,
-        )  # fmt: skip
+            wfdb.rdrecord,
+            self.path,
+            f"{self.folder}/record",
+            sampfrom=first,
+            sampto=last,
+            channels=self.channels,
+            physical=False,
+            m2s=False,
+        )
 
 
 def _places_of_leads(header: Header) -> dict[str, int]:
@@ -393,9 +415,9 @@ def _to_millivolts(
 def _check_sums(
     reading: _Reading,
     leads: list[str],
-    fields: wfdb.Record,
+    fields: PlainRecord | wfdb.Record,
     files: list[SignalFile],
-    read: wfdb.Record,
+    read: PlainRecord | wfdb.Record,
     whole: int,
 ) -> None:
     """Compare each lead with the header's checksum: the sum of its samples, modulo 65536.
@@ -441,6 +463,8 @@ def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     # ring where a baseline is off zero.
     # One sample alone makes no line.
     padding = "line" if signal.shape[-1] > 1 else "mean"
+    import scipy.signal
+
     return scipy.signal.resample_poly(
         signal, ratio.numerator, ratio.denominator, axis=-1, padtype=padding
     )
