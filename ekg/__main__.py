@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import importlib.metadata
 import io
 import os
 import pkgutil
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ekg import __version__, commands
 from ekg.errors import EkgError, EkgWarning
+
+DISTRIBUTION = "ekg-image-reader"
 
 
 def verbs() -> list[str]:
@@ -27,7 +32,7 @@ def verbs() -> list[str]:
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """Return the argument parser with the chosen verb alone or, without one, with all."""
     parser = argparse.ArgumentParser(
-        prog="python -m ekg",
+        prog="ekg" if Path(sys.argv[0]).stem == "ekg" else "python -m ekg",
         description="EKG recordings as images, read by a small network. Not for clinical use.",
     )
     parser.add_argument("--version", action="version", version=f"ekg {__version__}")
@@ -39,6 +44,19 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
     return parser
+
+
+def extra_with(module: str) -> str | None:
+    """Return the extra of this distribution that brings a module, None where none does."""
+    try:
+        needs = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    name = re.escape(module.split(".")[0].replace("_", "-"))
+    for need in needs:
+        if found := re.match(rf"{name}\b(?!-).*;\s*extra == [\"']([\w-]+)", need):
+            return found[1]
+    return None
 
 
 def _speak_any_encoding() -> None:
@@ -82,6 +100,13 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
     except EkgError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        extra = extra_with(error.name or "")
+        if extra is None:
+            raise
+        package = f"pip install '{DISTRIBUTION}[{extra}]'"
+        print(f"error: this needs {error.name}; install it with `{package}`", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from ekg.errors import ImageError
 from ekg.image.layout import PAPER_LAYOUT
@@ -27,10 +28,20 @@ _INK = 100
 """Grey levels below the empty picture's that only a trace gives."""
 _FLAT_ROWS = 4
 _BORDER = 3
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture of an EXIF orientation upright."""
 
 
 def read_picture(path: str | Path, size: int) -> np.ndarray:
-    """Read an image file as grey levels.
+    """Read an image file as grey levels, turned as its EXIF orientation says.
 
     Parameters
     ----------
@@ -50,11 +61,38 @@ def read_picture(path: str | Path, size: int) -> np.ndarray:
     """
     path = Path(path)
     with open_picture(path, size) as image:
-        return _grey(image, path)
+        bits = _bits_a_channel(image, path)
+        if bits > 8:
+            raise ImageError(
+                f"has {bits} bits a channel", path=path, remedy="save it as 8-bit grey PNG"
+            )
+        image.load()  # a PNG may say only after its pixels how it is to be turned
+        orientation = _orientation(image)
+        grey = _grey(image, path)
+        if orientation not in _TURNS:
+            return grey
+        return np.array(Image.fromarray(grey).transpose(_TURNS[orientation]), order="C")
+
+
+def _bits_a_channel(image: Image.Image, path: Path) -> int:
+    """Return the depth in the file: Pillow cuts colours of 16 bits to 8 in silence."""
+    if image.format == "PNG":
+        with open(path, "rb") as stream:
+            return stream.read(25)[24]
+    if isinstance(image, TiffImageFile):
+        return max(image.tag_v2.get(BITSPERSAMPLE, (1,)))
+    return 8
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; of a TIFF, Pillow has applied it."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    return int(exif.get(ExifTags.Base.Orientation, 1))
 
 
 def _grey(image: Image.Image, path: Path) -> np.ndarray:
-    if image.mode in ("P", "PA"):
+    if image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode == "1":
         image = image.convert("L")

@@ -1,4 +1,4 @@
-"""Numbers that the page shares with the Python road: its limits, its filter, its slices."""
+"""What the page shares with the Python reader: rules, limits, filter, slices, and the model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from ekg.config import PAPER_SEED, SliceConfig
 from ekg.evaluation import image_checks
 from ekg.model import EkgModel
 from ekg.model.export import NOTICE
-from ekg.waveform import quality
+from ekg.waveform import quality, record_checks, signal_files
+from ekg.waveform.derived_leads import DERIVED
 from ekg.waveform.diagnoses import BY_ABBREVIATION
+from ekg.waveform.header_text import MILLIVOLTS
+from ekg.waveform.records import LEAD_PREFIX, LEADS
 
 
 def model_description(model: EkgModel, weights_sha256: str, onnx_sha256: str) -> dict[str, Any]:
@@ -38,6 +41,37 @@ def model_description(model: EkgModel, weights_sha256: str, onnx_sha256: str) ->
         "weightsSha256": weights_sha256,
         "onnxSha256": onnx_sha256,
         "notice": NOTICE,
+    }
+
+
+def rules_description() -> dict[str, Any]:
+    """Describe what the reader of records needs to know: `ekg.waveform` reads by the same.
+
+    Returns
+    -------
+    dict
+        `leads`, `leadPrefix` (a regular expression) and `derived` (weights of I and II);
+        `millivolts` by unit; the limits; how signal files are named, and how files of other
+        kinds begin (`otherKinds`, `matlab4Types`, `typeOfFormat`).
+    """
+    return {
+        "leads": list(LEADS),
+        "leadPrefix": LEAD_PREFIX.pattern,
+        "derived": {lead: list(weights) for lead, weights in DERIVED.items()},
+        "millivolts": MILLIVOLTS,
+        "mostSamples": record_checks.MAX_SAMPLES,
+        "mostSignals": record_checks.MAX_SIGNALS,
+        "samplingFrequency": dict(
+            zip(("lowest", "highest"), record_checks.FREQUENCY_LIMITS, strict=True)
+        ),
+        "largestMillivolts": record_checks.LARGEST_MILLIVOLTS,
+        "signalSuffixes": list(signal_files.SUFFIXES),
+        "otherKinds": [
+            {"at": at, "bytes": list(start), "kind": kind} for at, start, kind in signal_files.MAGIC
+        ],
+        "asMatlab4": signal_files.AS_MATLAB_4,
+        "matlab4Types": signal_files.MATLAB_4_TYPES,
+        "typeOfFormat": signal_files.TYPE_OF_FORMAT,
     }
 
 

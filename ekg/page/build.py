@@ -14,7 +14,12 @@ from ekg.image.renderer import Renderer
 from ekg.model.export import ExportReport, export_onnx
 from ekg.model.loading import load_model, weights_file_of
 from ekg.page import PageError
-from ekg.page.assets import model_description, quality_description, slicing_description
+from ekg.page.assets import (
+    model_description,
+    quality_description,
+    rules_description,
+    slicing_description,
+)
 from ekg.page.picture import picture_description
 from ekg.waveform.diagnoses import BY_ABBREVIATION, CLASSES
 from ekg.waveform.records import find_records, read_header
@@ -92,6 +97,12 @@ def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def write_rules(folder: Path) -> None:
+    """Write what the page's reader of records knows: a module, for it is needed before any fetch."""
+    content = json.dumps(rules_description(), indent=1, allow_nan=False)
+    (folder / "rules.js").write_text(f"export default {content};\n", encoding="utf-8")
+
+
 def _copy_runtime(runtime: Path, folder: Path) -> None:
     folder.mkdir()
     for name in RUNTIME_FILES:
@@ -117,6 +128,7 @@ def _write_assets(weights: Path, folder: Path) -> ExportReport:
     description, background = picture_description(Renderer(model.image_size))
     (folder / "background.bin").write_bytes(background)
     _write_json(folder / "picture.json", description)
+    write_rules(folder)
     _write_json(folder / "quality.json", quality_description())
     _write_json(folder / "slicing.json", slicing_description())
     _write_json(

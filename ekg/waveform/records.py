@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.signal
-import wfdb
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
 from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.waveform.diagnoses import diagnoses_of_comments
 from ekg.waveform.header_text import HeaderText, read_header_text
+from ekg.waveform.plain_wfdb import PlainRecord, plain_header
 from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_header, check_length
 from ekg.waveform.signal_files import check_signal_files, find_signal_files
-from ekg.waveform.wfdb_reading import Reading, call_wfdb, check_sums, readable_by_wfdb
+from ekg.waveform.wfdb_reading import Reading, call_wfdb, check_sums, readable_by_wfdb, wfdb_header
+
+if TYPE_CHECKING:
+    import wfdb
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the picture."""
@@ -162,10 +166,11 @@ def read_header(path: str | Path) -> Header:
     return _read_header(header_path(path))[0]
 
 
-def _read_header(path: Path) -> tuple[Header, wfdb.Record, HeaderText]:
+def _read_header(path: Path) -> tuple[Header, PlainRecord | wfdb.Record, HeaderText]:
     text = read_header_text(path)
-    with readable_by_wfdb(text) as folder:
-        fields = call_wfdb(wfdb.rdheader, path, f"{folder}/record")
+    fields: PlainRecord | wfdb.Record | None = plain_header(text.for_wfdb())
+    if fields is None:
+        fields = wfdb_header(path, text)
     check_header(path, fields)
     header = Header(
         name=path.stem,
@@ -225,8 +230,11 @@ def read_record(
     whole = check_signal_files(path, fields, files)
     first, last = _part(path, whole, rates[0], begin, end)
     check_length(path, last - first, *rates)
-    with readable_by_wfdb(text, files) as folder:
-        reading = Reading(path, folder, list(places.values()))
+    with contextlib.ExitStack() as stack:
+        folder = None
+        if not isinstance(fields, PlainRecord):
+            folder = stack.enter_context(readable_by_wfdb(text, files))
+        reading = Reading(path, folder, fields, files, list(places.values()))
         wfdb_record = reading.samples(first, None if last == whole else last)
         check_sums(reading, list(places), fields, files, wfdb_record, whole)
     call_wfdb(wfdb_record.dac, path, inplace=True)
@@ -354,6 +362,8 @@ def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     # ring where a baseline is off zero.
     # One sample alone makes no line.
     padding = "line" if signal.shape[-1] > 1 else "mean"
+    import scipy.signal
+
     return scipy.signal.resample_poly(
         signal, ratio.numerator, ratio.denominator, axis=-1, padtype=padding
     )

@@ -8,13 +8,16 @@ import struct
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
-
-import wfdb
 
 from ekg.errors import RecordError
 from ekg.files import is_plain_relative
 from ekg.waveform.header_text import HeaderText
+from ekg.waveform.plain_wfdb import PlainRecord
+
+if TYPE_CHECKING:
+    import wfdb
 
 _SUFFIXES = (".dat", ".mat")
 _SHOWN = 5
@@ -156,7 +159,9 @@ def unverified(header: Path, file: SignalFile, why: str) -> RecordError:
     )
 
 
-def check_signal_files(path: Path, fields: wfdb.Record, files: list[SignalFile]) -> int:
+def check_signal_files(
+    path: Path, fields: PlainRecord | wfdb.Record, files: list[SignalFile]
+) -> int:
     """Refuse files of another kind and truncated ones, which wfdb may read in silence.
 
     Parameters

@@ -7,14 +7,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import wfdb
 
 from ekg.errors import RecordError
 from ekg.waveform.header_text import HeaderText
+from ekg.waveform.plain_wfdb import PlainRecord, read_plain_signals
 from ekg.waveform.signal_files import SignalFile, unverified
+
+if TYPE_CHECKING:
+    import wfdb
 
 _SAMPLES_SUMMED = 500_000
 
@@ -41,28 +44,49 @@ def call_wfdb(function: Callable[..., Any], path: Path, *arguments: Any, **optio
         ) from error
 
 
+def wfdb_header(path: Path, text: HeaderText) -> wfdb.Record:
+    """Let wfdb parse a header."""
+    import wfdb
+
+    with readable_by_wfdb(text) as folder:
+        return call_wfdb(wfdb.rdheader, path, f"{folder}/record")
+
+
 @dataclass(frozen=True)
 class Reading:
-    """The leads of one record, read by wfdb as integers."""
+    """The leads of one record, read as integers: by ourselves where it is plain, else by wfdb."""
 
     path: Path
-    folder: str
+    folder: str | None
+    fields: PlainRecord | wfdb.Record
+    files: list[SignalFile]
     channels: list[int]
 
-    def samples(self, first: int, last: int | None) -> wfdb.Record:
+    def samples(self, first: int, last: int | None) -> PlainRecord | wfdb.Record:
         """Read the samples from `first` to before `last`; None stands for the end."""
+        if isinstance(self.fields, PlainRecord):
+            files = {f"f{number}.dat": file.path for number, file in enumerate(self.files)}
+            return read_plain_signals(files, self.fields, self.channels, first, last)
+        import wfdb
+
         return call_wfdb(
-            wfdb.rdrecord, self.path, f"{self.folder}/record", sampfrom=first, sampto=last,
-            channels=self.channels, physical=False, m2s=False,
-        )  # fmt: skip
+            wfdb.rdrecord,
+            self.path,
+            f"{self.folder}/record",
+            sampfrom=first,
+            sampto=last,
+            channels=self.channels,
+            physical=False,
+            m2s=False,
+        )
 
 
 def check_sums(
     reading: Reading,
     leads: list[str],
-    fields: wfdb.Record,
+    fields: PlainRecord | wfdb.Record,
     files: list[SignalFile],
-    read: wfdb.Record,
+    read: PlainRecord | wfdb.Record,
     whole: int,
 ) -> None:
     """Compare each lead with the header's checksum: the sum of its samples, modulo 65536.

@@ -1,4 +1,4 @@
-"""docs/your_own_records.md, done as it says with a set of another make."""
+""""Your own records" of docs/data.md, done as it says with a set of another make."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from ekg.waveform.records import LEADS
 
 @pytest.fixture
 def commands(root):
-    text = (root / "docs" / "your_own_records.md").read_text(encoding="utf-8")
+    text = (root / "docs" / "data.md").read_text(encoding="utf-8")
     block = re.search(r"```bash\n(.*?)```", text, re.DOTALL).group(1)
     found = [line for line in block.splitlines() if line]
     assert all(line.startswith("python -m ekg ") for line in found)

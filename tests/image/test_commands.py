@@ -101,7 +101,7 @@ def test_the_same_slice_gives_the_same_file(records, tmp_path):
 def test_clinical_scale(write_record, tmp_path):
     """1 mV and 1 s measure 10 mm and 25 mm on the page, calibration pulse included."""
     from ekg.image.clinical import Sheet, make_clinical_figure
-    from ekg.image.layout import matplotlib_defaults
+    from ekg.image.paper_figure import matplotlib_defaults
     from ekg.waveform.records import read_record
 
     record = read_record(write_record(tmp_path, "A1", samples=10_000))

@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from ekg.image.renderer import Renderer
 from ekg.page.assets import quality_description, slicing_description
+from ekg.page.build import write_rules
 from ekg.page.picture import picture_description
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -59,6 +60,7 @@ def bare_page(root, renderer, tmp_path_factory):
     (folder / "assets").mkdir()
     description, background = picture_description(renderer)
     (folder / "assets" / "background.bin").write_bytes(background)
+    write_rules(folder / "assets")
     for name, content in (
         ("picture", description),
         ("quality", quality_description()),
@@ -117,7 +119,7 @@ def model_path(root, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def built_page(modules, model_path, tmp_path_factory):
-    """The page, built once for all test processes."""
+    """The page, built once for all test processes, of a model whose name is long."""
     from ekg.page.build import MARK, build_page
 
     common = tmp_path_factory.getbasetemp()
@@ -126,7 +128,9 @@ def built_page(modules, model_path, tmp_path_factory):
     folder = common / "built-page"
     with FileLock(f"{folder}.lock"):
         if not (folder / MARK).is_file():
-            build_page(model_path, folder, modules)
+            named = common / f"2026-01-01_mobilenetv3_small_custom_800_simulated{model_path.suffix}"
+            shutil.copyfile(model_path, named)
+            build_page(named, folder, modules)
     return folder
 
 

@@ -57,7 +57,7 @@ def damaged(path):
         ),
         (
             lambda p, path: Image.fromarray(p.astype(np.uint16) * 257).save(path),
-            "pixels of kind I;16",
+            "has 16 bits a channel",
         ),
     ],
 )
