@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import importlib.metadata
+import io
 import os
 import pkgutil
+import re
 import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from ekg import __version__, commands
-from ekg.errors import EkgError
+from ekg.errors import EkgError, EkgWarning
+
+DISTRIBUTION = "ekg-image-reader"
 
 
 def verbs() -> list[str]:
@@ -22,7 +32,7 @@ def verbs() -> list[str]:
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """Return the argument parser with the chosen verb alone or, without one, with all."""
     parser = argparse.ArgumentParser(
-        prog="python -m ekg",
+        prog="ekg" if Path(sys.argv[0]).stem == "ekg" else "python -m ekg",
         description="EKG recordings as images, read by a small network. Not for clinical use.",
     )
     parser.add_argument("--version", action="version", version=f"ekg {__version__}")
@@ -36,19 +46,67 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def extra_with(module: str) -> str | None:
+    """Return the extra of this distribution that brings a module, None where none does."""
+    try:
+        needs = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    name = re.escape(module.split(".")[0].replace("_", "-"))
+    for need in needs:
+        if found := re.match(rf"{name}\b(?!-).*;\s*extra == [\"']([\w-]+)", need):
+            return found[1]
+    return None
+
+
+def _speak_any_encoding() -> None:
+    """Write what the terminal's encoding lacks (an umlaut in a path) as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (
+            stream.errors == "strict" or stream.encoding.lower() != "utf-8"
+        ):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print the project's own warnings as `warning: ...`."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, EkgWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", EkgWarning)
+        warnings.showwarning = show
+        yield
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit status: 2 for anything the user can put right."""
     argv = sys.argv[1:] if argv is None else argv
+    _speak_any_encoding()
     try:
         try:
             parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
             arguments = parser.parse_args(argv)
-            return int(arguments.run(arguments) or 0)
+            with _warnings_in_one_line():
+                return int(arguments.run(arguments) or 0)
         finally:
             # What is still held back goes out here, where a reader that has gone is understood.
             sys.stdout.flush()
     except EkgError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        extra = extra_with(error.name or "")
+        if extra is None:
+            raise
+        package = f"pip install '{DISTRIBUTION}[{extra}]'"
+        print(f"error: this needs {error.name}; install it with `{package}`", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)

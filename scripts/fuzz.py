@@ -6,7 +6,7 @@ Each reader of outside bytes is run in a process of its own, watched from here: 
 within 5 s, below 1 GiB, in a result or in one of the project's own errors. Inputs are made by a
 coverage-guided engine (atheris, where it exists for the platform; else by plain mutation) and by
 hypothesis. Finished parts are kept in the work folder and not run again while the code they
-exercised is the same. At the end benchmarks/fuzz.csv and docs/bad_input.md are written.
+exercised is the same. At the end benchmarks/fuzz.csv is written.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-import pandas as pd  # noqa: E402
-from docs_tables import put_table  # noqa: E402
 from fuzzing.case import SECONDS_ALLOWED  # noqa: E402
 from fuzzing.child import NUMBERS  # noqa: E402
 from fuzzing.structured import STRATEGIES  # noqa: E402
@@ -35,7 +33,6 @@ from fuzzing.tools import coverage_engine  # noqa: E402
 
 from ekg.files import atomic_open, read_json, write_json, write_text  # noqa: E402
 from ekg.progress import Progress  # noqa: E402
-from ekg.verification.markdown import table_lines  # noqa: E402
 
 TABLE = ROOT / "benchmarks" / "fuzz.csv"
 CASES = 120_000
@@ -214,8 +211,8 @@ def digests(files: list[str]) -> dict[str, str]:
     return found
 
 
-def write_table(results: list[dict[str, object]], out: Path, page: Path) -> None:
-    """Write the CSV and the page's table."""
+def write_table(results: list[dict[str, object]], out: Path) -> None:
+    """Write the CSV."""
     rows = []
     for result in results:
         job = Job(**result["job"])  # type: ignore[arg-type]
@@ -233,26 +230,6 @@ def write_table(results: list[dict[str, object]], out: Path, page: Path) -> None
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    table = with_total(out)
-    put_table(page, "campaign", table, list(table.columns))
-
-
-def with_total(out: Path) -> pd.DataFrame:
-    """Return the page's table, from the CSV: without short names, with a last row for all."""
-    table = pd.read_csv(out, dtype=str)
-    numbers = pd.read_csv(out)
-    total = dict.fromkeys(table.columns, "") | {"what": "**all**"}
-    for key in ("slowest_s", "peak_mib"):
-        total[key] = str(numbers[key].max())
-    for key in ("cases", "results", "refused", "findings"):
-        total[key] = str(numbers[key].sum())
-    return pd.concat([table, pd.DataFrame([total])], ignore_index=True).drop(columns="read")
-
-
-def page_lines() -> list[str]:
-    """Return the lines of the page's table; `make verify` asks for them."""
-    table = with_total(TABLE)
-    return table_lines(table, list(table.columns))
 
 
 def main() -> int:
@@ -265,7 +242,6 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="begin no further part after so long")
     parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "fuzz")
     parser.add_argument("--out", type=Path, default=TABLE)
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "bad_input.md")
     given = parser.parse_args()
     engine, versions, environment = coverage_engine(given.work, given.engine)
     jobs = plan(given.cases, given.seed, engine, versions)
@@ -287,8 +263,8 @@ def main() -> int:
     cases = sum(int(str(result["cases"])) for result in results)
     print(f"{cases:,} cases, {found} findings" + (f"; {missing} parts to go" if missing else ""))
     if not missing:
-        write_table(results, given.out, given.docs)
-        print(f"written: {given.out}, {given.docs}")
+        write_table(results, given.out)
+        print(f"written: {given.out}")
     return 1 if found else 0
 
 

@@ -2,7 +2,7 @@
 
     python scripts/golden_set.py
 
-Simulates a few records of each class, cuts and draws them, lets the newest stored model of our own
+Simulates a few records of each class, cuts and draws them, lets the default model
 read them, and writes `tests/golden/`. Run it when simulator, slicing, split or drawing were changed
 on purpose, or when another model was stored; `make verify` and the tests compare with it.
 """

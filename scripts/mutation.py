@@ -27,16 +27,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
-from docs_tables import put_table
 
 from ekg.files import write_text
-from ekg.verification.markdown import table_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST_SHARE = 0.85
 TABLE = ROOT / "benchmarks" / "mutation.csv"
 SURVIVORS = ROOT / "benchmarks" / "mutation_survivors.csv"
-PAGE = ROOT / "docs" / "testing.md"
 KEY = ["module", "function", "before", "after"]
 
 PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -211,40 +208,12 @@ def summary(mutants: list[Mutant], seconds: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"seconds": "Int64"})
 
 
-def survivors_by_reason() -> pd.DataFrame:
-    """Return how many survivors have each reason, and in which modules, most first."""
-    survivors = pd.read_csv(SURVIVORS, dtype=str, keep_default_na=False)
-    rows = []
-    for why, group in survivors.groupby("why", sort=False):
-        names = sorted(set(group["module"].str.rpartition("/")[2]))
-        rows.append({"survivors": len(group), "where": ", ".join(names), "why": why})
-    table = pd.DataFrame(rows, columns=["survivors", "where", "why"])
-    return table.sort_values("survivors", ascending=False, kind="stable")
-
-
-def survivor_lines() -> list[str]:
-    """Return the lines of the survivors' table in docs/testing.md, for `make verify`."""
-    table = survivors_by_reason()
-    return table_lines(table, list(table.columns))
-
-
-def put_tables() -> None:
-    """Put the tables of docs/testing.md, from the two CSV files."""
-    table = pd.read_csv(TABLE, dtype=str)
-    put_table(PAGE, "mutation", table, [str(name) for name in table if name != "seconds"])
-    reasons = survivors_by_reason()
-    put_table(PAGE, "survivors", reasons, list(reasons.columns))
-
-
 def main() -> None:
     """Run the campaign."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--packages", type=Path, help="where mutmut is installed")
-    parser.add_argument("--tables", action="store_true", help="only put the tables on the page")
     parser.add_argument("--part", choices=PARTS, help="run this part only and write no table")
     arguments = parser.parse_args()
-    if arguments.tables:
-        return put_tables()
     if arguments.packages is None:
         parser.error("--packages is needed; `make test-mutation` gives it")
     mutants: list[Mutant] = []
@@ -279,7 +248,6 @@ def main() -> None:
     if not arguments.part:
         write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
         write_text(SURVIVORS, judged.to_csv(index=False, lineterminator="\n"))
-        put_tables()
     few = table[table["share_killed"].astype(float) < LEAST_SHARE]
     if len(few):
         sys.exit(f"error: under {LEAST_SHARE:.0%} killed in {', '.join(few['module'])}")

@@ -1,12 +1,15 @@
+import io
 import os
 import pickle
 import subprocess
 import sys
+import types
+import warnings
 
 import pytest
 
 from ekg.__main__ import build_parser, main, verbs
-from ekg.errors import EkgError, RecordError
+from ekg.errors import EkgError, EkgWarning, RecordError
 
 
 def test_every_verb_has_a_summary_and_help(capsys):
@@ -62,3 +65,28 @@ def test_errors_survive_pickling():
     assert isinstance(error, RecordError)
     assert str(error) == "a.hea: is bad; mend it"
     assert str(EkgError("just this")) == "just this"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_the_terminal_cannot_write_is_written_with_backslashes(
+    monkeypatch, tmp_path, encoding
+):
+    lines = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(lines, encoding=encoding))
+    verb = types.ModuleType("ekg.commands.counts", "Count.")
+    verb.add_arguments = lambda parser: parser.add_argument("path")
+    verb.run = lambda arguments: print(arguments.path)
+    monkeypatch.setitem(sys.modules, "ekg.commands.counts", verb)
+    assert main(["counts", "M\u00fcller \u2192 \udcff"]) == 0
+    written = lines.getvalue().decode(encoding).strip()
+    assert written.startswith("M\\xfcller" if encoding == "ascii" else "M\u00fcller")
+    assert written.endswith("\u2192 \\udcff" if encoding == "utf-8" else "\\u2192 \\udcff")
+
+
+def test_the_projects_own_warnings_are_one_line(monkeypatch, capsys):
+    verb = types.ModuleType("ekg.commands.counts", "Count.")
+    verb.add_arguments = lambda parser: None
+    verb.run = lambda arguments: warnings.warn("the order is assumed", EkgWarning, stacklevel=1)
+    monkeypatch.setitem(sys.modules, "ekg.commands.counts", verb)
+    assert main(["counts"]) == 0
+    assert capsys.readouterr().err == "warning: the order is assumed\n"

@@ -17,8 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch or copy the six files and say where they are."""
-    from ekg.data.published_model import PUBLISHED_FOLDER, fetch_published_model
+    from ekg.data.published_model import fetch_published_model
+    from ekg.paths import PUBLISHED_FOLDER, needs_clone
 
+    if arguments.out is None:
+        needs_clone("best-model without --out", "the folder best_model_for_paper")
     folder = arguments.out or PUBLISHED_FOLDER
     files = fetch_published_model(folder, from_path=arguments.from_path)
     print(f"published model: {len(files)} files in {folder}, all verified")

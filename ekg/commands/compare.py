@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "b", type=Path, nargs="?", metavar="B",
-        help="what to compare with (default: the newest stored model; the published one if none)",
+        help="what to compare with (default: the default model; for that itself the published one)",
     )  # fmt: skip
     parser.add_argument(
         "--fold", default="test", choices=("train", "val", "test"), help="default: %(default)s"
@@ -51,13 +51,15 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.evaluation.demands import check_demands, parse_demand
     from ekg.evaluation.pairing import (
         ImageSet,
+        baseline_of,
         first_side,
         image_set_of,
-        newest_stored_model,
         second_side,
     )
     from ekg.files import write_json, write_text
+    from ekg.training.compute import keep_freed_memory
 
+    keep_freed_memory()
     demands = [parse_demand(text) for text in arguments.at_least]
     if (arguments.images is None) != (arguments.split is None):
         raise EvaluationError("--images and --split belong together", remedy="give both")
@@ -70,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Without a named B there is nothing to refuse: the default is shown for what it is.
     lenient = arguments.allow_different_data or arguments.b is None
     a = first_side(arguments.a, arguments.fold, images, out)
-    b = second_side(a, arguments.b or newest_stored_model(arguments.a), images, out)
+    b = second_side(a, arguments.b or baseline_of(arguments.a), images, out)
     content = compare_sides(
         a, b, allow_different_data=lenient, resamples=arguments.resamples, seed=arguments.seed
     )

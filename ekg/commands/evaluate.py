@@ -12,8 +12,9 @@ from ekg.errors import EvaluationError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `python -m ekg evaluate`."""
     parser.add_argument(
-        "--model", required=True, type=Path, metavar="MODEL",
-        help="a run folder, a folder of best_model_for_paper/ or a weights file",
+        "--model", type=Path, metavar="MODEL",
+        help="a run folder, a folder of best_model_for_paper/ or a weights file "
+        "(default: the default model)",
     )  # fmt: skip
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="the image set")
     parser.add_argument(
@@ -46,15 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
     from ekg.evaluation.reproduced import reproduced_lines
     from ekg.evaluation.summary import fold_summary
+    from ekg.training.compute import keep_freed_memory
+    from ekg.paths import default_model
 
+    keep_freed_memory()
     if arguments.resamples < 0:
         raise EvaluationError("--resamples is negative", remedy="give 0 or more")
     if arguments.batch_size < 1:
         raise EvaluationError("--batch-size is below 1", remedy="give at least 1")
+    model = arguments.model or default_model()
     folds = tuple(dict.fromkeys(arguments.fold or ["test"]))
     metrics, notes = evaluate(
         EvaluationSettings(
-            model=arguments.model,
+            model=model,
             images=arguments.images,
             split=arguments.split,
             folds=folds,
@@ -71,5 +76,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(line)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    print(f"results: {arguments.out}")
+    print(f"results: {arguments.out}, by {model}")
     return 0

@@ -9,8 +9,9 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "--model", type=Path, required=True, metavar="MODEL",
-        help="a run folder, a folder of best_model_for_paper/ or a weights file",
+        "--model", type=Path, metavar="MODEL",
+        help="a run folder, a folder of best_model_for_paper/ or a weights file "
+        "(default: the default model)",
     )  # fmt: skip
     parser.add_argument(
         "--records", type=Path, required=True, metavar="DIR", help="a folder of WFDB records"
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.errors import EvaluationError
     from ekg.evaluation.external import ExternalSettings, evaluate_external
     from ekg.evaluation.external_report import summary_of
+    from ekg.paths import default_model
 
     if arguments.limit is not None and arguments.limit < 1:
         raise EvaluationError("--limit is below 1", remedy="give at least 1")
@@ -52,9 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise EvaluationError("--resamples is negative", remedy="give 0 or more")
     if not 0 <= arguments.least_likelihood <= 100:
         raise EvaluationError("--least-likelihood is no percentage", remedy="give 0 to 100")
+    model = arguments.model or default_model()
     content = evaluate_external(
         ExternalSettings(
-            model=arguments.model,
+            model=model,
             records=arguments.records,
             out=arguments.out,
             labels=arguments.labels,
@@ -67,5 +70,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
     )
     print("\n".join(summary_of(content)))
-    print(f"report: {arguments.out / 'external.md'}. Not for clinical use.")
+    print(f"report: {arguments.out / 'external.md'}, by {model}. Not for clinical use.")
     return 0

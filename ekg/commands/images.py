@@ -74,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         strict=arguments.strict,
         unless_current=arguments.unless_current,
     )
-    report(summary)
+    if not summary.untouched:
+        report(summary)
     return 0
 
 

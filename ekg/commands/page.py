@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ekg.paths import needs_clone
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -12,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         help="run folder, folder of best_model_for_paper/ or weights file "
-        "(default: the newest stored model)",
+        "(default: the default model)",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("build/page"), help="folder (default: %(default)s)"
@@ -21,10 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build the page and say what is in it."""
-    from ekg.evaluation.pairing import newest_stored_model
-    from ekg.page.build import build_page
+    needs_clone("page", "the page's sources (page/)")
 
-    model = arguments.model or newest_stored_model()
+    from ekg.page.build import build_page
+    from ekg.paths import default_model
+
+    model = arguments.model or default_model()
     built = build_page(model, arguments.out)
     print(
         f"{built.folder}: {built.size_bytes / 1e6:.1f} MB, model {model}, largest difference from "

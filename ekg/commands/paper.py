@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from ekg.paths import needs_clone
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Execute the notebooks and write the report."""
+    needs_clone("paper", "the notebooks (paper/notebooks)")
     from pathlib import Path
 
     from ekg.errors import EkgError

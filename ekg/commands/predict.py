@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        required=True,
-        help="run folder, folder of best_model_for_paper/, weights file or exported .onnx",
+        help="run folder, folder of best_model_for_paper/, weights file or exported .onnx "
+        "(default: the default model)",
     )
     parser.add_argument(
         "--from", dest="begin", type=float, metavar="SECONDS",
@@ -50,10 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.evaluation.predict import Predictor, explainable_model
     from ekg.evaluation.prediction_formats import write_predictions
     from ekg.model.engines import open_engine
+    from ekg.paths import default_model
     from ekg.training.compute import keep_freed_memory
 
     keep_freed_memory()
-    engine = open_engine(arguments.model, arguments.engine)
+    engine = open_engine(arguments.model or default_model(), arguments.engine)
     explainer = None
     if arguments.explain is not None:
         from ekg.evaluation.explanation import Explainer
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     predictions = predictor.predict_all(expand(arguments.paths, sys.stdin))
     read, refused = write_predictions(predictions, arguments.format, engine.classes, sys.stdout)
     print(
-        f"{read} read, {refused} refused, by {engine.name}. Not for clinical use.",
+        f"{read} read, {refused} refused, by {engine.name}"
+        f"{'' if arguments.model else ' (the default model)'}. Not for clinical use.",
         file=sys.stderr,
     )
     return 0 if read else 1

@@ -9,7 +9,9 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument("record", type=Path, help="WFDB record (its header, with or without .hea)")
-    parser.add_argument("--start", type=int, required=True, help="first sample, at 500 Hz")
+    parser.add_argument(
+        "--start", type=int, help="first sample, at 500 Hz (default: the record's middle)"
+    )
     parser.add_argument(
         "--size", type=int,
         help="pixels on the longer side (default 800; labelled 1400, clinical 2970)",
@@ -23,12 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the picture."""
+    from ekg.config import SliceConfig
     from ekg.image.looks import save_picture
     from ekg.waveform.records import read_record
 
+    record = read_record(arguments.record)
+    middle = max((record.signal.shape[1] - SliceConfig().length) // 2, 0)
     save_picture(
-        read_record(arguments.record),
-        arguments.start,
+        record,
+        middle if arguments.start is None else arguments.start,
         arguments.out,
         style=arguments.style,
         size=arguments.size,

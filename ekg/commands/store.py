@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR",
-        help="best_model_for_paper/<date>_<name>: the newest date is what compare takes",
+        help="best_model_for_paper/<date>_<name>; the default model is named in `default` there",
     )  # fmt: skip
     parser.add_argument(
         "--command", help="what made the run, for the card; default: the training's command line"

@@ -6,7 +6,7 @@ import argparse
 
 _SHORTCUTS = {
     "epochs": ("training.epochs", int, "at most so many epochs"),
-    "max_minutes": ("training.max_minutes", float, "time limit, 0 for none"),
+    "max_minutes": ("training.max_minutes", float, "no epoch begins after it, 0: no limit"),
     "batch_size": ("training.batch_size", int, "images a step"),
     "seed": ("training.seed", int, "NumPy's seed; torch gets one more, CUDA two more"),
     "device": ("compute.device", str, "auto, cpu, cuda, cuda:1"),

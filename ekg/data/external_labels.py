@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+import io
+import itertools
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import pandas as pd
 
 from ekg.errors import EkgError
 from ekg.waveform.diagnoses import normalise_diagnoses
+from ekg.waveform.header_text import decoded
 from ekg.waveform.records import Header
 
 Statements = dict[str, float | None]
@@ -30,7 +34,8 @@ def parse_statements(text: str) -> Statements:
     """
     text = text.strip()
     if not text.startswith("{"):
-        return dict.fromkeys(normalise_diagnoses(text.replace(";", ",").split(",")))
+        codes = re.split("[,;|]", text)
+        return dict.fromkeys(normalise_diagnoses(_written_out(code) for code in codes))
     try:
         content = ast.literal_eval(text)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -43,15 +48,58 @@ def parse_statements(text: str) -> Statements:
     return {name: float(value) for name, value in content.items()}
 
 
+def _written_out(code: str) -> str:
+    """Return a code that a spreadsheet wrote with an exponent as it was: `1.64889003E+08`.
+
+    Raises
+    ------
+    ValueError
+        If digits of it are lost (`1.64889E+08`).
+    """
+    code = code.strip()
+    if re.fullmatch(r"\d+([.,]\d*)?[eE]\+?\d+", code):
+        number = float(code.replace(",", "."))
+        digits = len(re.sub(r"[eE].*|[.,]", "", code))
+        if not number.is_integer() or digits < len(f"{number:.0f}"):
+            raise ValueError(
+                f"{code!r} is a code whose last digits a spreadsheet has dropped: export the "
+                "column as text"
+            )
+        return f"{number:.0f}"
+    return code
+
+
+def record_name(text: str) -> str:
+    """Return a record's name as tables write it: without folder, `.hea`, `.mat` or `.dat`."""
+    name = re.split(r"[/\\]", text.strip())[-1]
+    return re.sub(r"\.(hea|mat|dat)$", "", name, flags=re.IGNORECASE)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a table with commas, semicolons or tabs, in UTF-8, UTF-16 or Latin-1."""
+    try:
+        text = decoded(path.read_bytes())
+    except FileNotFoundError:
+        raise EkgError("no such label file", path=path, remedy="check --labels") from None
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    separator = max(",;\t", key=first.count)
+    try:
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise EkgError(f"not a CSV file ({error})", path=path) from None
+    table.columns = [str(column).strip().lower() for column in table.columns]
+    return table
+
+
 def read_label_table(path: Path) -> dict[str, Statements]:
     """Read a table of statements.
 
     Parameters
     ----------
     path
-        CSV with one row a record: a column `record` (or PTB-XL's `filename_hr`,
-        `filename_lr`, of which the last part counts) and a column `scp_codes`, `dx` or
-        `diagnoses`; other columns are passed over.
+        CSV with one row a record, separated by commas, semicolons or tabs: a column `record`
+        (or PTB-XL's `filename_hr`, `filename_lr`), in which folder and extension do not count,
+        and a column `scp_codes`, `dx` or `diagnoses`; other columns are passed over.
 
     Returns
     -------
@@ -64,12 +112,7 @@ def read_label_table(path: Path) -> dict[str, Statements]:
         If the file or a column is missing, a cell cannot be read, or two rows of one record
         disagree.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise EkgError("no such label file", path=path, remedy="check --labels") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise EkgError(f"not a CSV file ({error})", path=path) from None
+    table = _read_csv(path)
     names = [column for column in RECORD_COLUMNS if column in table.columns]
     cells = [column for column in STATEMENT_COLUMNS if column in table.columns]
     if not names or not cells:
@@ -86,12 +129,35 @@ def read_label_table(path: Path) -> dict[str, Statements]:
         except ValueError as error:
             raise EkgError(f"line {number}, column `{cells[0]}`: {error}", path=path) from None
         for column in names:
-            name = PurePosixPath(row[column]).name
+            name = record_name(row[column])
             if not name:
                 continue
             if labels.setdefault(name, statements) != statements:
                 raise EkgError(f"line {number} contradicts an earlier line on {name}", path=path)
     return labels
+
+
+def matched(table: Mapping[str, Statements], records: Collection[str]) -> tuple[str, ...]:
+    """Return the names in a table of statements that are records here.
+
+    Raises
+    ------
+    EkgError
+        If none is.
+    """
+    found = tuple(name for name in table if name in records)
+    if not found:
+        raise EkgError(
+            f"none of the {len(table)} rows names a record here (rows: {_some(table)}; records: "
+            f"{_some(records)})",
+            remedy="check the column of the records' names",
+        )
+    return found
+
+
+def _some(names: Collection[str]) -> str:
+    shown = list(itertools.islice(names, 3))
+    return ", ".join(shown) + (", ..." if len(names) > len(shown) else "")
 
 
 def statements_of(header: Header, table: Mapping[str, Statements]) -> Statements:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ekg.data.image_sources import ImageSource
-from ekg.processes import end_with_parent
+from ekg.image.pool import end_with_parent
 from ekg.waveform.slicing import generator_for
 
 _MAX_THREADS = 8  # copying and decoding: more do not help a single consumer

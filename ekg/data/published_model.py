@@ -9,12 +9,6 @@ from ekg.data.fetch import HttpSettings
 from ekg.data.sources import Source, source_named
 from ekg.errors import DownloadError
 
-PUBLISHED_FOLDER = (
-    Path(__file__).resolve().parents[2]
-    / "best_model_for_paper"
-    / "2020-07-16_mobilenetv3_small_custom_800_best"
-)
-
 
 def fetch_published_model(
     folder: Path,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ekg.evaluation.saliency import COLUMNS, ROWS, explain
 from ekg.files import atomic_path
-from ekg.image.layout import matplotlib_defaults
+from ekg.image.paper_figure import matplotlib_defaults
 from ekg.model import EkgModel
 from ekg.waveform.records import LEADS
 

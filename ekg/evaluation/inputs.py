@@ -11,6 +11,7 @@ from typing import Literal
 from ekg.errors import EkgError
 from ekg.files import files_below
 from ekg.waveform.records import natural_key
+from ekg.waveform.signal_files import kind_of
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIXES = frozenset({".hea", ".mat", ".dat"})
@@ -76,7 +77,14 @@ def _inputs_of(argument: str) -> Iterator[Input]:
     elif _is_record(path):
         yield Input(argument, _record_name(path), "record")
     elif path.is_file():
-        yield Input(argument, path.stem, "image")
+        kind = _other_kind(path)
+        if kind is None:
+            yield Input(argument, path.stem, "image")
+        else:
+            problem = (
+                f"{argument}: is {kind}, neither a WFDB record nor a picture; export it as one"
+            )
+            yield Input(argument, path.stem, "none", problem)
     elif glob.has_magic(argument):
         matches = sorted(glob.glob(argument, recursive=True), key=natural_key)  # noqa: PTH207
         if not matches:
@@ -94,6 +102,14 @@ def _is_record(path: Path) -> bool:
     if path.suffix.lower() in RECORD_SUFFIXES:
         return path.is_file()  # where the header is missing, the record's reader says so
     return not path.is_file() and path.with_name(path.name + ".hea").is_file()
+
+
+def _other_kind(path: Path) -> str | None:
+    try:
+        with open(path, "rb") as stream:
+            return kind_of(stream.read(1024))
+    except OSError:
+        return None  # whoever opens it says why
 
 
 def _record_name(path: Path) -> str:

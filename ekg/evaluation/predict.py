@@ -312,7 +312,7 @@ class Predictor:
                 for start, row in zip(starts, table, strict=True)
             ),
             spread=self._by_class(table.std(axis=0, ddof=1)) if several else None,
-            warnings=tuple(warnings),
+            warnings=(*getattr(self.engine, "notes", ()), *warnings),
             calibrated=self.engine.calibrated,
             explanation=explanation,
         )

@@ -49,7 +49,10 @@ def write_predictions(
         stream.flush()
     if form == "json":
         content = [prediction.as_json() for prediction in collected]
-        stream.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        # What the stream's encoding lacks must stay JSON.
+        ascii_only = (getattr(stream, "encoding", None) or "utf-8").lower() != "utf-8"
+        text = json.dumps(content, indent=2, ensure_ascii=ascii_only, allow_nan=False)
+        stream.write(text + "\n")
         stream.flush()
     return read, refused
 

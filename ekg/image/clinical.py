@@ -49,7 +49,7 @@ class Sheet:
 def make_clinical_figure(
     record: Record, start: int, samples: int, sheet: Sheet | None = None
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.image.layout.matplotlib_defaults()`.
+    """Return the page as a figure; call it within `ekg.image.paper_figure.matplotlib_defaults()`.
 
     Parameters
     ----------

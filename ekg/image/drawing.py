@@ -102,18 +102,7 @@ def examine(
         First sample of each slice that is not blank.
     """
     seen = glance(header_file, config)
-    entry: dict[str, Any] = {
-        "record": header_file.stem,
-        "sources": fingerprint(header_file, seen.files),
-        "diagnoses": list(seen.diagnoses),
-        "sampling_frequency": None,
-        "n_samples": None,
-        "status": "skipped",
-        "reason": "",
-        "diagnosis": "",
-        "warnings": [],
-        "images": [],
-    }
+    entry = skipped(header_file, config, "")
     nothing = np.zeros(0, np.int64)
     try:
         # Reading a record parses its header too, so the quick look decides which of the two.
@@ -150,6 +139,23 @@ def examine(
         return entry, None, nothing
     entry["diagnosis"] = decision.diagnosis
     return entry, signal, starts
+
+
+def skipped(header_file: Path, config: ImageSetConfig, reason: str) -> dict[str, Any]:
+    """Return the journal's entry of a record that is not drawn."""
+    seen = glance(header_file, config)
+    return {
+        "record": header_file.stem,
+        "sources": fingerprint(header_file, seen.files),
+        "diagnoses": list(seen.diagnoses),
+        "sampling_frequency": None,
+        "n_samples": None,
+        "status": "skipped",
+        "reason": reason,
+        "diagnosis": "",
+        "warnings": [],
+        "images": [],
+    }
 
 
 def _resampled_length(header: Header, config: ImageSetConfig) -> int | None:

@@ -6,7 +6,6 @@ import csv
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,12 @@ from ekg.image.drawing import (
     fingerprint,
     glance,
     image_name,
+    skipped,
 )
 from ekg.image.journal import Journal
 from ekg.image.manifest import MANIFEST, MANIFEST_COLUMNS
 from ekg.image.pack import PackWriter
-from ekg.image.pool import in_order
+from ekg.image.pool import Lost, Workers, in_order
 from ekg.image.selection import ImageSetConfig, decide
 from ekg.progress import Progress
 
@@ -51,6 +51,8 @@ class ImageSetSummary:
     """Records that are in the set although something is doubtful in them."""
     classes: dict[str, int]
     """Images of each class, most first."""
+    untouched: bool = False
+    """Whether it was current already, and nothing was done."""
 
 
 class DrawingRun:
@@ -139,7 +141,7 @@ class DrawingRun:
         redrawn = len(self.headers) - self.packed if self.pack else 0
         return max(1, min(jobs, max(len(self.headers) - len(self.done), redrawn)))
 
-    def draw(self, executor: Executor, jobs: int) -> None:
+    def draw(self, workers: Workers) -> None:
         """Draw what is missing, in order, keeping the journal after every record."""
         kept = 0
 
@@ -148,13 +150,13 @@ class DrawingRun:
             # with a limit draws the same records whatever the number of workers.
             return self.limit is None or kept + under_way < self.limit
 
-        # A few jobs more than workers keep all of them busy. Alone, each record is noted in the
-        # journal before the next is begun.
-        window = 1 if jobs == 1 else 4 * jobs
         work = ((name, self._job(place, name)) for place, name in enumerate(self.headers))
         total = self.there + self.expected if self.limit is None else None
         with Progress(total, "drawing", "image", done=self.there) as progress:
-            for name, drawn in in_order(executor, draw_record, work, window, may_start):
+            for name, drawn in in_order(workers, draw_record, work, may_start=may_start):
+                if isinstance(drawn, Lost):
+                    header = self.headers[name]
+                    drawn = {**skipped(header, self.config, drawn.reason), "record": name}
                 entry = self._take(name, drawn)
                 self.members.append(entry["record"])
                 kept += entry["status"] == "kept"
@@ -321,6 +323,7 @@ def summary_of(folder: Path) -> ImageSetSummary:
         skipped=found["skipped"],
         warned=found["warned"],
         classes=found["classes"],
+        untouched=True,
     )
 
 

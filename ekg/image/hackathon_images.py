@@ -15,7 +15,7 @@ from ekg.errors import ImageError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json
 from ekg.image.hackathon_picture import HackathonPainter
 from ekg.image.png import open_picture
-from ekg.image.pool import in_order, workers
+from ekg.image.pool import Lost, Workers, in_order
 from ekg.progress import Progress
 from ekg.waveform.records import read_record
 
@@ -90,13 +90,12 @@ def draw_pictures(
         failed: dict[str, str] = {}
         jobs = max(1, min(jobs, len(missing)))
         with (
-            workers(jobs, _nothing_to_warm, ()) as executor,
+            Workers(jobs) as workers,
             Progress(len(images), "drawing", "picture", done=len(images) - total) as progress,
         ):
-            results = in_order(executor, _draw_record, missing, 4 * jobs, lambda _: True)
-            for record, problem in results:
+            for record, problem in in_order(workers, _draw_record, missing):
                 if problem:
-                    failed[record] = problem
+                    failed[record] = problem.reason if isinstance(problem, Lost) else problem
                 progress.update(sizes[record])
     return failed
 
@@ -133,10 +132,6 @@ def _job(folder: Path, header: Path, rows: pd.DataFrame, seconds: float, size: i
         starts=tuple(start for start, _ in todo),
         files=tuple(file for _, file in todo),
     )
-
-
-def _nothing_to_warm() -> None:
-    """Let a worker start; it makes its painter with its first picture."""
 
 
 @functools.lru_cache(maxsize=2)

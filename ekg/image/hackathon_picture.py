@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ekg.errors import ImageError
-from ekg.image.layout import matplotlib_defaults
+from ekg.image.paper_figure import matplotlib_defaults
 from ekg.waveform.records import LEADS
 
 INCHES = 20.0

@@ -30,7 +30,7 @@ from ekg.image.layout import check_size
 from ekg.image.manifest import DESCRIPTION, MANIFEST, read_manifest
 from ekg.image.pack import PackWriter
 from ekg.image.png import read_image
-from ekg.image.pool import workers
+from ekg.image.pool import Workers
 from ekg.image.selection import ImageSetConfig
 from ekg.waveform.records import named_records
 
@@ -78,7 +78,7 @@ def make_image_set(
         Do nothing where a finished set of the same settings was made from the very files that
         lie in the folder now, by name, size and time of change. The images are not looked at.
     start_method
-        How worker processes start; see `ekg.image.pool.workers`.
+        How worker processes start; see `ekg.image.pool.Workers`.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def make_image_set(
     out, source = Path(out), Path(records).resolve()
     headers = named_records(records)
     state = _state(
-        source, config,
+        source, out.resolve(), config,
         limit=limit, png=png, pack=pack, dataset=dataset or _name_of_dataset(source),
     )  # fmt: skip
     if unless_current and not strict and _is_current(out, state):
@@ -112,8 +112,8 @@ def make_image_set(
             )  # fmt: skip
             run.look_at_what_is_there()
             jobs = run.useful_workers(jobs)
-            with workers(jobs, warm_up, (config,), start_method) as executor:
-                run.draw(executor, jobs)
+            with Workers(jobs, warm_up, (config,), start_method) as workers:
+                run.draw(workers)
             summary = run.finish(dataset or _name_of_dataset(source), source)
             write_json(out / _STATE, {"source": str(source), "state": state})
             return summary
@@ -146,12 +146,14 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
     write_json(settings, wanted)
 
 
-def _state(source: Path, config: ImageSetConfig, **options: Any) -> str:
+def _state(source: Path, out: Path, config: ImageSetConfig, **options: Any) -> str:
     """Return a checksum of all that decides a set: settings, and the files' names and times."""
     digest = hashlib.sha256(
         json.dumps([str(source), asdict(config), options, __version__, mpl.__version__]).encode()
     )
     for path in sorted(files_below(source)):
+        if out in path.parents:
+            continue
         status = path.stat()
         digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

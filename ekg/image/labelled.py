@@ -12,7 +12,7 @@ from ekg.waveform.records import LEADS, Record
 def make_labelled_figure(
     record: Record, start: int, samples: int, layout: Layout = PAPER_LAYOUT
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.image.layout.matplotlib_defaults()`.
+    """Return the page as a figure; call it within `ekg.image.paper_figure.matplotlib_defaults()`.
 
     Parameters
     ----------

@@ -1,18 +1,10 @@
-"""What the paper's picture looks like, as numbers, and the matplotlib figure they describe."""
+"""What the paper's image looks like, as numbers."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MultipleLocator
 
 from ekg.config import IMAGE_SIZE_LIMITS
 from ekg.errors import ImageError
@@ -70,19 +62,6 @@ class Layout:
 PAPER_LAYOUT = Layout()
 
 
-@contextlib.contextmanager
-def matplotlib_defaults() -> Iterator[None]:
-    """Make figures under matplotlib's own defaults, whatever the user's matplotlibrc says.
-
-    The settings found are put back at the end. They are matplotlib's only way of telling
-    artists their defaults, and they belong to the whole process: do not make figures in two
-    threads at once.
-    """
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        yield
-
-
 def check_size(size: int) -> int:
     """Return an image size that can be drawn, as an int.
 
@@ -98,55 +77,3 @@ def check_size(size: int) -> int:
             remedy=f"choose a size from {low} to {high} (the paper's is 800)",
         )
     return int(size)
-
-
-def make_figure(
-    size: int, layout: Layout = PAPER_LAYOUT
-) -> tuple[Figure, FigureCanvasAgg, list[tuple[Axes, Line2D]]]:
-    """Return the paper's figure with level traces, made by plain matplotlib without pyplot.
-
-    Call it within `matplotlib_defaults()`.
-
-    Returns
-    -------
-    figure
-    canvas
-        Its Agg canvas.
-    panels
-        Axes and trace of each lead, row by row: the order in which matplotlib draws them.
-    """
-    figure = Figure(
-        figsize=(layout.inches, layout.inches),
-        dpi=size / layout.inches,
-        facecolor="white",
-    )
-    canvas = FigureCanvasAgg(figure)
-    axes_grid = figure.subplots(
-        layout.rows, layout.columns, sharex=True, sharey=True, squeeze=False
-    )
-    level = np.zeros(layout.samples)
-    panels = []
-    for axes in axes_grid.ravel():
-        (trace,) = axes.plot(
-            layout.times, level, color=layout.trace_colour, linewidth=layout.trace_width
-        )
-        axes.set_xlim(0.0, layout.seconds)
-        axes.set_ylim(*layout.millivolts)
-        for which, grid in (("major", layout.major), ("minor", layout.minor)):
-            for axis, step in ((axes.xaxis, grid.seconds), (axes.yaxis, grid.millivolts)):
-                set_locator = getattr(axis, f"set_{which}_locator")
-                set_locator(MultipleLocator(step))
-            axes.grid(
-                True,
-                which=which,
-                color=layout.grid_colour,
-                linestyle="-",
-                linewidth=grid.width,
-                alpha=grid.alpha,
-            )
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_ticks_position("none")
-        axes.tick_params(which="both", labelbottom=False, labelleft=False)
-        panels.append((axes, trace))
-    figure.subplots_adjust(left=0, bottom=0, right=1, top=1, wspace=0, hspace=0)
-    return figure, canvas, panels

@@ -13,7 +13,8 @@ from ekg.errors import ImageError
 from ekg.files import atomic_path
 from ekg.image.clinical import make_clinical_figure
 from ekg.image.labelled import make_labelled_figure
-from ekg.image.layout import check_size, matplotlib_defaults
+from ekg.image.layout import check_size
+from ekg.image.paper_figure import matplotlib_defaults
 from ekg.image.png import write_png
 from ekg.image.renderer import Renderer
 from ekg.waveform.records import Record

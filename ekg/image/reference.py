@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from ekg.image.layout import PAPER_LAYOUT, Layout, check_size, make_figure, matplotlib_defaults
+from ekg.image.layout import PAPER_LAYOUT, Layout, check_size
+from ekg.image.paper_figure import make_figure, matplotlib_defaults
 
 
 def draw_slowly(signal: np.ndarray, size: int = 800, layout: Layout = PAPER_LAYOUT) -> np.ndarray:

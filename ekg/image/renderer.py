@@ -1,51 +1,96 @@
-"""The paper's picture, exact to the pixel, hundreds of times faster than a whole figure.
+"""The paper's image, exact to the pixel, hundreds of times faster than a whole figure.
 
-What is the same in every image (paper, grid) is drawn once by matplotlib. Of what differs, the
-calls that matplotlib makes to its Agg renderer are recorded once, for each panel: one for the
-trace, one for each side of the border. To draw an image the recorded calls are played again,
-panel by panel, with the new signal in the trace's path. The pixels are matplotlib's own because
-the same compiled code gets the same arguments in the same order.
+Grid and background are drawn once by matplotlib (`static_layers`). Traces and borders are drawn
+by matplotlib's compiled Agg renderer, panel by panel, with the arguments that matplotlib itself
+would give: the pixels are matplotlib's own because the same compiled code gets the same numbers
+in the same order.
 """
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
+import importlib
+import importlib.util
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.path import Path
 
 from ekg.errors import ImageError
-from ekg.image.layout import PAPER_LAYOUT, Layout, check_size, make_figure, matplotlib_defaults
+from ekg.image.layout import PAPER_LAYOUT, Layout, check_size
+from ekg.image.static_layers import Pen, Stroke, static_layers
 
-_Call = tuple[Any, Path, np.ndarray, Any]
-"""Graphics context, path, affine matrix and fill: the arguments of one Agg call."""
-
-
-class _Recorder(RendererAgg):
-    """An Agg renderer that notes `draw_path` calls instead of carrying them out."""
-
-    def __init__(self, width: float, height: float, dpi: float):
-        super().__init__(width, height, dpi)
-        self.calls: list[_Call] = []
-
-    def draw_path(self, gc: Any, path: Path, transform: Any, rgbFace: Any = None) -> None:
-        """Note the call; the arguments are copied, for matplotlib goes on to reuse them."""
-        # One Agg path is one path for Agg to simplify: a user's `agg.path.chunksize` is left
-        # out because the compiled renderer is called directly.
-        self.calls.append((copy.copy(gc), path, transform.get_matrix().copy(), rgbFace))
+_AGG = "matplotlib.backends._backend_agg"
 
 
-@dataclass(frozen=True)
-class _Panel:
-    """One lead's part of the picture."""
+def _agg_module() -> Any:
+    """Return matplotlib's compiled Agg module without importing the rest of matplotlib.
 
-    area: tuple[slice, slice]
-    """Rows and columns of the image that its paper covers."""
-    trace: _Call
-    border: list[_Call]
+    Importing all of matplotlib takes longer than drawing a hundred images. Where the file is
+    not found at its usual place, matplotlib is imported as usual.
+    """
+    if _AGG in sys.modules:
+        return sys.modules[_AGG]
+    package = importlib.util.find_spec("matplotlib")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        for suffix in EXTENSION_SUFFIXES:
+            path = Path(folder) / "backends" / f"_backend_agg{suffix}"
+            spec = importlib.util.spec_from_file_location(_AGG, path)
+            if path.is_file() and spec is not None and spec.loader is not None:
+                module = importlib.util.module_from_spec(spec)
+                # A later import of matplotlib must find this module: it cannot be loaded twice.
+                sys.modules[_AGG] = module
+                spec.loader.exec_module(module)
+                return module
+    return importlib.import_module(_AGG)
+
+
+class _Pen:
+    """What the compiled renderer reads from a graphics context."""
+
+    def __init__(self, pen: Pen):
+        self._linewidth = pen.width
+        self._alpha = pen.alpha
+        self._forced_alpha = False
+        self._rgb = (pen.grey, pen.grey, pen.grey, 1.0)
+        self._antialiased = pen.antialiased
+        self._capstyle = pen.cap
+        self._joinstyle = pen.join
+        self._cliprect = None if pen.clip is None else np.reshape(pen.clip, (2, 2))
+        self._snap = pen.snap
+
+    def get_dashes(self) -> tuple[float, None]:
+        return 0.0, None
+
+    def get_clip_path(self) -> tuple[None, None]:
+        return None, None
+
+    def get_snap(self) -> bool | None:
+        return self._snap
+
+    def get_hatch_path(self) -> None:
+        return None
+
+    def get_hatch_color(self) -> tuple[float, ...]:
+        return self._rgb
+
+    def get_hatch_linewidth(self) -> float:
+        return 1.0
+
+    def get_sketch_params(self) -> None:
+        return None
+
+
+class _Path:
+    """What the compiled renderer reads from a path."""
+
+    codes = None
+
+    def __init__(self, stroke: Stroke, vertices: np.ndarray):
+        self.vertices = vertices
+        self.should_simplify = stroke.should_simplify
+        self.simplify_threshold = stroke.simplify_threshold
 
 
 class Renderer:
@@ -60,8 +105,8 @@ class Renderer:
 
     Notes
     -----
-    Making one takes about as long as one plain matplotlib figure; make it once and draw with
-    it often. One renderer is for one thread; processes make their own.
+    The first renderer of an unusual size takes about as long as one plain matplotlib figure;
+    make it once and draw with it often. One renderer is for one thread; processes make their own.
 
     Raises
     ------
@@ -78,55 +123,26 @@ class Renderer:
     def __init__(self, size: int = 800, layout: Layout = PAPER_LAYOUT):
         self.size = check_size(size)
         self.layout = layout
-        with matplotlib_defaults():
-            figure, canvas, axes_and_traces = make_figure(self.size, layout)
-            movable = [
-                artist
-                for axes, trace in axes_and_traces
-                for artist in (trace, *axes.spines.values())
-            ]
-            for artist in movable:
-                artist.set_animated(True)  # matplotlib leaves these out of the whole figure
-            canvas.draw()
-            self._agg: Any = canvas.get_renderer()._renderer
-            self._pixels: np.ndarray = np.asarray(self._agg)
-            self._background: np.ndarray = self._pixels.copy()
-            self._panels = [
-                self._record(axes, trace, figure.dpi) for axes, trace in axes_and_traces
-            ]
-        self._check_greys()
+        self.static = static_layers(self.size, layout)
+        dpi = self.size / layout.inches
+        self._agg: Any = _agg_module().RendererAgg(self.size, self.size, dpi)
+        self._pixels: np.ndarray = np.asarray(self._agg)
+        self._background = np.full_like(self._pixels, 255)
+        self._background[..., :3] = self.static.background[..., None]
         # One path serves every trace: Agg reads these vertices anew at each call.
         vertices = np.column_stack([layout.times, np.zeros(layout.samples)])
-        self._path = Path(vertices)
-        self._path.should_simplify = self._panels[0].trace[1].should_simplify
-        self._path.simplify_threshold = self._panels[0].trace[1].simplify_threshold
-        self._heights = np.asarray(self._path.vertices)[:, 1]
-
-    def _record(self, axes: Any, trace: Any, dpi: float) -> _Panel:
-        recorder = _Recorder(self.size, self.size, dpi)
-        trace.draw(recorder)
-        (trace_call,) = recorder.calls
-        recorder.calls = []
-        for spine in axes.spines.values():
-            spine.draw(recorder)
-        # Agg rounds a clip rectangle to pixels this way, and the paper's edges too; y is upward.
-        box = axes.bbox
-        left, right = (int(np.floor(x + 0.5)) for x in (box.x0, box.x1))
-        top, bottom = (int(np.floor(self.size - y + 0.5)) for y in (box.y1, box.y0))
-        return _Panel((slice(top, bottom), slice(left, right)), trace_call, recorder.calls)
-
-    def _check_greys(self) -> None:
-        """Make sure that one colour channel says all: then Pillow's grey is that channel.
-
-        Pillow's L is (19595 R + 38470 G + 7471 B + 32768) >> 16, whose weights add up to 65536.
-        """
-        colours = self._background[..., :3]
-        greys = colours[..., :1]
-        inks = [
-            call[0].get_rgb() for panel in self._panels for call in (panel.trace, *panel.border)
+        self._heights = vertices[:, 1]
+        self._panels = [
+            (
+                panel.area,
+                (_Pen(panel.trace.pen), _Path(panel.trace, vertices), panel.trace.affine),
+                [
+                    (_Pen(side.pen), _Path(side, side.vertices), side.affine)
+                    for side in panel.border
+                ],
+            )
+            for panel in self.static.panels
         ]
-        if (colours != greys).any() or any(len(set(ink[:3])) > 1 for ink in inks):
-            raise ImageError("the layout has a colour that is not a grey")
 
     def draw(self, signal: np.ndarray) -> np.ndarray:
         """Draw one slice.
@@ -160,13 +176,14 @@ class Renderer:
                 remedy="repair the recording or leave it out",
             )
         draw_path = self._agg.draw_path
-        for panel, lead in zip(self._panels, signal, strict=True):
+        for ((top, bottom, left, right), trace, border), lead in zip(
+            self._panels, signal, strict=True
+        ):
             # A border reaches half a pixel into its neighbours: on those drawn before, it
             # stays; those drawn after cover it. Hence the background panel by panel.
-            self._pixels[panel.area] = self._background[panel.area]
+            self._pixels[top:bottom, left:right] = self._background[top:bottom, left:right]
             self._heights[:] = lead
-            context, _, affine, _ = panel.trace
-            draw_path(context, self._path, affine, None)
-            for context, path, affine, fill in panel.border:
-                draw_path(context, path, affine, fill)
+            draw_path(*trace, None)
+            for side in border:
+                draw_path(*side, None)
         return np.ascontiguousarray(self._pixels[..., 0])

@@ -49,6 +49,7 @@ class TorchEngine:
         self._fast = for_inference(model)
         self.name = model.name
         self.classes = model.classes
+        self.notes = model.notes
         self.image_size = model.image_size
         self.calibrated = model.temperature is not None
 

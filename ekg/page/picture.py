@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ekg.image.renderer import Renderer
+from ekg.image.static_layers import Stroke
 from ekg.waveform.records import LEADS
 
 _POINTS_PER_INCH = 72.0
@@ -32,38 +33,38 @@ def picture_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
     """
     layout = renderer.layout
     panels = []
-    for lead, panel in zip(LEADS, renderer._panels, strict=True):
-        rows, columns = panel.area
-        matrix = panel.trace[2]
+    for lead, panel in zip(LEADS, renderer.static.panels, strict=True):
+        top, bottom, left, right = panel.area
+        matrix = panel.trace.affine
         panels.append(
             {
                 "lead": lead,
                 "area": {
-                    "x1": columns.start,
-                    "y1": rows.start,
-                    "x2": columns.stop,
-                    "y2": rows.stop,
+                    "x1": left,
+                    "y1": top,
+                    "x2": right,
+                    "y2": bottom,
                 },
                 "scaleX": float(matrix[0, 0]),
                 "shiftX": float(matrix[0, 2]),
                 # Agg counts rows from the top: matplotlib mirrors the picture, in this order.
                 "scaleY": float(-matrix[1, 1]),
                 "shiftY": float(-matrix[1, 2] + renderer.size),
-                "border": [_border_line(renderer, call) for call in panel.border],
+                "border": [_border_line(renderer, side) for side in panel.border],
             }
         )
-    context, path, _, _ = renderer._panels[0].trace
+    trace = renderer.static.panels[0].trace
     description = {
         "size": renderer.size,
         "samples": layout.samples,
         "seconds": layout.seconds,
         "trace": {
-            "width": _pixels(renderer, context.get_linewidth()),
-            "simplify": float(path.simplify_threshold),
+            "width": _pixels(renderer, trace.pen.width),
+            "simplify": float(trace.simplify_threshold),
         },
         "panels": panels,
     }
-    return description, np.ascontiguousarray(renderer._background[..., 0]).tobytes()
+    return description, renderer.static.background.tobytes()
 
 
 def _pixels(renderer: Renderer, points: float) -> float:
@@ -71,14 +72,14 @@ def _pixels(renderer: Renderer, points: float) -> float:
     return float(points * (renderer.size / renderer.layout.inches) / _POINTS_PER_INCH)
 
 
-def _border_line(renderer: Renderer, call: Any) -> dict[str, float]:
-    context, path, matrix, _ = call
-    width = _pixels(renderer, context.get_linewidth())
+def _border_line(renderer: Renderer, side: Stroke) -> dict[str, float]:
+    matrix = side.affine
+    width = _pixels(renderer, side.pen.width)
     # Upright and level lines snap to whole pixels, or to their middle where an odd number of
     # pixels is nearest to the line's width.
     shift = 0.5 if int(width + 0.5) % 2 else 0.0
     places = []
-    for x, y in path.vertices:
+    for x, y in side.vertices:
         across = x * matrix[0, 0] + matrix[0, 2]
         down = y * -matrix[1, 1] + (-matrix[1, 2] + renderer.size)
         places += [float(np.floor(place + 0.5) + shift) for place in (across, down)]

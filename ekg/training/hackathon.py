@@ -7,7 +7,6 @@ It shares its steps, measures, history and run folder with the paper's training
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +30,7 @@ from ekg.model.networks import PAPER_NETWORK
 from ekg.model.transfer import IMAGENET_MEAN, IMAGENET_STD
 from ekg.model.weights import fill_network
 from ekg.progress import Progress
+from ekg.progress import say as say_to_user
 from ekg.training import compute, run_folder
 from ekg.training.building import network_options
 from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
@@ -173,7 +173,7 @@ def train_hackathon(
     EkgError
         If the run's folder is of another configuration, or the network cannot be built.
     """
-    say = speak or _say
+    say = speak or say_to_user
     with folder_lock(run, "training"), ExitStack() as stack:
         checkpoint = None
         if (run / CHECKPOINT_FILE).is_file():
@@ -214,10 +214,6 @@ def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
         ) from None
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _run_epochs(
     config: TrainConfig,
     state: State,
@@ -237,7 +233,7 @@ def _run_epochs(
     measured = nn.Sequential(state.measured_model)
     while not state.finished:
         with Progress(len(labels), f"epoch {state.epoch}", "picture") as progress:
-            runner.run_epoch(loader, progress.update, lambda: False)
+            runner.run_epoch(loader, progress.update)
             val = evaluate_fold(
                 measured, val_loader, val_labels, n_classes=n_classes,
                 batch_size=config.training.batch_size, seed=config.training.seed,
@@ -300,6 +296,5 @@ def _row(
         "train_accuracy": sums.correct / images,
         "val_accuracy": val_accuracy,
         "val_macro_f1": val_macro_f1,
-        "planned_epochs": state.plan.epochs,
         "steps": state.step,
     }

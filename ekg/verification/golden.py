@@ -1,7 +1,7 @@
 """The project's own small golden set: simulated records, so that it can ship with the code.
 
 `tests/golden/golden.csv` has one row a slice: record, its diagnosis and length, SHA-256 of its
-signal, the slice's start, SHA-256 of its pixels and the newest stored model's logits.
+signal, the slice's start, SHA-256 of its pixels and the default model's logits.
 `tests/golden/golden.json` says how it was made. `python scripts/golden_set.py` writes both.
 """
 
@@ -26,7 +26,7 @@ from ekg.model.loading import weights_file_of
 from ekg.verification.findings import Finding, Repository, agree, skipped, some
 from ekg.verification.reference import TOLERANCE
 from ekg.verification.slices import DrawnRecord, draw_records, logits_of, sha256_of
-from ekg.verification.stored import newest_stored
+from ekg.verification.stored import default_stored
 from ekg.waveform.diagnoses import CLASSES
 from ekg.waveform.synthetic.mix import diagnoses_of, record_name
 from ekg.waveform.synthetic.record_files import SimulationSettings
@@ -83,7 +83,7 @@ def make_golden_set(root: Path) -> tuple[Path, int]:
     EvaluationError
         If there is no stored model of our own, whose logits belong into it.
     """
-    stored = newest_stored(root)
+    stored = default_stored(root)
     if stored is None:
         raise EvaluationError("no stored model of our own", path=root / "best_model_for_paper")
     model = load_model(stored)
@@ -181,7 +181,7 @@ def _logits(
     drawn: list[DrawnRecord],
     facts: dict[str, Any],
 ) -> Finding:
-    stored = newest_stored(repository.root)
+    stored = default_stored(repository.root)
     if stored is None:
         return skipped(LOGITS, compared, "no stored model of our own")
     if sha256_of_file(weights_file_of(stored)) != facts["weights_sha256"]:

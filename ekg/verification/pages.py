@@ -22,7 +22,7 @@ from ekg.errors import EkgError
 from ekg.files import read_json
 from ekg.verification.findings import Finding, Repository, agree, skipped, some
 from ekg.verification.markdown import blocks, hand_tables, table_lines
-from ekg.verification.stored import STORED, newest_stored, stored_models
+from ekg.verification.stored import STORED, default_stored, stored_models
 
 TABLES, FACTS, CARDS, BY_HAND = "page-tables", "page-facts", "model-cards", "hand-made-tables"
 REGISTRY = Path("ekg") / "verification" / "pages.toml"
@@ -32,7 +32,7 @@ _PAGES = (
     "*.md", "docs/**/*.md", "docker/*.md", "page/*.md", "paper/*.md", "best_model_for_paper/*/*.md",
 )  # fmt: skip
 _NEWEST, _REFERENCE = "STORED/", "SHARED/"
-"""Stand in a path of the registry for the newest stored model and for the reference data."""
+"""Stand in a path of the registry for the default model and for the reference data."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def _path(repository: Repository, name: str) -> Path:
     if name.startswith(_REFERENCE) and repository.shared is not None:
         return repository.shared / name.removeprefix(_REFERENCE)
     if name.startswith(_NEWEST):
-        stored = newest_stored(repository.root) or repository.root / STORED / "none"
+        stored = default_stored(repository.root) or repository.root / STORED / "none"
         return stored / name.removeprefix(_NEWEST)
     return repository.root / name
 

@@ -26,6 +26,7 @@ from ekg.model.engines import ONNX_FILE
 from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
 from ekg.model.loading import weights_file_of
 from ekg.model.onnx_engine import OnnxEngine
+from ekg.paths import default_model
 from ekg.progress import Progress
 from ekg.verification.findings import Finding, Repository, agree, skipped, some
 from ekg.verification.image_sets import image_sets
@@ -56,10 +57,9 @@ def stored_models(root: Path) -> list[Path]:
     ]
 
 
-def newest_stored(root: Path) -> Path | None:
-    """Return the newest stored model of our own, None where there is none."""
-    found = stored_models(root)
-    return found[-1] if found else None
+def default_stored(root: Path) -> Path | None:
+    """Return the default model, None where no model of our own is stored."""
+    return default_model(root / STORED) if stored_models(root) else None
 
 
 def check_stored_models(repository: Repository) -> Iterator[Finding]:

@@ -55,8 +55,11 @@ _DIAGNOSIS_COMMENT = re.compile(r"^#?\s*Dx\s*:(.*)$", re.IGNORECASE)
 
 
 def normalise_diagnosis(code: str) -> str:
-    """Return the abbreviation of an abbreviation or SNOMED CT code; unknown ones as they are."""
-    code = code.strip()
+    """Return the abbreviation of an abbreviation or SNOMED CT code; unknown ones as they are.
+
+    A code that a program took for a number (`164889003.0`) is the code.
+    """
+    code = re.sub(r"^(\d+)\.0+$", r"\1", code.strip())
     return _ABBREVIATION_OF.get(code.upper(), code)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-
-import wfdb
+from typing import TYPE_CHECKING
 
 from ekg.errors import RecordError
+from ekg.waveform.plain_wfdb import PlainRecord
+
+if TYPE_CHECKING:
+    import wfdb
 
 MAX_SAMPLES = 1_000_000
 """Read at once, over half an hour at 500 Hz: the limit keeps reading and looking at a recording
@@ -19,7 +22,7 @@ FREQUENCY_LIMITS = (1, 100_000)
 """Hz."""
 
 
-def check_header(path: Path, fields: wfdb.Record) -> None:
+def check_header(path: Path, fields: PlainRecord | wfdb.Record) -> None:
     """Refuse what would send the reader astray before any signal file is opened."""
 
     def refuse(problem: str) -> RecordError:

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.signal
-import wfdb
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
 from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.waveform.diagnoses import diagnoses_of_comments
 from ekg.waveform.header_text import HeaderText, read_header_text
+from ekg.waveform.plain_wfdb import PlainRecord, plain_header
 from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_header, check_length
-from ekg.waveform.signal_files import (
-    SignalFile,
-    check_signal_files,
-    find_signal_files,
-    unverified,
-)
+from ekg.waveform.signal_files import check_signal_files, find_signal_files
+from ekg.waveform.wfdb_reading import Reading, call_wfdb, check_sums, readable_by_wfdb, wfdb_header
+
+if TYPE_CHECKING:
+    import wfdb
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the picture."""
 LEAD_PREFIX = re.compile(r"^((mdc|ecg|ekg|lead)[\s_]+)+")
 """What may stand before a lead's name, in small letters."""
-_SAMPLES_SUMMED = 500_000
 
 
 @dataclass(frozen=True)
@@ -172,10 +168,11 @@ def read_header(path: str | Path) -> Header:
     return _read_header(header_path(path))[0]
 
 
-def _read_header(path: Path) -> tuple[Header, wfdb.Record, HeaderText]:
+def _read_header(path: Path) -> tuple[Header, PlainRecord | wfdb.Record, HeaderText]:
     text = read_header_text(path)
-    with _for_wfdb(text) as folder:
-        fields = _call_wfdb(wfdb.rdheader, path, f"{folder}/record")
+    fields: PlainRecord | wfdb.Record | None = plain_header(text.for_wfdb())
+    if fields is None:
+        fields = wfdb_header(path, text)
     check_header(path, fields)
     header = Header(
         name=path.stem,
@@ -188,28 +185,6 @@ def _read_header(path: Path) -> tuple[Header, wfdb.Record, HeaderText]:
         units=tuple(signal.unit for signal in text.signals),
     )
     return header, fields, text
-
-
-@contextlib.contextmanager
-def _for_wfdb(text: HeaderText, files: Sequence[SignalFile] = ()) -> Iterator[str]:
-    """Give a folder with a header that wfdb can read, `record`, and links to the signal files."""
-    with tempfile.TemporaryDirectory(prefix="ekg-record-") as folder:
-        (Path(folder) / "record.hea").write_text(text.for_wfdb(), encoding="ascii")
-        for number, file in enumerate(files):
-            (Path(folder) / f"f{number}.dat").symlink_to(file.path.absolute())
-        yield folder
-
-
-def _call_wfdb(function: Callable[..., Any], path: Path, *arguments: Any, **options: Any) -> Any:
-    """Call wfdb; whatever it raises over a damaged file becomes one clear error."""
-    try:
-        return function(*arguments, **options)
-    except Exception as error:  # wfdb raises many kinds (ValueError, IndexError, TypeError, ...)
-        raise RecordError(
-            f"cannot be read as a WFDB record ({type(error).__name__}: {error})",
-            path=path,
-            remedy="correct the header or the signal file",
-        ) from error
 
 
 def read_record(
@@ -257,11 +232,14 @@ def read_record(
     whole = check_signal_files(path, fields, files)
     first, last = _part(path, whole, rates[0], begin, end)
     check_length(path, last - first, *rates)
-    with _for_wfdb(text, files) as folder:
-        reading = _Reading(path, folder, list(places.values()))
+    with contextlib.ExitStack() as stack:
+        folder = None
+        if not isinstance(fields, PlainRecord):
+            folder = stack.enter_context(readable_by_wfdb(text, files))
+        reading = Reading(path, folder, fields, files, list(places.values()))
         wfdb_record = reading.samples(first, None if last == whole else last)
-        _check_sums(reading, list(places), fields, files, wfdb_record, whole)
-    _call_wfdb(wfdb_record.dac, path, inplace=True)
+        check_sums(reading, list(places), fields, files, wfdb_record, whole)
+    call_wfdb(wfdb_record.dac, path, inplace=True)
     signal = np.ascontiguousarray(np.asarray(wfdb_record.p_signal, dtype=np.float64).T)
     if header.n_samples is not None and signal.shape[1] != last - first:
         raise RecordError(
@@ -303,21 +281,6 @@ def _part(
             f"there is nothing from {begin:g} to {end:g} s: it lasts {whole / rate:g} s", path=path
         )
     return first, last
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """The leads of one record, read by wfdb as integers."""
-
-    path: Path
-    folder: str
-    channels: list[int]
-
-    def samples(self, first: int, last: int | None) -> wfdb.Record:
-        return _call_wfdb(
-            wfdb.rdrecord, self.path, f"{self.folder}/record", sampfrom=first, sampto=last,
-            channels=self.channels, physical=False, m2s=False,
-        )  # fmt: skip
 
 
 def _places_of_leads(header: Header) -> dict[str, int]:
@@ -392,48 +355,6 @@ def _to_millivolts(
             )
 
 
-def _check_sums(
-    reading: _Reading,
-    leads: list[str],
-    fields: wfdb.Record,
-    files: list[SignalFile],
-    read: wfdb.Record,
-    whole: int,
-) -> None:
-    """Compare each lead with the header's checksum: the sum of its samples, modulo 65536.
-
-    Headers whose checksums are all missing or 0 have none. Signals with several samples a
-    frame are passed over: the sum is one of all samples, and wfdb gives their means. A file of
-    another name than the header's is taken only where the sums of all its leads fit.
-    """
-    moved = {f"f{number}.dat": file for number, file in enumerate(files) if file.is_moved}
-    written = fields.checksum or [None] * fields.n_sig
-    sums = [int(written[place] or 0) % 65536 for place in reading.channels]
-    given = any(sums)
-    if given:
-        found = read.d_signal.sum(axis=0, dtype=np.int64)
-        if len(read.d_signal) < whole:
-            found = np.zeros_like(found)
-            for start in range(0, whole, _SAMPLES_SUMMED):
-                part = reading.samples(start, min(start + _SAMPLES_SUMMED, whole))
-                found += part.d_signal.sum(axis=0, dtype=np.int64)
-    for row, (lead, place) in enumerate(zip(leads, reading.channels, strict=True)):
-        file = moved.get(fields.file_name[place])
-        comparable = given and read.samps_per_frame[row] in (None, 1)
-        if file is not None and not comparable:
-            raise unverified(
-                reading.path, file, "the header has no checksums to tell whether it belongs"
-            )
-        if not comparable or int(found[row]) % 65536 == sums[row]:
-            continue
-        problem = f"the samples of lead {lead} do not fit the header's checksum"
-        if file is not None:
-            raise unverified(reading.path, file, problem)
-        raise RecordError(
-            problem, path=reading.path, remedy="find out which of the two files was changed"
-        )
-
-
 def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     """Resample along the last axis by the exact ratio of the two rates."""
     ratio = (
@@ -443,6 +364,8 @@ def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     # ring where a baseline is off zero.
     # One sample alone makes no line.
     padding = "line" if signal.shape[-1] > 1 else "mean"
+    import scipy.signal
+
     return scipy.signal.resample_poly(
         signal, ratio.numerator, ratio.denominator, axis=-1, padtype=padding
     )

@@ -8,13 +8,16 @@ import struct
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
-
-import wfdb
 
 from ekg.errors import RecordError
 from ekg.files import is_plain_relative
 from ekg.waveform.header_text import HeaderText
+from ekg.waveform.plain_wfdb import PlainRecord
+
+if TYPE_CHECKING:
+    import wfdb
 
 SUFFIXES = (".dat", ".mat")
 _SHOWN = 5
@@ -159,7 +162,9 @@ def unverified(header: Path, file: SignalFile, why: str) -> RecordError:
     )
 
 
-def check_signal_files(path: Path, fields: wfdb.Record, files: list[SignalFile]) -> int:
+def check_signal_files(
+    path: Path, fields: PlainRecord | wfdb.Record, files: list[SignalFile]
+) -> int:
     """Refuse files of another kind and truncated ones, which wfdb may read in silence.
 
     Parameters
@@ -207,6 +212,11 @@ def check_signal_files(path: Path, fields: wfdb.Record, files: list[SignalFile])
     return longest
 
 
+def kind_of(start: bytes) -> str | None:
+    """Name the kind of a file that is neither WFDB nor a picture by its first kilobyte."""
+    return next((kind for at, magic, kind in MAGIC if start.startswith(magic, at)), None)
+
+
 def _check_kind(header: Path, file: Path, form: str, offset: int, frame: int) -> None:
     """Refuse a file whose first bytes say that it is of another kind than the header says."""
     try:
@@ -214,7 +224,7 @@ def _check_kind(header: Path, file: Path, form: str, offset: int, frame: int) ->
             start = stream.read(1024)
     except OSError as error:
         raise RecordError(f"{file.name} cannot be read ({error.strerror})", path=header) from None
-    kind = next((kind for at, magic, kind in MAGIC if start.startswith(magic, at)), None)
+    kind = kind_of(start)
     if kind is not None and form not in {"508", "516", "524"}:
         raise RecordError(f"signal file {file.name} is {kind}", path=header, remedy=AS_MATLAB_4)
     order, type_of_data, rows, begin = _matlab_4(start)

@@ -64,36 +64,3 @@ def counts(table: pd.DataFrame, by: str) -> pd.DataFrame:
             | {verdict: int((part["verdict"] == verdict).sum()) for verdict in verdicts}
         )
     return pd.DataFrame(rows)
-
-
-def by_stage_and_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """Return survived / tried for each stage (rows) and kind (columns)."""
-    kinds = list(dict.fromkeys(table["kind"]))
-    rows = []
-    for stage in dict.fromkeys(table["stage"]):
-        row = {"stage": stage}
-        for kind in kinds:
-            part = table[(table["stage"] == stage) & (table["kind"] == kind)]
-            done = int((part["verdict"] == SURVIVED).sum())
-            row[kind] = f"{done} of {len(part)}" if len(part) else ""
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def damages(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what became of truncated and flipped inputs, by file."""
-    hit = table[table["kind"].isin(["truncated input", "flipped bit"])].copy()
-    hit["file"] = hit["detail"].str.split(": ").str[0]
-    rows = []
-    for (stage, file, kind), part in hit.groupby(["stage", "file", "kind"], sort=False):
-        noticed = part["ended"].isin(["own error", "skipped", "told"])
-        rows.append(
-            {
-                "stage": stage, "file": file, "damage": kind, "tried": len(part),
-                "noticed": int((noticed & (part["verdict"] == SURVIVED)).sum()),
-                "without effect": int((~noticed & (part["verdict"] == SURVIVED)).sum()),
-                "undetected": int((part["verdict"] == UNDETECTED).sum()),
-                "lost": int((part["verdict"] == LOST).sum()),
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)

@@ -92,13 +92,11 @@ def _checkpoint(data: bytes, folder: Path) -> None:
 
 
 def _fresh_state() -> State:
-    from ekg.training.schedule import Plan
-
     network = torch.nn.Linear(3, 2)
     state = SimpleNamespace(network=network)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return State(state, optimizer, scaler, None, Plan(3))  # type: ignore[arg-type]
+    return State(state, optimizer, scaler, None)  # type: ignore[arg-type]
 
 
 def _pickle_of(file: bytes) -> bytes:

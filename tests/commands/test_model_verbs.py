@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from ekg.__main__ import main
-from ekg.evaluation.pairing import newest_stored_model
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, save_weights
 from ekg.model.export import check_pictures
+from ekg.paths import default_model
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_export_refuses_a_folder_without_pictures(run_folder, tmp_path, capsys):
 
 
 def test_summary_ends_with_the_time_taken(capsys):
-    run = newest_stored_model()
+    run = default_model()
     assert main(["summary", "--run", str(run), "--started", str(int(time.time()) - 90)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "Not for clinical use." in lines[1]
@@ -60,7 +60,7 @@ def test_summary_ends_with_the_time_taken(capsys):
 
 
 def test_store_names_what_it_kept(tmp_path, capsys):
-    stored = newest_stored_model()
+    stored = default_model()
     out = tmp_path / stored.name
     assert main(["store", "--run", str(stored), "--out", str(out)]) == 0
     said = capsys.readouterr().out

@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from ekg.__main__ import main
-from ekg.evaluation.pairing import newest_stored_model
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
 from ekg.model.engines import TorchEngine, open_engine
 from ekg.model.export import check_pictures
 from ekg.page import PageError, build
 from ekg.page.build import RUNTIME_FILES, build_page
+from ekg.paths import default_model
 from ekg.waveform.diagnoses import CLASSES
 from ekg.waveform.records import read_record
 
@@ -126,7 +126,7 @@ def test_the_verb_page_says_what_was_built(page, run_folder, capsys, monkeypatch
     assert main(["page"]) == 0
     assert asked == [
         (run_folder, Path("somewhere")),
-        (newest_stored_model(), Path("build/page")),
+        (default_model(), Path("build/page")),
     ]
     said = capsys.readouterr().out.splitlines()
     assert re.fullmatch(

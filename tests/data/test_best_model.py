@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from ekg.__main__ import main
-from ekg.data.published_model import PUBLISHED_FOLDER, fetch_published_model
+from ekg.data.published_model import fetch_published_model
 from ekg.data.sources import source_named
 from ekg.errors import DownloadError
+from ekg.paths import PUBLISHED_FOLDER
 from tests.data.small_set import sha256
 
 NAMES = {file.local for file in source_named("published_model").files}

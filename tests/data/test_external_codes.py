@@ -4,6 +4,7 @@ import pytest
 
 from ekg.data.external import label_of, missing_codes, read_codes
 from ekg.data.external_labels import (
+    matched,
     parse_statements,
     read_label_table,
     statements_of,
@@ -144,9 +145,39 @@ def test_label_table_of_ptbxl(tmp_path):
     assert read_label_table(path) == {"00001_lr": {"NORM": 100.0}, "00001_hr": {"NORM": 100.0}}
 
 
+AF_AND_NORMAL = {"S1": {"AF": None}, "S2": {"Normal": None}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "record,diagnoses\nS1.hea,AF\nS2.mat,Normal\n",
+        "record,diagnoses\nfolder/S1,164889003.0\nC:\\x\\S2.HEA,426783006.00\n",
+        "record;diagnoses\nS1;AF\nS2;Normal\n",
+        "Record\tDx\nS1\t164889003\nS2\t426783006\n",
+        "record ; diagnoses\r\nS1 ;1.64889003E+08\r\n S2;4.26783006e8\r\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_tables_that_went_through_other_programs_are_read(tmp_path, content, encoding):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content.encode(encoding))
+    assert read_label_table(path) == AF_AND_NORMAL
+
+
+def test_rows_that_name_no_record_are_counted_and_named():
+    table = {**AF_AND_NORMAL, "nobody": {"AF": None}}
+    assert matched(table, ["S0", "S1", "S2"]) == ("S1", "S2")
+    with pytest.raises(
+        EkgError, match=r"none of the 3 rows names a record here \(rows: S1, S2, no"
+    ):
+        matched(table, ["S01", "S02"])
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("record,dx\nA,4.26783E+08\n", "line 2, column `dx`: '4.26783E.08' is a code whose last"),
         (None, "no such label file"),
         ("", "not a CSV file"),
         ("record,label\nA,AF\n", "columns are missing; give one of record, "),

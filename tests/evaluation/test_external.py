@@ -165,6 +165,7 @@ def test_labels_from_a_table_come_first(model, hospital, tmp_path, capsys):
     assert main([*command, str(labels), "--out", str(tmp_path / "out"), "--resamples", "0"]) == 0
     printed = capsys.readouterr().out
     assert "4 of 8 records read" in printed
+    assert "labels: 2 of 2 rows name a record here" in printed
     assert "Normal 2, RBBB 1, STD 0, STE 1" in printed
 
 

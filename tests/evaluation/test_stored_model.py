@@ -7,7 +7,6 @@ import onnx
 import pytest
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.pairing import STORED_MODELS, newest_stored_model
 from ekg.evaluation.stored_model import KEPT_FILES, STORED_FILE, store_model
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.model import load_model
@@ -19,16 +18,17 @@ from ekg.model.export import (
     largest_difference,
 )
 from ekg.model.onnx_engine import OnnxEngine
+from ekg.paths import STORED_MODELS, default_model
 
 STORED = [path.parent for path in sorted(STORED_MODELS.glob(f"*/{STORED_FILE}"))]
 
 
 def test_there_is_a_stored_model():
-    assert newest_stored_model() in STORED
+    assert default_model() in STORED
 
 
 def store_again(tmp_path):
-    folder = newest_stored_model()
+    folder = default_model()
     names = store_model(folder, tmp_path / folder.name)
     assert {*KEPT_FILES, ONNX_FILE, "dataset.json", STORED_FILE, "README.md"} < set(names)
     for name in names:
@@ -43,7 +43,7 @@ def test_a_stored_model_can_be_stored_again_and_is_the_same(tmp_path, monkeypatc
     def copied(model, path, *, weights):
         assert model.temperature is not None
         assert weights.parent == path.parent
-        shutil.copy(newest_stored_model() / ONNX_FILE, path)
+        shutil.copy(default_model() / ONNX_FILE, path)
         return ExportReport(path, 0.0, 6, path.stat().st_size)
 
     monkeypatch.setattr("ekg.evaluation.stored_model.export_onnx", copied)
@@ -123,7 +123,7 @@ def test_predictions_that_are_not_those_of_the_metrics_are_refused(tmp_path):
     ],
 )
 def test_figures_that_are_not_those_of_the_predictions_are_refused(tmp_path, change, message):
-    run = shutil.copytree(newest_stored_model(), tmp_path / "run")
+    run = shutil.copytree(default_model(), tmp_path / "run")
     metrics = read_json(run / "metrics.json")
     change(metrics)
     write_json(run / "metrics.json", metrics)

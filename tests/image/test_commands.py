@@ -59,6 +59,11 @@ def test_render_gives_the_image_of_the_set(records, tmp_path):
     make_image_set(records, tmp_path / "set", ImageSetConfig(size=64), limit=1)
     row = read_manifest(tmp_path / "set").iloc[1]
     out = tmp_path / "new" / "one.png"
+    middle = tmp_path / "middle.png"
+    assert main(["render", str(records / "S10"), "-o", str(middle)]) == 0
+    explicit = ["render", str(records / "S10"), "--start", str((7200 - 1250) // 2), "-o"]
+    assert main([*explicit, str(tmp_path / "explicit.png")]) == 0
+    assert middle.read_bytes() == (tmp_path / "explicit.png").read_bytes()
     command = ["render", str(records / row["record"]), "--start", str(row["start"])]
     assert main([*command, "--size", "64", "-o", str(out)]) == 0
     np.testing.assert_array_equal(read_image(out), read_image(tmp_path / "set" / row["image"]))
@@ -96,7 +101,7 @@ def test_the_same_slice_gives_the_same_file(records, tmp_path):
 def test_clinical_scale(write_record, tmp_path):
     """1 mV and 1 s measure 10 mm and 25 mm on the page, calibration pulse included."""
     from ekg.image.clinical import Sheet, make_clinical_figure
-    from ekg.image.layout import matplotlib_defaults
+    from ekg.image.paper_figure import matplotlib_defaults
     from ekg.waveform.records import read_record
 
     record = read_record(write_record(tmp_path, "A1", samples=10_000))

@@ -1,7 +1,6 @@
 """Journal, worker pool, PNG files and the rules of selection."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from ekg.errors import ImageError
 from ekg.files import is_temporary
 from ekg.image.journal import Journal
 from ekg.image.png import read_image, write_png
-from ekg.image.pool import in_order, workers
 from ekg.image.selection import ImageSetConfig, decide
 
 
@@ -39,45 +37,6 @@ def test_journal_drops_a_torn_end(tmp_path, torn):
         journal.append({"record": "d"})
     lines = (tmp_path / "j").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["record"] for line in lines] == ["a", "d"]
-
-
-def double(number: int) -> int:
-    if number < 0:
-        os._exit(1)
-    return 2 * number
-
-
-def do_nothing() -> None:
-    pass
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_results_come_in_the_order_of_the_jobs(jobs):
-    work = [(n, None if n % 3 == 0 else n) for n in range(20)]
-    with workers(jobs, do_nothing, ()) as executor:
-        results = list(in_order(executor, double, work, 4, lambda under_way: True))
-    assert results == [(n, None if n % 3 == 0 else 2 * n) for n in range(20)]
-
-
-def test_no_job_is_taken_before_there_is_room():
-    taken = []
-
-    def work():
-        for n in range(10):
-            taken.append(n)
-            yield n, n
-
-    with workers(1, do_nothing, ()) as executor:
-        for seen, _ in enumerate(in_order(executor, double, work(), 3, lambda under_way: True)):
-            assert len(taken) <= seen + 3
-
-
-def test_a_dead_worker_is_a_clear_error():
-    with (
-        workers(2, do_nothing, ()) as executor,
-        pytest.raises(ImageError, match=r"ended from outside.*-j"),
-    ):
-        list(in_order(executor, double, [(0, 1), (1, -1)], 4, lambda under_way: True))
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (1, 1), (3, 700)])

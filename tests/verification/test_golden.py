@@ -6,9 +6,9 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from ekg.evaluation.pairing import newest_stored_model
 from ekg.files import read_json, write_json
 from ekg.image.renderer import Renderer
+from ekg.paths import default_model
 from ekg.verification import golden
 from ekg.verification.findings import Repository
 from ekg.verification.golden import FACTS, FOLDER, TABLE, check_golden, golden_names
@@ -29,18 +29,19 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def copied(root, tmp_path):
-    """A repository with one golden record, and the newest stored model."""
+    """A repository with one golden record, and the default model."""
     folder = tmp_path / FOLDER
     folder.mkdir(parents=True)
     shutil.copy(root / FOLDER / FACTS, folder / FACTS)
     table = pd.read_csv(root / FOLDER / TABLE, dtype=str)
     first = table[table["record"] == table["record"].iloc[0]]
     first.to_csv(folder / TABLE, index=False)
-    stored = newest_stored_model()
+    stored = default_model()
     target = tmp_path / "best_model_for_paper" / stored.name
     target.mkdir(parents=True)
     for name in ("weights.safetensors", "metrics.json"):
         shutil.copy(stored / name, target / name)
+    (target.parent / "default").write_text(f"{stored.name}\n")
     return Repository(tmp_path)
 
 

@@ -10,7 +10,6 @@ from scipy.special import softmax
 
 from ekg.config import SliceConfig
 from ekg.evaluation.intervals import evaluate_predictions
-from ekg.evaluation.pairing import newest_stored_model
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.recomputed import differing
 from ekg.evaluation.results import digest_of_lines
@@ -20,10 +19,11 @@ from ekg.image.image_set import make_image_set
 from ekg.image.renderer import Renderer
 from ekg.image.selection import ImageSetConfig
 from ekg.model import load_model, save_weights
+from ekg.paths import default_model
 from ekg.verification import stored
 from ekg.verification.findings import Repository
 from ekg.verification.slices import draw_records, logits_of
-from ekg.verification.stored import check_stored_models, newest_stored, stored_models
+from ekg.verification.stored import check_stored_models, default_stored, stored_models
 from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
 
 RECORDS = {"val": ["S0001", "S0002"], "test": ["S0003", "S0004", "S0005", "S0006"]}
@@ -37,7 +37,7 @@ def one_renderer(size):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A stored model with few predictions, made by this version of the simulator."""
-    source = newest_stored_model()
+    source = default_model()
     folder = tmp_path_factory.mktemp("made") / "best_model_for_paper" / "2030-01-01_toy"
     folder.mkdir(parents=True)
     for name in ("weights.safetensors", "model.onnx", "calibration.json"):
@@ -81,12 +81,13 @@ def repository(made, tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "Renderer", one_renderer)
     monkeypatch.setattr(stored, "SAMPLE", 2)
     shutil.copytree(made, tmp_path / "best_model_for_paper" / made.name)
+    (tmp_path / "best_model_for_paper" / "default").write_text(f"{made.name}\n")
     return Repository(tmp_path)
 
 
 @pytest.fixture
 def folder(repository):
-    return newest_stored(repository.root)
+    return default_stored(repository.root)
 
 
 def test_a_stored_model_gives_what_was_stored_with_it(repository, verdicts):
@@ -213,7 +214,7 @@ def test_a_file_lost_from_the_folder_is_named(folder, repository, verdicts):
 def test_without_a_model_everything_is_skipped(empty):
     findings = list(check_stored_models(empty))
     assert {finding.verdict for finding in findings} == {"skipped"} and len(findings) == 4
-    assert newest_stored(empty.root) is None and stored_models(empty.root) == []
+    assert default_stored(empty.root) is None and stored_models(empty.root) == []
 
 
 def test_figures_that_differ():

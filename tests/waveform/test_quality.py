@@ -3,7 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 
+from ekg.waveform import quality
 from ekg.waveform.quality import blank_slices, is_flat_throughout, limb_lead_misfit, warnings_of
 from ekg.waveform.records import LEADS, Header, Record, read_record
 
@@ -165,3 +167,13 @@ def test_real_records_are_in_order(shared):
         found += any("III as II, II as III" in warning for warning in warnings_of(swapped))
     assert doubted <= 1
     assert found >= len(headers) - 1
+
+
+def test_the_band_pass_filter_is_that_of_scipy():
+    rng = np.random.default_rng(3)
+    signal = rng.normal(size=(6, 5000)).cumsum(axis=1) / 20
+    band = scipy.signal.butter(2, (0.5, 40.0), "bandpass", fs=500, output="sos")
+    expected = scipy.signal.sosfiltfilt(band, signal, axis=1, padlen=2000)
+    inner = slice(1000, -1000)
+    found = quality._band_pass(signal, 500.0)
+    np.testing.assert_allclose(found[:, inner], expected[:, inner], atol=1e-4)

@@ -77,7 +77,7 @@ def _what_it_means(results: Results, simulated: bool) -> str:
                 "The ranges of the simulator were set with an eye on the class medians of the "
                 "same CPSC 2018 recordings, and its version 6 was made after an earlier model's "
                 "errors on all the recordings below had been seen: none of them is a blind test "
-                "(`docs/best_model.md`)."
+                "(`docs/training.md`)."
             )
         if PAPERS_DATASET in results[PUBLISHED]:
             said.append(

@@ -6,9 +6,7 @@ import csv
 import functools
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import scipy.io
 
 from ekg.errors import ConfigError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json, write_text
-from ekg.processes import end_with_parent
+from ekg.image.pool import Lost, Workers, in_order
 from ekg.progress import Progress
 from ekg.waveform.diagnoses import BY_ABBREVIATION
 from ekg.waveform.records import LEADS
@@ -161,9 +159,15 @@ def simulate_folder(
         groups = [missing[i : i + _AT_A_TIME] for i in range(0, len(missing), _AT_A_TIME)]
         with (
             Progress(count, "simulating", "record", done=count - len(missing)) as progress,
-            _mapping(min(jobs, len(groups))) as mapped,
+            Workers(max(1, min(jobs, len(groups)))) as workers,
         ):
-            for done in mapped(work, groups):
+            for group, done in in_order(workers, work, zip(groups, groups, strict=True)):
+                if isinstance(done, Lost):
+                    raise RecordError(
+                        f"records {group[0]} to {group[-1]}: {done.reason}",
+                        path=folder,
+                        remedy="run the same command again, with fewer processes (-j)",
+                    )
                 progress.update(done)
         _write_labels(folder, names, settings)
     return len(missing), count - len(missing)
@@ -173,20 +177,6 @@ def _write_some(folder: Path, settings: SimulationSettings, names: Sequence[str]
     for name in names:
         write_record(folder, name, settings)
     return len(names)
-
-
-@contextmanager
-def _mapping(jobs: int) -> Iterator[Callable[..., Iterable[int]]]:
-    """Give `map`, or that of a pool of processes."""
-    if jobs <= 1:
-        yield map
-        return
-    with ProcessPoolExecutor(jobs, initializer=end_with_parent) as pool:
-        try:
-            yield pool.map
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _check_settings(folder: Path, settings: SimulationSettings, overwrite: bool) -> None:

@@ -11,14 +11,14 @@ from ekg.config_file import load_config
 from ekg.evaluation.cards.own import _pictures, model_card
 from ekg.evaluation.cards.published import RECIPE, published_card
 from ekg.evaluation.cards.text import WIDTH, bullets, counts, paragraph
-from ekg.evaluation.pairing import newest_stored_model
 from ekg.evaluation.published import PUBLISHED_FOLDER, read_published_figures
 from ekg.files import read_json
+from ekg.paths import default_model
 
 
 @pytest.fixture(scope="module")
 def own():
-    return newest_stored_model()
+    return default_model()
 
 
 @pytest.fixture(scope="module")

@@ -77,3 +77,23 @@ def test_standard_input_is_read_only_when_asked_for(folder):
         ("A10", "A10", "record"),
     ]
     assert kinds("A2", lines=["A10\n"]) == [("A2", "A2", "record")]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"0       X X X X".ljust(256), "an EDF file"),
+        (b"<?xml version='1.0'?>", "an XML file"),
+        (bytes(128) + b"DICM", "a DICOM file"),
+    ],
+)
+def test_a_recording_in_another_format_is_no_picture(tmp_path, content, kind):
+    path = tmp_path / "a.edf"
+    path.write_bytes(content)
+    (found,) = expand([str(path)])
+    assert found.kind == "none" and f"is {kind}, neither a WFDB record" in found.problem
+
+
+def test_links_to_folders_are_followed(folder):
+    (folder / "empty" / "all").symlink_to(folder)
+    assert [name for _, name, _ in kinds("empty")] == ["A2", "A10"]

@@ -1,4 +1,3 @@
-import importlib.util
 import re
 import subprocess
 import sys
@@ -6,35 +5,16 @@ import sys
 import pytest
 
 
-@pytest.fixture(scope="module")
-def script(root):
-    spec = importlib.util.spec_from_file_location(
-        "environment", root / "scripts/make_environment.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def lock(root):
-    return (root / "requirements.txt").read_text(encoding="utf-8")
-
-
-def blocks_of(text):
-    return [block for block in re.split(r"(?m)^(?=[A-Za-z0-9])", text) if block.strip()]
-
-
-def test_every_requirement_is_pinned_with_hashes(lock):
-    blocks = blocks_of(lock)
+def test_every_requirement_is_pinned_with_hashes(script, lock):
+    blocks = script.blocks_of(lock)
     assert len(blocks) > 50
     for block in blocks:
         assert re.match(r"[\w.-]+(\[[\w,]+\])?==\S+", block), block.splitlines()[0]
         assert "--hash=sha256:" in block, block.splitlines()[0]
 
 
-def test_direct_dependencies_are_all_in_the_lock(root, lock):
-    locked = {re.split(r"[=\[]", block)[0].lower() for block in blocks_of(lock)}
+def test_direct_dependencies_are_all_in_the_lock(script, root, lock):
+    locked = {re.split(r"[=\[]", block)[0].lower() for block in script.blocks_of(lock)}
     for line in (root / "requirements.in").read_text().splitlines():
         name = re.split(r"[=<>\[ #]", line)[0].lower()
         assert not name or name in locked
@@ -45,9 +25,10 @@ def test_the_lock_names_no_index(lock):
 
 
 def test_small_install_leaves_the_cuda_libraries_out(script, lock):
-    pins, rest = script.split_requirements(lock)
+    pins = script.torch_pins(lock)
     assert sorted(re.sub("==.*", "", pin) for pin in pins) == ["torch", "torchvision"]
-    names = {re.split("==", block)[0] for block in blocks_of(rest)}
+    rest = script.without_torch(lock)
+    names = {re.split("==", block)[0] for block in script.blocks_of(rest)}
     assert not {name for name in names if name.startswith(("nvidia-", "cuda-", "torch", "triton"))}
     assert {"numpy", "matplotlib", "wfdb", "pillow", "sympy", "onnxruntime"} <= names
 
@@ -56,12 +37,20 @@ def test_finished_environment_is_left_alone(script, tmp_path, monkeypatch):
     folder = tmp_path / "env"
     folder.mkdir()
     (folder / "made-from.txt").write_text(script.fingerprint("cuda"))
-    monkeypatch.setattr(script, "pip", None)  # any install would fail
+    monkeypatch.setattr(script, "make_venv", None)  # any building would fail
     script.build(folder, "cuda", "")
+    script.build(folder, None, "")
+
+
+def test_a_folder_of_something_else_is_not_cleared(script, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(SystemExit, match="is not empty and no environment"):
+        script.build(tmp_path, "cpu", "")
+    assert (tmp_path / "thesis.tex").is_file()
 
 
 def test_too_little_disk_is_said_before_anything_is_fetched(script, tmp_path, monkeypatch):
-    monkeypatch.setitem(script.GIGABYTES, "cuda", 1e9)
+    monkeypatch.setattr(script, "GIGABYTES", dict.fromkeys(script.GIGABYTES, 1e9))
     with pytest.raises(SystemExit, match="GB free"):
         script.build(tmp_path / "env", "cuda", "")
     assert not (tmp_path / "env").exists()
