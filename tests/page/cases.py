@@ -10,7 +10,7 @@ import numpy as np
 import scipy.io
 from PIL import Image, PngImagePlugin
 
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 PLAIN_FORMATS = {
     "16": ("<i2", 0),

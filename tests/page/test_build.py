@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from ekg.page import PageError
-from ekg.page.assets import rules_description
-from ekg.page.build import build_page, write_rules
-from ekg.waveform.record_checks import MAX_SAMPLES
-from ekg.waveform.records import LEADS
+from ekg.records.header_checks import MAX_SAMPLES
+from ekg.records.record import LEADS
+from page import PageError
+from page.assets import rules_description
+from page.build import build_page, write_rules
 
 COLOURS = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")
 ON = [
@@ -86,7 +86,7 @@ def test_a_missing_runtime_is_named_with_the_remedy(tmp_path):
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     runtime = tmp_path / "page" / "node_modules" / "onnxruntime-web" / "dist"
     runtime.mkdir(parents=True)
-    from ekg.page.build import RUNTIME_FILES
+    from page.build import RUNTIME_FILES
 
     for name in RUNTIME_FILES:
         (runtime / name).touch()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ekg.errors import EkgError
-from ekg.evaluation.image_checks import PictureChecker, read_picture
-from ekg.evaluation.predict import Predictor
+from ekg.images.image_checks import PictureChecker, read_picture
 from ekg.model.engines import open_engine
-from ekg.waveform.records import read_record
+from ekg.predict.predictor import Predictor
+from ekg.records.record import read_record
 from tests.page import cases
 
 CASES = cases.table()

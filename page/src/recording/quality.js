@@ -245,7 +245,7 @@ function limbLeadOrder(signal, rate, gains, limits, band) {
 /**
  * What a reader should know before trusting a reading of this record.
  * @param {object} record from `readRecord`
- * @param {object} quality limits and filter, written by `ekg.page.assets`
+ * @param {object} quality limits and filter, written by `page.assets`
  * @returns {string[]} one sentence a finding
  */
 export function warningsOf(record, { limits, band }) {
