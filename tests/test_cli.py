@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from ekg.__main__ import build_parser, main, verbs
+from ekg.cli import build_parser, main, verbs
 from ekg.errors import EkgError, EkgWarning, RecordError
 
 
@@ -50,12 +50,12 @@ def test_closed_pipe_is_no_error(arguments, unbuffered):
 
 
 def test_an_interruption_says_how_to_go_on(monkeypatch, capsys):
-    from ekg.commands import counts
+    from ekg.images import commands_counts
 
     def interrupted(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(counts, "run", interrupted)
+    monkeypatch.setattr(commands_counts, "run", interrupted)
     assert main(["counts", "somewhere"]) == 130
     assert capsys.readouterr().err == "interrupted; run the same command again to go on\n"
 
@@ -73,10 +73,10 @@ def test_what_the_terminal_cannot_write_is_written_with_backslashes(
 ):
     lines = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(lines, encoding=encoding))
-    verb = types.ModuleType("ekg.commands.counts", "Count.")
+    verb = types.ModuleType("ekg.images.commands_counts", "Count.")
     verb.add_arguments = lambda parser: parser.add_argument("path")
     verb.run = lambda arguments: print(arguments.path)
-    monkeypatch.setitem(sys.modules, "ekg.commands.counts", verb)
+    monkeypatch.setitem(sys.modules, "ekg.images.commands_counts", verb)
     assert main(["counts", "M\u00fcller \u2192 \udcff"]) == 0
     written = lines.getvalue().decode(encoding).strip()
     assert written.startswith("M\\xfcller" if encoding == "ascii" else "M\u00fcller")
@@ -84,9 +84,9 @@ def test_what_the_terminal_cannot_write_is_written_with_backslashes(
 
 
 def test_the_projects_own_warnings_are_one_line(monkeypatch, capsys):
-    verb = types.ModuleType("ekg.commands.counts", "Count.")
+    verb = types.ModuleType("ekg.images.commands_counts", "Count.")
     verb.add_arguments = lambda parser: None
     verb.run = lambda arguments: warnings.warn("the order is assumed", EkgWarning, stacklevel=1)
-    monkeypatch.setitem(sys.modules, "ekg.commands.counts", verb)
+    monkeypatch.setitem(sys.modules, "ekg.images.commands_counts", verb)
     assert main(["counts"]) == 0
     assert capsys.readouterr().err == "warning: the order is assumed\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from ekg.errors import EkgError
-from ekg.waveform.diagnoses import normalise_diagnoses
-from ekg.waveform.header_text import decoded
-from ekg.waveform.records import Header
+from ekg.records.diagnoses import normalise_diagnoses
+from ekg.records.header_text import decoded
+from ekg.records.record import Header
 
 Statements = dict[str, float | None]
 """SCP statement -> likelihood in per cent; SNOMED CT code or abbreviation -> None."""

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw the picture."""
     from ekg.config import SliceConfig
-    from ekg.image.looks import save_picture
-    from ekg.waveform.records import read_record
+    from ekg.images.looks import save_picture
+    from ekg.records.record import read_record
 
     record = read_record(arguments.record)
     middle = max((record.signal.shape[1] - SliceConfig().length) // 2, 0)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ekg.config import IMAGE_SIZE_LIMITS
-from ekg.data.sources import source_named
+from ekg.datasets.registry import source_named
 from ekg.errors import EkgError, EkgWarning, ModelError
 from ekg.files import is_temporary, read_json, sha256_of_file
 from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_SIZE, PUBLISHED_STD, EkgModel
@@ -22,7 +22,7 @@ from ekg.model.weights import (
     fill_network,
     load_weights,
 )
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 WEIGHTS_FILE = "weights.safetensors"
 CALIBRATION_FILE = "calibration.json"

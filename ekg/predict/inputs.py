@@ -10,8 +10,8 @@ from typing import Literal
 
 from ekg.errors import EkgError
 from ekg.files import files_below
-from ekg.waveform.records import natural_key
-from ekg.waveform.signal_files import kind_of
+from ekg.records.record import natural_key
+from ekg.records.signal_files import kind_of
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIXES = frozenset({".hea", ".mat", ".dat"})

@@ -15,13 +15,13 @@ import numpy as np
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
-from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
-from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.header_text import HeaderText, read_header_text
-from ekg.waveform.plain_wfdb import PlainRecord, plain_header
-from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_header, check_length
-from ekg.waveform.signal_files import check_signal_files, find_signal_files
-from ekg.waveform.wfdb_reading import Reading, call_wfdb, check_sums, readable_by_wfdb, wfdb_header
+from ekg.records.derived_leads import complete_limb_leads, computed_warning, derivable
+from ekg.records.diagnoses import diagnoses_of_comments
+from ekg.records.header_checks import LARGEST_MILLIVOLTS, check_header, check_length
+from ekg.records.header_text import HeaderText, read_header_text
+from ekg.records.plain_wfdb import PlainRecord, plain_header
+from ekg.records.signal_files import check_signal_files, find_signal_files
+from ekg.records.wfdb_reading import Reading, call_wfdb, check_sums, readable_by_wfdb, wfdb_header
 
 if TYPE_CHECKING:
     import wfdb

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ekg.errors import RecordError
-from ekg.waveform.header_text import HeaderText
-from ekg.waveform.plain_wfdb import PlainRecord, read_plain_signals
-from ekg.waveform.signal_files import SignalFile, unverified
+from ekg.records.header_text import HeaderText
+from ekg.records.plain_wfdb import PlainRecord, read_plain_signals
+from ekg.records.signal_files import SignalFile, unverified
 
 if TYPE_CHECKING:
     import wfdb
