@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from ekg import __version__
+from ekg._version import __version__
 from ekg.errors import EkgError, ImageError
 from ekg.files import (
     files_below,
@@ -23,16 +23,16 @@ from ekg.files import (
     sha256_of_file,
     write_json,
 )
-from ekg.image.drawing import fingerprint, warm_up
-from ekg.image.drawing_run import DrawingRun, ImageSetSummary, summary_of
-from ekg.image.journal import Journal
-from ekg.image.layout import check_size
-from ekg.image.manifest import DESCRIPTION, MANIFEST, read_manifest
-from ekg.image.pack import PackWriter
-from ekg.image.png import read_image
-from ekg.image.pool import Workers
-from ekg.image.selection import ImageSetConfig
-from ekg.waveform.records import named_records
+from ekg.images.drawing import fingerprint, warm_up
+from ekg.images.drawing_run import DrawingRun, ImageSetSummary, summary_of
+from ekg.images.journal import Journal
+from ekg.images.layout import check_size
+from ekg.images.manifest import DESCRIPTION, MANIFEST, read_manifest
+from ekg.images.pack import PackWriter
+from ekg.images.png import read_image
+from ekg.images.selection import ImageSetConfig
+from ekg.records.record import named_records
+from ekg.workers import Workers
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
@@ -78,7 +78,7 @@ def make_image_set(
         Do nothing where a finished set of the same settings was made from the very files that
         lie in the folder now, by name, size and time of change. The images are not looked at.
     start_method
-        How worker processes start; see `ekg.image.pool.Workers`.
+        How worker processes start; see `ekg.workers.Workers`.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ekg.errors import EkgError
 from ekg.files import files_below
-from ekg.waveform.records import natural_key
+from ekg.records.record import natural_key
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIXES = frozenset({".hea", ".mat", ".dat"})

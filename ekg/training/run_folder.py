@@ -9,7 +9,7 @@ from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict, save_config
 from ekg.errors import TrainingError
 from ekg.files import read_json, sha256_of_file, write_json
-from ekg.image.manifest import MANIFEST
+from ekg.images.manifest import MANIFEST
 from ekg.model import EkgModel, save_weights
 from ekg.model.loading import WEIGHTS_FILE
 from ekg.training.checkpoint import CHECKPOINT_FILE, check_same, load_checkpoint

@@ -3,10 +3,10 @@ import pytest
 
 from ekg.api import load, read_record
 from ekg.errors import ModelError, RecordError
-from ekg.evaluation.inputs import Input, expand
-from ekg.evaluation.predict import Predictor
 from ekg.model.engines import open_engine
-from ekg.waveform.slicing import slice_starts
+from ekg.predict.inputs import Input, expand
+from ekg.predict.predictor import Predictor
+from ekg.records.slicing import slice_starts
 
 
 def record_of(folder, write, signal, **options):

@@ -4,7 +4,7 @@ import scipy.io
 import wfdb
 
 from ekg.errors import RecordError
-from ekg.waveform.records import (
+from ekg.records.record import (
     LEADS,
     find_records,
     named_records,
