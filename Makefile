@@ -268,7 +268,7 @@ test-all: $(ENVIRONMENT) ## all tests, the slow ones too
 	@$(PY) -m pytest -n $(JOBS)
 
 test-faults: $(ENVIRONMENT) ## kill, starve and damage every stage, hundreds of times (about 15 minutes on one core)
-	@$(PY) scripts/faults.py --write
+	@$(PY) -m campaigns.faults --write
 
 coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run (fails below 95 %)
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
@@ -277,17 +277,17 @@ coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run 
 
 MUTATION_PACKAGES := .cache/mutation/packages
 
-$(MUTATION_PACKAGES)/made: scripts/mutation-requirements.txt | $(ENVIRONMENT)
+$(MUTATION_PACKAGES)/made: campaigns/mutation/requirements.txt | $(ENVIRONMENT)
 	@rm -rf $(MUTATION_PACKAGES)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(MUTATION_PACKAGES) -r $<
 	@touch $@
 
 test-mutation: $(MUTATION_PACKAGES)/made ## change slicing, split, metrics and manifest code, see whether tests notice
-	@$(PY) scripts/mutation.py --packages $(MUTATION_PACKAGES)
+	@$(PY) -m campaigns.mutation --packages $(MUTATION_PACKAGES)
 
 .PHONY: test-fuzz audit
 test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; goes on where it was)
-	@$(PY) scripts/fuzz.py $(OPTIONS)
+	@$(PY) -m campaigns.fuzzing $(OPTIONS)
 
 audit: $(ENVIRONMENT) ## compare the pinned packages with the database of known vulnerabilities (needs the network)
 	@$(PY) scripts/audit.py

@@ -27,9 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     needs_clone("verify", "the repository's files")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    from checks.findings import as_json, exit_status, table_lines
+    from checks.runner import repository_at_hand, run_checks
     from ekg.files import write_json
-    from ekg.verification.checks import repository_at_hand, run_checks
-    from ekg.verification.findings import as_json, exit_status, table_lines
 
     findings = run_checks(repository_at_hand(full=arguments.full), arguments.only)
     print("\n".join(table_lines(findings)))

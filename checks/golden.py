@@ -16,20 +16,20 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from checks.findings import Finding, Repository, agree, skipped, some
+from checks.reference import TOLERANCE
+from checks.slices import DrawnRecord, draw_records, logits_of, sha256_of
+from checks.stored import default_stored
 from ekg.config import PAPER_SEED
 from ekg.data.split import PROTOCOLS, split_checksum, split_records
 from ekg.errors import EvaluationError
 from ekg.files import read_json, sha256_of_file, write_json, write_text
-from ekg.image.renderer import Renderer
+from ekg.images.renderer import Renderer
 from ekg.model import load_model
 from ekg.model.loading import weights_file_of
-from ekg.verification.findings import Finding, Repository, agree, skipped, some
-from ekg.verification.reference import TOLERANCE
-from ekg.verification.slices import DrawnRecord, draw_records, logits_of, sha256_of
-from ekg.verification.stored import default_stored
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.synthetic.mix import diagnoses_of, record_name
-from ekg.waveform.synthetic.record_files import SimulationSettings
+from ekg.records.diagnoses import CLASSES
+from ekg.simulator.mix import diagnoses_of, record_name
+from ekg.simulator.record_files import SimulationSettings
 
 FOLDER = Path("tests") / "golden"
 TABLE, FACTS = "golden.csv", "golden.json"

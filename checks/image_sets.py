@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from checks.findings import Finding, Repository, agree, skipped, some
+from checks.slices import sha256_of
 from ekg.errors import EkgError
 from ekg.files import read_json, sha256_of_file
-from ekg.image.image_set import read_image
-from ekg.image.manifest import MANIFEST, read_manifest
-from ekg.image.pack import INDEX, PACK, open_pack
+from ekg.images.image_set import read_image
+from ekg.images.manifest import MANIFEST, read_manifest
+from ekg.images.pack import INDEX, PACK, open_pack
 from ekg.progress import Progress
-from ekg.verification.findings import Finding, Repository, agree, skipped, some
-from ekg.verification.slices import sha256_of
-from ekg.waveform.slicing import generator_for
+from ekg.records.slicing import generator_for
 
 NAME = "manifests"
 SAMPLE = 60

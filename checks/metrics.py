@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from checks.findings import Finding, Repository, agree, skipped, some
 from ekg.errors import EvaluationError
 from ekg.evaluation.published import (
     FIGURES_FILE,
@@ -14,7 +15,6 @@ from ekg.evaluation.published import (
 )
 from ekg.evaluation.recomputed import differing
 from ekg.evaluation.runs import flatten
-from ekg.verification.findings import Finding, Repository, agree, skipped, some
 
 NAME = "published-figures"
 

@@ -1,6 +1,6 @@
 """Numbers on pages: every measured table is what its source says, every registered fact too.
 
-`ekg/verification/pages.toml` says for each marked block of a page which file it came from.
+`checks/pages.toml` says for each marked block of a page which file it came from.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 import pandas as pd
 
+from checks.findings import Finding, Repository, agree, skipped, some
+from checks.stored import STORED, default_stored, stored_models
 from ekg.errors import EkgError
 from ekg.files import read_json
-from ekg.verification.findings import Finding, Repository, agree, skipped, some
-from ekg.verification.markdown import blocks, hand_tables, table_lines
-from ekg.verification.stored import STORED, default_stored, stored_models
+from ekg.markdown import blocks, hand_tables, table_lines
 
 TABLES, FACTS, CARDS, BY_HAND = "page-tables", "page-facts", "model-cards", "hand-made-tables"
-REGISTRY = Path("ekg") / "verification" / "pages.toml"
+REGISTRY = Path("checks") / "pages.toml"
 CARD_SCRIPT = Path("scripts") / "model_cards.py"
 NOT_MEASURED = "Not measured yet"
 _PAGES = (

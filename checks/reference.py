@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ekg.image.renderer import Renderer
+from checks.findings import Finding, Repository, agree, skipped, some
+from checks.slices import logits_of, sha256_of
+from ekg.images.renderer import Renderer
 from ekg.model import load_model
 from ekg.progress import Progress
-from ekg.verification.findings import Finding, Repository, agree, skipped, some
-from ekg.verification.slices import logits_of, sha256_of
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import read_record
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import read_record
 
 PIXELS, LOGITS = "reference-pixels", "reference-logits"
 TOLERANCE = 1e-3

@@ -6,17 +6,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from checks.findings import Finding, Repository, agree
+from checks.golden import check_golden
+from checks.image_sets import check_image_sets
+from checks.metrics import check_published_figures
+from checks.pages import check_pages
+from checks.reference import check_reference
+from checks.splits import check_splits
+from checks.stored import check_stored_models
 from ekg.errors import EkgError
-from ekg.verification.figures import check_published_figures
-from ekg.verification.findings import Finding, Repository, agree
-from ekg.verification.golden import check_golden
-from ekg.verification.image_sets import check_image_sets
-from ekg.verification.pages import check_pages
-from ekg.verification.reference import check_reference
-from ekg.verification.splits import check_splits
-from ekg.verification.stored import check_stored_models
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 CHECKS: dict[str, Callable[[Repository], Iterator[Finding]]] = {
     "reference": check_reference,

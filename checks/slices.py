@@ -14,12 +14,12 @@ import torch
 from ekg.config import SliceConfig
 from ekg.data.image_sources import open_source
 from ekg.files import read_json
-from ekg.image.manifest import read_manifest
-from ekg.image.renderer import Renderer
+from ekg.images.manifest import read_manifest
+from ekg.images.renderer import Renderer
 from ekg.model import EkgModel
-from ekg.waveform.records import read_record
-from ekg.waveform.slicing import slice_starts
-from ekg.waveform.synthetic.record_files import SimulationSettings, write_record
+from ekg.records.record import read_record
+from ekg.records.slicing import slice_starts
+from ekg.simulator.record_files import SimulationSettings, write_record
 
 _AT_ONCE = 16
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from checks.findings import Finding, Repository, agree, skipped, some
+from checks.image_sets import image_sets
 from ekg.data.folds import divide
 from ekg.data.split import (
     FOLDS,
@@ -18,9 +20,7 @@ from ekg.data.split import (
     split_records,
 )
 from ekg.errors import EkgError
-from ekg.image.manifest import read_manifest
-from ekg.verification.findings import Finding, Repository, agree, skipped, some
-from ekg.verification.image_sets import image_sets
+from ekg.images.manifest import read_manifest
 
 PAPER, SETS = "paper-split", "image-set-splits"
 

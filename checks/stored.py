@@ -12,15 +12,19 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
+from checks.findings import Finding, Repository, agree, skipped, some
+from checks.image_sets import image_sets
+from checks.slices import DrawnRecord, draw_records, drawn_records, logits_of
+from checks.stored_data import data_facts
 from ekg.errors import EkgError
 from ekg.evaluation.predictions import probabilities_of, read_predictions
 from ekg.evaluation.published import PUBLISHED_MODEL
 from ekg.evaluation.recomputed import differing_in_fold
 from ekg.evaluation.results import METRICS_FILE, digest_of_lines, read_metrics
 from ekg.files import read_json, sha256_of_file
-from ekg.image.drawing import image_name
-from ekg.image.manifest import MANIFEST
-from ekg.image.renderer import Renderer
+from ekg.images.drawing import image_name
+from ekg.images.manifest import MANIFEST
+from ekg.images.renderer import Renderer
 from ekg.model import EkgModel, load_model
 from ekg.model.engines import ONNX_FILE
 from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
@@ -28,12 +32,8 @@ from ekg.model.loading import weights_file_of
 from ekg.model.onnx_engine import OnnxEngine
 from ekg.paths import default_model
 from ekg.progress import Progress
-from ekg.verification.findings import Finding, Repository, agree, skipped, some
-from ekg.verification.image_sets import image_sets
-from ekg.verification.slices import DrawnRecord, draw_records, drawn_records, logits_of
-from ekg.verification.stored_data import data_facts
-from ekg.waveform.slicing import generator_for
-from ekg.waveform.synthetic import VERSION
+from ekg.records.slicing import generator_for
+from ekg.simulator import VERSION
 
 FILES, FIGURES = "stored-files", "stored-figures"
 PREDICTIONS, ONNX = "stored-predictions", "stored-onnx"

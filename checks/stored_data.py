@@ -9,9 +9,9 @@ from typing import Any
 from ekg.config import SliceConfig
 from ekg.errors import EvaluationError
 from ekg.files import read_json
-from ekg.image.selection import ImageSetConfig
+from ekg.images.selection import ImageSetConfig
+from ekg.simulator.record_files import SimulationSettings
 from ekg.training.dataset_facts import DATASET_FILE
-from ekg.waveform.synthetic.record_files import SimulationSettings
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ekg.config import PAPER_SEED
-from ekg.evaluation.predict import Prediction, Predictor
 from ekg.model.engines import open_engine
 from ekg.paths import default_model
-from ekg.waveform.records import Record, read_record
+from ekg.predict.predictor import Prediction, Predictor
+from ekg.records.record import Record, read_record
 
 __all__ = ["Prediction", "Predictor", "Record", "load", "read_record"]
 

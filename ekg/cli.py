@@ -1,4 +1,4 @@
-"""`python -m ekg VERB ...`: one thin command line over the rooms of the package."""
+"""`python -m ekg VERB ...`: which function does what, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,22 +6,66 @@ import argparse
 import importlib
 import importlib.metadata
 import os
-import pkgutil
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
-from ekg import __version__, commands
+from ekg._version import __version__
 from ekg.errors import EkgError
 
 DISTRIBUTION = "ekg-image-reader"
 
 
+VERBS = {
+    "best-model": "ekg.datasets.commands_best_model",
+    "compare": "ekg.evaluation.commands_compare",
+    "counts": "ekg.images.commands_counts",
+    "download": "ekg.datasets.commands",
+    "evaluate": "ekg.evaluation.commands",
+    "export": "ekg.model.commands",
+    "external": "ekg.evaluation.commands_external",
+    "hackathon": "ekg.hackathon.commands",
+    "images": "ekg.images.commands",
+    "page": "page.commands",
+    "paper": "ekg.paper.commands",
+    "predict": "ekg.predict.commands",
+    "render": "ekg.images.commands_render",
+    "runs": "ekg.evaluation.commands_runs",
+    "serve": "page.commands_serve",
+    "simulate": "ekg.simulator.commands",
+    "split": "ekg.data.commands",
+    "store": "ekg.store.commands",
+    "summary": "ekg.evaluation.commands_summary",
+    "train": "ekg.training.commands",
+    "verify": "checks.commands",
+}
+"""The module of each verb: `add_arguments(parser)`, `run(arguments)`, and its help, the first
+line of its docstring. Heavy imports are inside `run`, so that `--help` starts at once."""
+
+
 def verbs() -> list[str]:
-    """Return the verbs, in alphabetical order: the modules of `ekg.commands`."""
-    return sorted(
-        module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__)
-    )
+    """Return the verbs, in alphabetical order."""
+    return sorted(VERBS)
+
+
+def module_of(verb: str) -> ModuleType:
+    """Import a verb's module.
+
+    Raises
+    ------
+    EkgError
+        If it lies beside the package (`page`, `checks`) and this is not a clone.
+    """
+    try:
+        return importlib.import_module(VERBS[verb])
+    except ModuleNotFoundError as error:
+        if error.name not in ("page", "checks"):
+            raise
+        raise EkgError(
+            f"`{verb}` needs the folder {error.name}/ of a clone of the project",
+            remedy="run it in the clone",
+        ) from None
 
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
@@ -33,7 +77,7 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ekg {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in [chosen] if chosen else verbs():
-        module = importlib.import_module(f"ekg.commands.{verb.replace('-', '_')}")
+        module = module_of(verb)
         summary = (module.__doc__ or "").strip().splitlines()[0]
         subparser = subparsers.add_parser(verb, help=summary, description=summary)
         module.add_arguments(subparser)
@@ -86,7 +130,3 @@ def main(argv: list[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         print(f"error: {place}{error.strerror or error}", file=sys.stderr)
         return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

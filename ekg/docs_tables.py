@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ekg.files import write_text
-from ekg.verification.markdown import table_lines
+from ekg.markdown import table_lines
 
 
 def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -6,16 +6,17 @@ from typing import Any
 
 import scipy.signal
 
-from ekg import __version__
+from ekg._version import __version__
 from ekg.config import PAPER_SEED, SliceConfig
-from ekg.evaluation import image_checks
+from ekg.images import image_checks
 from ekg.model import EkgModel
 from ekg.model.export import NOTICE
-from ekg.waveform import quality, record_checks, signal_files
-from ekg.waveform.derived_leads import DERIVED
-from ekg.waveform.diagnoses import BY_ABBREVIATION
-from ekg.waveform.header_text import MILLIVOLTS
-from ekg.waveform.records import LEAD_PREFIX, LEADS
+from ekg.records import header_checks as record_checks
+from ekg.records import quality, signal_files
+from ekg.records.derived_leads import DERIVED
+from ekg.records.diagnoses import BY_ABBREVIATION
+from ekg.records.header_text import MILLIVOLTS
+from ekg.records.record import LEAD_PREFIX, LEADS
 
 
 def model_description(model: EkgModel, weights_sha256: str, onnx_sha256: str) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def model_description(model: EkgModel, weights_sha256: str, onnx_sha256: str) ->
 
 
 def rules_description() -> dict[str, Any]:
-    """Describe what the reader of records needs to know: `ekg.waveform` reads by the same.
+    """Describe what the reader of records needs to know: `ekg.records` reads by the same.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def rules_description() -> dict[str, Any]:
 
 
 def slicing_description() -> dict[str, Any]:
-    """Describe where slices lie: `ekg.waveform.slicing` with the paper's seed."""
+    """Describe where slices lie: `ekg.records.slicing` with the paper's seed."""
     config = SliceConfig()
     return {
         "rate": config.sampling_frequency,

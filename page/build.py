@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from ekg.files import sha256_of_file
-from ekg.image.renderer import Renderer
+from ekg.images.renderer import Renderer
 from ekg.model.export import ExportReport, export_onnx
 from ekg.model.loading import load_model, weights_file_of
-from ekg.page import PageError
-from ekg.page.assets import (
+from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES
+from ekg.records.record import find_records, read_header
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
+from page import PageError
+from page.assets import (
     model_description,
     quality_description,
     rules_description,
     slicing_description,
 )
-from ekg.page.picture import picture_description
-from ekg.waveform.diagnoses import BY_ABBREVIATION, CLASSES
-from ekg.waveform.records import find_records, read_header
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from page.picture import picture_description
 
 SOURCES = Path(__file__).resolve().parents[2] / "page"
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -78,7 +78,11 @@ def build_page(model_path: str | Path, out: str | Path, sources: Path = SOURCES)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         folder = Path(scratch) / "page"
         shutil.copytree(
-            sources, folder, ignore=shutil.ignore_patterns("node_modules", "package*.json", ".*")
+            sources,
+            folder,
+            ignore=shutil.ignore_patterns(
+                "node_modules", "package*.json", ".*", "*.py", "__pycache__"
+            ),
         )
         _copy_runtime(runtime, folder / "vendor")
         report = _write_assets(weights_file_of(model_path), folder / "assets")

@@ -25,8 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Build the page and say what is in it."""
     needs_clone("page", "the page's sources (page/)")
 
-    from ekg.page.build import build_page
     from ekg.paths import default_model
+    from page.build import build_page
 
     model = arguments.model or default_model()
     built = build_page(model, arguments.out)

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    from ekg.page.server import ADDRESS, make_server
+    from page.server import ADDRESS, make_server
 
     with make_server(arguments.folder, arguments.port) as server:
         port = server.server_address[1]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ekg.image.renderer import Renderer
-from ekg.image.static_layers import Stroke
-from ekg.waveform.records import LEADS
+from ekg.images.renderer import Renderer
+from ekg.images.static_layers import Stroke
+from ekg.records.record import LEADS
 
 _POINTS_PER_INCH = 72.0
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ekg.page import PageError
-from ekg.page.build import MARK
+from page import PageError
+from page.build import MARK
 
 ADDRESS = "127.0.0.1"
 CONTENT_SECURITY_POLICY = "; ".join(

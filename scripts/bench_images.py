@@ -32,14 +32,14 @@ import PIL
 
 from ekg.errors import EkgError
 from ekg.files import atomic_open
-from ekg.image.drawing import RecordJob, draw_record, warm_up
-from ekg.image.image_set import read_manifest
-from ekg.image.png import read_image, write_png
-from ekg.image.reference import draw_slowly, save_slowly
-from ekg.image.renderer import Renderer
-from ekg.image.selection import ImageSetConfig, decide
-from ekg.waveform.records import find_records, read_header, read_record
-from ekg.waveform.slicing import slice_starts
+from ekg.images.drawing import RecordJob, draw_record, warm_up
+from ekg.images.image_set import read_manifest
+from ekg.images.png import read_image, write_png
+from ekg.images.reference import draw_slowly, save_slowly
+from ekg.images.renderer import Renderer
+from ekg.images.selection import ImageSetConfig, decide
+from ekg.records.record import find_records, read_header, read_record
+from ekg.records.slicing import slice_starts
 
 Row = tuple[str, float, str, str]
 """Measurement, value, unit, how."""

@@ -3,7 +3,7 @@
     python scripts/compare_simulator.py --real data/cpsc2018/records [--records 60] [--write]
 
 Prints, class by class, the median and the 10th to 90th percentile of each measure (see
-`ekg.waveform.synthetic.measures`) over single-label recordings. `--write` puts the short table
+`ekg.simulator.measures`) over single-label recordings. `--write` puts the short table
 into docs/simulator_comparison.csv.
 """
 
@@ -21,10 +21,10 @@ import pandas as pd
 
 from ekg.errors import RecordError
 from ekg.files import write_text
-from ekg.waveform.diagnoses import CLASSES, ECTOPY
-from ekg.waveform.records import find_records, read_record
-from ekg.waveform.synthetic import simulate_record
-from ekg.waveform.synthetic.measures import measure
+from ekg.records.diagnoses import CLASSES, ECTOPY
+from ekg.records.record import find_records, read_record
+from ekg.simulator import simulate_record
+from ekg.simulator.measures import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))

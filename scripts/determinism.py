@@ -112,7 +112,7 @@ if plan["shuffled"]:
 
     os.scandir, os.listdir = scandir, listdir
 
-from ekg.__main__ import main
+from ekg.cli import main
 
 for command in plan["commands"]:
     status = main(command)
@@ -206,12 +206,8 @@ def made_locale(name: str, folder: Path) -> str:
 
 def simulate_backwards(folder: Path, records: int) -> None:
     """Simulate the records last first, without what the command leaves beside them."""
-    from ekg.waveform.synthetic.mix import record_name
-    from ekg.waveform.synthetic.record_files import (
-        SimulationSettings,
-        simulate_folder,
-        write_record,
-    )
+    from ekg.simulator.mix import record_name
+    from ekg.simulator.record_files import SimulationSettings, simulate_folder, write_record
 
     settings = SimulationSettings()
     folder.mkdir(parents=True)

@@ -112,7 +112,7 @@ def results() -> list[str]:
         f"| macro F1 {judged_f1:.2f}, mean AUROC {judged_auroc:.2f} "
         "| `python scripts/judge_simulator.py` |",
         "| Golden pixels: 436 slices of real records | all equal, byte by byte "
-        "| `pytest tests/image/test_renderer.py` |",
+        "| `pytest tests/images/test_renderer.py` |",
         "| Golden logits of the published weights | all within 0.001 | `pytest tests/model` |",
         f"| Drawing, against plain matplotlib on one core | {images['ratio, in memory']:.0f} "
         f"times faster in memory, {images['ratio, PNG written']:.0f} times with PNG "

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ekg.__main__ import build_parser, main, verbs
+from ekg.cli import build_parser, main, verbs
 from ekg.errors import EkgError, RecordError
 
 
@@ -47,12 +47,12 @@ def test_closed_pipe_is_no_error(arguments, unbuffered):
 
 
 def test_an_interruption_says_how_to_go_on(monkeypatch, capsys):
-    from ekg.commands import counts
+    from ekg.images import commands_counts
 
     def interrupted(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(counts, "run", interrupted)
+    monkeypatch.setattr(commands_counts, "run", interrupted)
     assert main(["counts", "somewhere"]) == 130
     assert capsys.readouterr().err == "interrupted; run the same command again to go on\n"
 

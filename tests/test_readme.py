@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ekg.__main__ import build_parser
+from ekg.cli import build_parser
 from ekg.paths import default_model
 
 TOY_EXPERIMENT = (

@@ -1,4 +1,4 @@
-""""Your own records" of docs/data.md, done as it says with a set of another make."""
+""" "Your own records" of docs/data.md, done as it says with a set of another make."""
 
 import csv
 import io
@@ -11,10 +11,10 @@ import pytest
 import torch
 import wfdb
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.model import build_network, save_weights
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS
 
 
 @pytest.fixture

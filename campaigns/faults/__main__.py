@@ -1,6 +1,6 @@
 """Disturb every stage of the pipeline and check the results; writes a CSV file and a table.
 
-python scripts/faults.py [--stages images train] [--kills 25] [--write]
+python -m campaigns.faults [--stages images train] [--kills 25] [--write]
 """
 
 from __future__ import annotations
@@ -22,24 +22,17 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import pandas as pd
-from docs_tables import put_table
-from fault_campaign import clocks, damage, disks, kills
-from fault_campaign.stages import SIZE, STAGES, Stage
-from fault_campaign.table import (
-    LOST,
-    Row,
-    counts,
-    read_rows,
-    write_rows,
-)
-from fault_campaign.workshop import Workshop
 
-from ekg.verification.markdown import table_lines
+from campaigns.faults import clocks, damage, disks, kills
+from campaigns.faults.stages import SIZE, STAGES, Stage
+from campaigns.faults.table import LOST, Row, counts, read_rows, write_rows
+from campaigns.faults.workshop import Workshop
+from ekg.docs_tables import put_table
+from ekg.markdown import table_lines
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 KINDS = {
     "moments": (kills.MOMENT,),
     "writes": (kills.WRITE,),
@@ -55,7 +48,7 @@ KINDS = {
 _PAGE = _ROOT / "docs" / "testing.md"
 _CSV = _ROOT / "benchmarks" / "faults.csv"
 _KILLS_OF_SHORT_STAGES = 8
-_ALWAYS = ("ekg.commands", "ekg.waveform.synthetic", "ekg.image.image_set")
+_ALWAYS = ("ekg.cli", "ekg.records", "ekg.simulator", "ekg.images.image_set")
 _MEMORY_DISK, _ROOM = Path("/dev/shm"), 1 << 28
 
 
@@ -92,13 +85,13 @@ def prepare_for_forking(stages: list[Stage]) -> None:
         # Another user may have no right to read Python's own folder.
         if module.name not in ("mbcs", "oem"):
             importlib.import_module(f"encodings.{module.name}")
-    if "ekg.image" in used or "ekg" in used:
-        from ekg.image.drawing import warm_up
-        from ekg.image.selection import ImageSetConfig
+    if "ekg.images" in used or "ekg" in used:
+        from ekg.images.drawing import warm_up
+        from ekg.images.selection import ImageSetConfig
 
         warm_up(ImageSetConfig(size=SIZE))
     if "ekg" in used:
-        from ekg.evaluation.saliency import empty_page
+        from ekg.predict.saliency import empty_page
 
         empty_page(SIZE)
 

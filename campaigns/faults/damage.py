@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ekg.waveform.slicing import generator_for
+from ekg.records.slicing import generator_for
 
 from .conclusion import conclude
 from .disks import choose, of_other_records

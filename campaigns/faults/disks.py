@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ekg.waveform.slicing import generator_for
+from ekg.records.slicing import generator_for
 
 from .conclusion import conclude
 from .process import become_nobody, is_root

@@ -139,7 +139,7 @@ def _be_the_command(
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
         if set_up is not None:
             set_up()
-        from ekg.__main__ import main
+        from ekg.cli import main
 
         code = main(list(arguments))
     except SystemExit as end:

@@ -14,7 +14,7 @@ SECONDS_PER_ANSWER = 0.02
 
 def _tests(name: str) -> Any:
     """Return a helper of the tests: the server and the set are those of the tests of downloads."""
-    return importlib.import_module(f"tests.data.{name}")
+    return importlib.import_module(f"tests.datasets.{name}")
 
 
 class Publisher:
@@ -48,9 +48,9 @@ class Publisher:
 
     def be_the_registry(self) -> None:
         """Let the command line know the small set alone (in a child)."""
-        import ekg.data.sources
+        import ekg.datasets.registry
 
-        setattr(ekg.data.sources, "read_registry", lambda: {self.source.name: self.source})  # noqa: B010
+        setattr(ekg.datasets.registry, "read_registry", lambda: {self.source.name: self.source})  # noqa: B010
 
     def close(self) -> None:
         """End the server."""

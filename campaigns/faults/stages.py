@@ -169,7 +169,7 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage(
             name="simulate",
-            uses=("ekg.waveform",),
+            uses=("ekg.records",),
             mark="labels.csv",
             main=False,
             command=("simulate", "--out", "records", "--records", str(RECORDS), "--classes",
@@ -179,14 +179,14 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             name="download",
-            uses=("ekg.data.download", "ekg.data.sources"),
+            uses=("ekg.datasets.download", "ekg.datasets.registry"),
             command=("download", "small", "--out", "records", "-j", "2"),
             out="records",
             results=("**/*.hea", "**/*.mat"),
         ),
         Stage(
             name="download again",
-            uses=("ekg.data.download", "ekg.data.sources"),
+            uses=("ekg.datasets.download", "ekg.datasets.registry"),
             command=("download", "small", "--out", "records", "-j", "2", "--verify"),
             out="records",
             needs=("downloaded",),
@@ -200,7 +200,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             name="images",
-            uses=("ekg.waveform", "ekg.image"),
+            uses=("ekg.records", "ekg.images"),
             mark="manifest.csv",
             command=_DRAW,
             out="set",
@@ -210,7 +210,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             name="pack",
-            uses=("ekg.waveform", "ekg.image"),
+            uses=("ekg.records", "ekg.images"),
             mark="pack.csv",
             command=(*_DRAW, "--pack"),
             out="set",
@@ -220,7 +220,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             name="split",
-            uses=("ekg.waveform", "ekg.image", "ekg.data.split"),
+            uses=("ekg.records", "ekg.images", "ekg.data.split"),
             mark="",
             main=False,
             command=("split", "--labels", "set/records.csv", "--out", "folds/split.csv",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ekg.files import write_text
-from ekg.waveform.synthetic.mix import record_name
+from ekg.simulator.mix import record_name
 
 from .process import Ended, run
 from .server import Publisher

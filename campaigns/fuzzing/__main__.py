@@ -1,6 +1,6 @@
 """The bad-input campaign: a hundred thousand and more bad inputs for everything that reads.
 
-Usage: python scripts/fuzz.py [--cases N] [--seed S] [--only TARGET ...] [--work FOLDER]
+Usage: python -m campaigns.fuzzing [--cases N] [--seed S] [--only TARGET ...] [--work FOLDER]
 
 Each reader of outside bytes is run in a process of its own, watched from here: a case must end
 within 5 s, below 1 GiB, in a result or in one of the project's own errors. Inputs are made by a
@@ -22,15 +22,13 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+ROOT = Path(__file__).resolve().parents[2]
 
-from fuzzing.case import SECONDS_ALLOWED  # noqa: E402
-from fuzzing.child import NUMBERS  # noqa: E402
-from fuzzing.structured import STRATEGIES  # noqa: E402
-from fuzzing.targets import NAMES, what_of  # noqa: E402
-from fuzzing.tools import coverage_engine  # noqa: E402
-
+from campaigns.fuzzing.case import SECONDS_ALLOWED  # noqa: E402
+from campaigns.fuzzing.child import NUMBERS  # noqa: E402
+from campaigns.fuzzing.structured import STRATEGIES  # noqa: E402
+from campaigns.fuzzing.targets import NAMES, what_of  # noqa: E402
+from campaigns.fuzzing.tools import coverage_engine  # noqa: E402
 from ekg.files import atomic_open, read_json, write_json, write_text  # noqa: E402
 from ekg.progress import Progress  # noqa: E402
 
@@ -137,10 +135,10 @@ class Run:
         job = self.job
         with open(self.folder / "log", "a") as log:
             child = subprocess.Popen(
-                [sys.executable, ROOT / "scripts" / "fuzzing" / "child.py", job.target,
+                [sys.executable, "-m", "campaigns.fuzzing.child", job.target,
                  "--engine", job.engine, "--cases", str(cases), "--seed", str(job.seed + start),
                  "--state", self.folder],
-                stdout=log, stderr=log, env=self.environment,
+                stdout=log, stderr=log, env=self.environment, cwd=ROOT,
             )  # fmt: skip
             try:
                 while child.poll() is None:

@@ -1,7 +1,8 @@
 """One process of the campaign: one target, one engine, so many cases.
 
-Run by scripts/fuzz.py, which watches it from outside: how many cases are done, since when the
-present one runs, and with what bytes, stands in a small mapped file that survives any death.
+Run by `python -m campaigns.fuzzing`, which watches it from outside: how many cases are done,
+since when the present one runs, and with what bytes, stands in a small mapped file that
+survives any death.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from fuzzing.case import MEGABYTES_ALLOWED, Target, judge  # noqa: E402
+from campaigns.fuzzing.case import MEGABYTES_ALLOWED, Target, judge  # noqa: E402
 
 NUMBERS = struct.Struct("<QQQQQdQdd")
 """Cases begun, results, refused, findings, peak memory (kB), slowest case (s of CPU time); length
@@ -102,7 +102,7 @@ def limit_memory() -> None:
 
 def of_the_project(names: set[str]) -> list[str]:
     """Return the project's own files among these, relative to its root."""
-    parts = (ROOT / "ekg", ROOT / "scripts")
+    parts = (ROOT / "ekg", ROOT / "campaigns")
     paths = {Path(name) for name in names if name.startswith(tuple(map(str, parts)))}
     return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
@@ -113,7 +113,7 @@ def coverage_guided(
     """Let libFuzzer make the inputs; does not return."""
     import atheris  # type: ignore[import-untyped]
 
-    from fuzzing.targets import packages_of, target_named
+    from campaigns.fuzzing.targets import packages_of, target_named
 
     with atheris.instrument_imports(include=list(packages_of(name)), enable_loader_override=False):
         target = target_named(name)
@@ -151,7 +151,7 @@ def structured(watched: Watched, seed: int, cases: int) -> None:
     """Let hypothesis make inputs of the format's own structure."""
     import hypothesis
 
-    from fuzzing.structured import strategy_for
+    from campaigns.fuzzing.structured import strategy_for
 
     strategy = strategy_for(watched.target)
 
@@ -184,8 +184,8 @@ def main() -> None:
             given.target, given.state, given.seed, given.cases,
         )  # fmt: skip
         return
-    from fuzzing.mutation import inputs
-    from fuzzing.targets import target_named
+    from campaigns.fuzzing.mutation import inputs
+    from campaigns.fuzzing.targets import target_named
 
     watched = Watched(target_named(given.target), given.state)
     watched.warm_up()

@@ -1,6 +1,6 @@
 """Keep a few of the campaign's inputs: one for each way in which a reader was seen to answer.
 
-Usage: python scripts/fuzzing/harvest.py [--work FOLDER] [--most N] [--bytes N]
+Usage: python campaigns/fuzzing/harvest.py [--work FOLDER] [--most N] [--bytes N]
 
 Of the inputs that atheris kept for the branches they took (of plainly mutated ones where it was
 not run), the shortest for each kind of answer
@@ -13,16 +13,14 @@ import argparse
 import hashlib
 import itertools
 import re
-import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from fuzzing.case import judge  # noqa: E402
-from fuzzing.mutation import inputs  # noqa: E402
-from fuzzing.targets import NAMES, target_named  # noqa: E402
+from campaigns.fuzzing.case import judge  # noqa: E402
+from campaigns.fuzzing.mutation import inputs  # noqa: E402
+from campaigns.fuzzing.targets import NAMES, target_named  # noqa: E402
 
 CORPUS = ROOT / "tests" / "bad_input" / "corpus"
 

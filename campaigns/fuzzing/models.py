@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import torch
 
+from campaigns.fuzzing.case import Target
 from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict
 from ekg.model.loading import load_model
@@ -24,7 +25,6 @@ from ekg.model.weights import load_weights
 from ekg.training.checkpoint import check_same, load_checkpoint, save_checkpoint
 from ekg.training.distributed import World
 from ekg.training.state import State
-from fuzzing.case import Target
 
 _TENSORS = {"a.weight": torch.zeros(2, 3), "a.bias": torch.zeros(2)}
 

@@ -6,7 +6,7 @@ import random
 import struct
 from collections.abc import Iterator
 
-from fuzzing.case import Target
+from campaigns.fuzzing.case import Target
 
 _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 

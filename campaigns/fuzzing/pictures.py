@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from ekg.data.archive import is_archive, unpack
+from campaigns.fuzzing.case import Target
+from ekg.datasets.archive import is_archive, unpack
 from ekg.errors import EkgError
-from ekg.evaluation.image_checks import read_picture
-from ekg.image.pack import INDEX, PACK, open_pack
-from ekg.image.png import encode_png, read_image
+from ekg.images.image_checks import read_picture
+from ekg.images.pack import INDEX, PACK, open_pack
+from ekg.images.png import encode_png, read_image
 from ekg.paper.saliency_file import SALIENCY_FILE, read_saliency
-from fuzzing.case import Target
 
 SIZE = 24
 _MOST_UNPACKED = 1 << 20

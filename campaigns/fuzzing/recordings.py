@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
 
+from campaigns.fuzzing.case import Target
 from ekg.config import SliceConfig
-from ekg.data.external import label_of
-from ekg.data.external_labels import parse_statements, statements_of, units_of
-from ekg.image.renderer import Renderer
-from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.ptbdb import (
+from ekg.datasets.external_codes import label_of
+from ekg.datasets.external_labels import parse_statements, statements_of, units_of
+from ekg.hackathon.ptbdb import (
     class_of_reason,
     patient_of_comments,
     read_ptbdb,
     reason_for_admission,
 )
-from ekg.waveform.quality import is_flat_throughout, warnings_of
-from ekg.waveform.records import LEADS, read_header, read_record
-from ekg.waveform.slicing import slice_starts
-from ekg.waveform.synthetic.record_files import header_text
-from fuzzing.case import Target
+from ekg.images.renderer import Renderer
+from ekg.records.diagnoses import diagnoses_of_comments
+from ekg.records.quality import is_flat_throughout, warnings_of
+from ekg.records.record import LEADS, read_header, read_record
+from ekg.records.slicing import slice_starts
+from ekg.simulator.record_files import header_text
 
 SAMPLES = 1300
 FORMATS = (

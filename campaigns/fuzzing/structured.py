@@ -12,11 +12,11 @@ import zlib
 
 from hypothesis import strategies as st
 
+from campaigns.fuzzing.case import Target
 from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS
-from fuzzing.case import Target
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS
 
 _NUMBERS = st.one_of(
     st.integers(-(2**65), 2**65).map(str),

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from campaigns.fuzzing.case import Target
 from ekg.config_file import config_to_dict, load_config, save_config
-from ekg.data.external_labels import read_label_table
-from ekg.data.ledger import Ledger
-from ekg.data.sources import check_relative, parse_checksums, read_registry, source_named
 from ekg.data.split import read_labels, read_split, split_records
+from ekg.datasets.external_labels import read_label_table
+from ekg.datasets.ledger import Ledger
+from ekg.datasets.registry import check_relative, parse_checksums, read_registry, source_named
 from ekg.evaluation.calibration import read_temperature
 from ekg.evaluation.predictions import read_predictions
 from ekg.evaluation.results import read_metrics
-from ekg.image.journal import Journal
-from ekg.image.manifest import read_manifest
+from ekg.images.journal import Journal
+from ekg.images.manifest import read_manifest
 from ekg.paper.run_files import RunFiles
-from fuzzing.case import Target
 
 _CSV_TOKENS = (b",", b"\n", b'"', b'""', b"\r", b"\x00", b"\xef\xbb\xbf", b"nan", b"\xff", b"1e999")
 _HASH = b"0123456789abcdef" * 4
@@ -73,7 +73,7 @@ def _checksums(data: bytes, folder: Path) -> None:
 
 
 def _registry(data: bytes, folder: Path) -> None:
-    read_registry.__wrapped__(_file(folder, "sources.toml", data))
+    read_registry.__wrapped__(_file(folder, "registry.toml", data))
 
 
 def _run_files(data: bytes, folder: Path) -> None:
@@ -178,7 +178,7 @@ TARGETS = (
            lambda: [_HASH + b"  patient001/s0010_re.hea\n" + _HASH + b" *./RECORDS\n"],
            (_HASH, b"  ", b" *", b"../", b"./", b"\x00", b"\n", b"patient001/", b"C:"), 1500),
     Target("registry", _registry,
-           lambda: [Path("ekg/data/sources.toml").read_bytes()[:2500]],
+           lambda: [Path("ekg/datasets/registry.toml").read_bytes()[:2500]],
            (b"[x]", b"addresses", b"https://", b"[[x.files]]", b"sha256", b"path", b'"'),
            2500),
     Target("run_files", _run_files, _run_seeds,

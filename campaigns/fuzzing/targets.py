@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from fuzzing.case import Target
+from campaigns.fuzzing.case import Target
 
 _WHAT = {
     "recordings": {
@@ -56,7 +56,7 @@ NAMES = tuple(_MODULE_OF)
 
 def target_named(name: str) -> Target:
     """Return a target; only the modules that it needs are imported."""
-    module = importlib.import_module(f"fuzzing.{_MODULE_OF[name]}")
+    module = importlib.import_module(f"campaigns.fuzzing.{_MODULE_OF[name]}")
     found: Target = next(target for target in module.TARGETS if target.name == name)
     return found
 

@@ -1,10 +1,10 @@
 """Change the code in small ways and see whether a test notices: mutation testing.
 
     make test-mutation                                     the whole campaign
-    python scripts/mutation.py --packages FOLDER --part split      one part, tables left alone
-    python scripts/mutation.py --tables    put the tables anew, after verdicts were written
+    python -m campaigns.mutation --packages FOLDER --part split      one part, tables left alone
+    python -m campaigns.mutation --tables    put the tables anew, after verdicts were written
 
-Works on a copy in a temporary folder; mutmut (scripts/mutation-requirements.txt) changes one
+Works on a copy in a temporary folder; mutmut (campaigns/mutation/requirements.txt) changes one
 thing at a time in the functions of the modules below and runs the tests that reach it. Ends
 with an error when fewer than 85 % of a module's mutants are killed, or when a survivor has no
 verdict in benchmarks/mutation_survivors.csv: write one into its column `why`.
@@ -24,20 +24,18 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import pandas as pd
 
 from ekg.files import write_text
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LEAST_SHARE = 0.85
 TABLE = ROOT / "benchmarks" / "mutation.csv"
 SURVIVORS = ROOT / "benchmarks" / "mutation_survivors.csv"
 KEY = ["module", "function", "before", "after"]
 
 PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "slicing": (("ekg/waveform/slicing.py",), ("tests/waveform/test_slicing.py",)),
+    "slicing": (("ekg/records/slicing.py",), ("tests/records/test_slicing.py",)),
     "split": (
         ("ekg/data/split.py", "ekg/data/folds.py"),
         (
@@ -61,12 +59,12 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "manifest": (
-        ("ekg/image/manifest.py", "ekg/image/image_set.py", "ekg/image/drawing_run.py"),
+        ("ekg/images/manifest.py", "ekg/images/image_set.py", "ekg/images/drawing_run.py"),
         (
-            "tests/image/test_image_set_details.py",
-            "tests/image/test_image_set_again.py",
-            "tests/image/test_manifest_sum.py",
-            "tests/image/test_skipped_again.py",
+            "tests/images/test_image_set_details.py",
+            "tests/images/test_image_set_again.py",
+            "tests/images/test_manifest_sum.py",
+            "tests/images/test_skipped_again.py",
         ),
     ),
 }

@@ -14,8 +14,8 @@ from ekg.config import TrainConfig
 from ekg.data.folds import divide, labels_of, thin_out
 from ekg.data.image_sources import open_source
 from ekg.data.loader import Loader
-from ekg.image.image_set import read_manifest
-from ekg.image.pack import has_pack
+from ekg.images.image_set import read_manifest
+from ekg.images.pack import has_pack
 
 
 @dataclass(frozen=True)

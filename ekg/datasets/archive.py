@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ekg.data.sources import check_relative
+from ekg.datasets.registry import check_relative
 from ekg.errors import DownloadError
 from ekg.files import DAMAGE
 

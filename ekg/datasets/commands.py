@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ekg.data.download import Outcome, Plan
-    from ekg.data.sources import Source
+    from ekg.datasets.download import Outcome, Plan
+    from ekg.datasets.registry import Source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch one data set and print one line about it."""
-    from ekg.data.download import obtain
-    from ekg.data.sources import check_address, read_registry, source_named
+    from ekg.datasets.download import obtain
+    from ekg.datasets.registry import check_address, read_registry, source_named
     from ekg.errors import DownloadError
 
     if arguments.list or not arguments.dataset:
@@ -78,7 +78,7 @@ def _size_of(source: Source) -> str:
 
 
 def _report(plan: Plan, outcome: Outcome) -> None:
-    from ekg.data.download import FAILURES_NAME, by_hand
+    from ekg.datasets.download import FAILURES_NAME, by_hand
     from ekg.errors import DownloadError
 
     have = len(plan.present) + outcome.fetched
@@ -110,8 +110,8 @@ def _dry_run(source: Source, folder: Path) -> int:
     import shutil
     import tempfile
 
-    from ekg.data.download import by_hand, list_files, make_plan
-    from ekg.data.fetch import Fetcher
+    from ekg.datasets.download import by_hand, list_files, make_plan
+    from ekg.datasets.fetch import Fetcher
     from ekg.errors import DownloadError
 
     print(f"{source.name}: {source.title}")

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch or copy the six files and say where they are."""
-    from ekg.data.published_model import fetch_published_model
+    from ekg.datasets.published_model import fetch_published_model
     from ekg.paths import PUBLISHED_FOLDER, needs_clone
 
     if arguments.out is None:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ekg.data.archive import is_archive, unpack
-from ekg.data.fetch import Fetcher, HttpSettings, StoppedError, join, part_of
-from ekg.data.ledger import Ledger
-from ekg.data.sources import RemoteFile, Source, check_address, parse_checksums
+from ekg.datasets.archive import is_archive, unpack
+from ekg.datasets.fetch import Fetcher, HttpSettings, StoppedError, join, part_of
+from ekg.datasets.ledger import Ledger
+from ekg.datasets.registry import RemoteFile, Source, check_address, parse_checksums
 from ekg.errors import DownloadError
 from ekg.files import atomic_open, atomic_path, folder_lock, sha256_of_file
 from ekg.progress import Progress

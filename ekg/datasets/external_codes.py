@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from ekg.errors import EkgError
-from ekg.waveform.diagnoses import BY_ABBREVIATION, CLASSES, DIAGNOSES, ECTOPY
+from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, DIAGNOSES, ECTOPY
 
 TABLE = Path(__file__).with_name("external_codes.csv")
 SYSTEMS = ("SNOMED", "SCP")
@@ -91,7 +91,7 @@ def label_of(
     ----------
     statements
         Code -> likelihood in per cent for SCP statements; code or abbreviation -> None for
-        SNOMED CT codes and the abbreviations of `ekg.waveform.diagnoses`.
+        SNOMED CT codes and the abbreviations of `ekg.records.diagnoses`.
     allow_findings
         Keep a record of a class other than Normal although it has findings that the seven
         classes have no name for (role `finding`).
@@ -163,7 +163,7 @@ def _code_of(name: str, likelihood: float | None) -> Code | None:
 
 
 def missing_codes() -> list[str]:
-    """Return codes of `ekg.waveform.diagnoses` that the table lacks or has otherwise."""
+    """Return codes of `ekg.records.diagnoses` that the table lacks or has otherwise."""
     table = read_codes()
     return [
         code

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from ekg.errors import EkgError
-from ekg.waveform.diagnoses import normalise_diagnoses
-from ekg.waveform.records import Header
+from ekg.records.diagnoses import normalise_diagnoses
+from ekg.records.record import Header
 
 Statements = dict[str, float | None]
 """SCP statement -> likelihood in per cent; SNOMED CT code or abbreviation -> None."""

@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ekg.data.transfer import (
+from ekg.datasets.http import (
     AbsentError,
     HostPauses,
     HttpSettings,

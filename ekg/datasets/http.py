@@ -16,8 +16,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from ekg import __version__
-from ekg.data.sources import check_address
+from ekg._version import __version__
+from ekg.datasets.registry import check_address
 from ekg.errors import DownloadError
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ekg.data.download import obtain
-from ekg.data.fetch import HttpSettings
-from ekg.data.sources import Source, source_named
+from ekg.datasets.download import obtain
+from ekg.datasets.fetch import HttpSettings
+from ekg.datasets.registry import Source, source_named
 from ekg.errors import DownloadError
 
 

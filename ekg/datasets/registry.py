@@ -14,7 +14,7 @@ from typing import Any
 from ekg.errors import DownloadError
 from ekg.files import is_plain_relative
 
-REGISTRY = Path(__file__).with_name("sources.toml")
+REGISTRY = Path(__file__).with_name("registry.toml")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -55,11 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild it, and print the main figures and where the report is."""
-    from ekg.evaluation.hackathon import HackathonSettings, run_hackathon
-    from ekg.evaluation.hackathon_page import summary_lines
-    from ekg.evaluation.hackathon_report import REPORT_PAGE
-    from ekg.training.hackathon import hackathon_config
-    from ekg.waveform.synthetic.ptbdb_like import PtbdbLikeSettings, simulate_ptbdb
+    from ekg.hackathon.page import summary_lines
+    from ekg.hackathon.pipeline import HackathonSettings, run_hackathon
+    from ekg.hackathon.report import REPORT_PAGE
+    from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
+    from ekg.hackathon.training import hackathon_config
 
     parts = ("final", "all") if arguments.train == "both" else (arguments.train,)
     protocols = ("images", "patients") if arguments.protocol == "both" else (arguments.protocol,)

@@ -13,11 +13,11 @@ from PIL import Image
 
 from ekg.errors import ImageError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json
-from ekg.image.hackathon_picture import HackathonPainter
-from ekg.image.png import open_picture
-from ekg.image.pool import Lost, Workers, in_order
+from ekg.hackathon.picture import HackathonPainter
+from ekg.images.png import open_picture
 from ekg.progress import Progress
-from ekg.waveform.records import read_record
+from ekg.records.record import read_record
+from ekg.workers import Lost, Workers, in_order
 
 PICTURE_VERSION = 1
 """Raised whenever the same slice gives other pixels."""

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ekg.config import PAPER_SEED
-from ekg.data.hackathon_split import PER_RECORD, PROTOCOLS, SECONDS, balance, divide, plan_images
-from ekg.waveform.ptbdb import read_ptbdb
-from ekg.waveform.records import read_record
+from ekg.hackathon.ptbdb import read_ptbdb
+from ekg.hackathon.split import PER_RECORD, PROTOCOLS, SECONDS, balance, divide, plan_images
+from ekg.records.record import read_record
 
 QUANTILES = (0.002, 0.02, 0.98, 0.998)
 """Of each lead's voltages in a slice: how far its waves reach, and nothing else."""
@@ -29,7 +29,7 @@ def neighbour_accuracy(
     folder
         Records laid out as ptbdb.
     per_record, seed
-        As in `ekg.evaluation.hackathon`: the same slices and folds.
+        As in `ekg.hackathon.pipeline`: the same slices and folds.
 
     Returns
     -------

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ekg.data.hackathon_split import ACQUAINTANCE, PROTOCOLS
-from ekg.training.hackathon import TRAIN_PARTS
+from ekg.hackathon.split import ACQUAINTANCE, PROTOCOLS
+from ekg.hackathon.training import TRAIN_PARTS
 
 _LEVELS = {
     "per_image": "every image",
@@ -21,7 +21,7 @@ def page_of(report: dict[str, Any]) -> str:
     Parameters
     ----------
     report
-        As `ekg.evaluation.hackathon_report.write_report` makes it.
+        As `ekg.hackathon.report.write_report` makes it.
     """
     parts = [
         "# The hackathon of October 2019, rebuilt",

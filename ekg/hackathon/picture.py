@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ekg.errors import ImageError
-from ekg.image.paper_figure import matplotlib_defaults
-from ekg.waveform.records import LEADS
+from ekg.images.paper_figure import matplotlib_defaults
+from ekg.records.record import LEADS
 
 INCHES = 20.0
 DPI = 40
@@ -74,7 +74,7 @@ class HackathonPainter:
         Parameters
         ----------
         signal
-            mV, shape (12, samples), leads in the order of `ekg.waveform.records.LEADS`.
+            mV, shape (12, samples), leads in the order of `ekg.records.record.LEADS`.
 
         Raises
         ------

@@ -11,9 +11,14 @@ import pandas as pd
 from scipy.special import softmax
 
 from ekg.config import TrainConfig
-from ekg.data.hackathon_split import COLUMNS, PROTOCOLS, SECONDS, balance, divide, plan_images
 from ekg.errors import EvaluationError, ModelError
-from ekg.evaluation.hackathon_report import (
+from ekg.evaluation.fold_inference import logits_of_images
+from ekg.evaluation.intervals import RESAMPLES
+from ekg.evaluation.predictions import make_predictions, write_predictions
+from ekg.files import atomic_open, folder_lock, read_json, sha256_of_file, write_json
+from ekg.hackathon.images import ColourSource, draw_pictures
+from ekg.hackathon.ptbdb import PtbdbRecord, read_ptbdb
+from ekg.hackathon.report import (
     IMAGES_FILE,
     PREDICTIONS_FILE,
     RECORDS_FILE,
@@ -22,15 +27,10 @@ from ekg.evaluation.hackathon_report import (
     split_file_name,
     write_report,
 )
-from ekg.evaluation.inference import logits_of_images
-from ekg.evaluation.intervals import RESAMPLES
-from ekg.evaluation.predictions import make_predictions, write_predictions
-from ekg.files import atomic_open, folder_lock, read_json, sha256_of_file, write_json
-from ekg.image.hackathon_images import ColourSource, draw_pictures
+from ekg.hackathon.split import COLUMNS, PROTOCOLS, SECONDS, balance, divide, plan_images
+from ekg.hackathon.training import build_colour_model, load_colour_model, train_hackathon
 from ekg.training.compute import set_up
-from ekg.training.hackathon import build_colour_model, load_colour_model, train_hackathon
 from ekg.training.run_folder import ENVIRONMENT_FILE, FINISHED_FILE
-from ekg.waveform.ptbdb import PtbdbRecord, read_ptbdb
 
 PICTURES_FOLDER = "pictures"
 
@@ -160,7 +160,7 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
 
 
 def _is_simulated(folder: Path) -> bool:
-    """Say whether `ekg.waveform.synthetic.ptbdb_like` made the records."""
+    """Say whether `ekg.hackathon.simulated` made the records."""
     path = folder / "settings.json"
     return path.is_file() and "patients_per_class" in read_json(path)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ekg.errors import RecordError
-from ekg.waveform.records import Header, find_records, read_header
+from ekg.records.record import Header, find_records, read_header
 
 HACKATHON_CLASSES: tuple[str, ...] = (
     "Bundle branch block",

@@ -15,18 +15,18 @@ import numpy as np
 import pandas as pd
 
 from ekg.config_file import load_config
-from ekg.data.hackathon_split import ACQUAINTANCE, PROTOCOLS, acquaintance, leakage
 from ekg.errors import EvaluationError
-from ekg.evaluation.hackathon_page import page_of
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.levels import Units
 from ekg.evaluation.metrics import figures_of
 from ekg.evaluation.predictions import read_predictions
 from ekg.files import read_json, write_json, write_text
-from ekg.training.hackathon import TRAIN_PARTS
+from ekg.hackathon.page import page_of
+from ekg.hackathon.ptbdb import HACKATHON_CLASSES
+from ekg.hackathon.split import ACQUAINTANCE, PROTOCOLS, acquaintance, leakage
+from ekg.hackathon.training import TRAIN_PARTS
 from ekg.training.history import HISTORY_FILE
 from ekg.training.run_folder import CONFIG_FILE, FINISHED_FILE
-from ekg.waveform.ptbdb import HACKATHON_CLASSES
 
 RECORDS_FILE, IMAGES_FILE = "records.csv", "images.csv"
 RUNS_FOLDER = "runs"
@@ -56,7 +56,7 @@ def published_hackathon() -> dict[str, Any]:
         source, data, network, epochs, and for `all` and `final`: best_val_accuracy, minutes,
         final (the last epoch's figures) and test (as `figures_of` gives, of the matrix).
     """
-    file = resources.files("ekg.data").joinpath("hackathon_published.toml")
+    file = resources.files("ekg.hackathon").joinpath("published.toml")
     facts = tomllib.loads(file.read_text(encoding="utf-8"))
     for train in TRAIN_PARTS:
         matrix = np.array(facts[train].pop("test_confusion_matrix"))
@@ -80,7 +80,7 @@ def write_report(out: Path, *, resamples: int, seed: int) -> dict[str, Any]:
     Parameters
     ----------
     out
-        The folder of `ekg.evaluation.hackathon.run_hackathon`; every finished run is taken.
+        The folder of `ekg.hackathon.pipeline.run_hackathon`; every finished run is taken.
     resamples, seed
         For the intervals, which resample patients.
 

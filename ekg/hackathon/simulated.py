@@ -16,11 +16,11 @@ import numpy as np
 
 from ekg.errors import ConfigError, RecordError
 from ekg.files import atomic_open, folder_lock, read_json, write_json, write_text
+from ekg.hackathon.ptbdb import CONTROL, CONTROLS_FILE, HACKATHON_CLASSES, RECORDS_FILE
 from ekg.progress import Progress
-from ekg.waveform.ptbdb import CONTROL, CONTROLS_FILE, HACKATHON_CLASSES, RECORDS_FILE
-from ekg.waveform.records import LEADS
-from ekg.waveform.slicing import generator_for
-from ekg.waveform.synthetic.simulator import VERSION, simulate_record
+from ekg.records.record import LEADS
+from ekg.records.slicing import generator_for
+from ekg.simulator.simulator import VERSION, simulate_record
 
 GAIN = 2000
 """Steps per mV, as in ptbdb: one step is half a microvolt."""

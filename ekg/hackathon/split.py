@@ -11,9 +11,9 @@ import pandas as pd
 from ekg.config import PAPER_SEED
 from ekg.data.split import FOLDS
 from ekg.errors import SplitError
-from ekg.waveform.ptbdb import HACKATHON_CLASSES, PtbdbRecord
-from ekg.waveform.records import natural_key
-from ekg.waveform.slicing import generator_for
+from ekg.hackathon.ptbdb import HACKATHON_CLASSES, PtbdbRecord
+from ekg.records.record import natural_key
+from ekg.records.slicing import generator_for
 
 SECONDS = 5.0
 PER_RECORD = 5

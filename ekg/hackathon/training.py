@@ -22,12 +22,13 @@ from ekg.data.folds import labels_of
 from ekg.data.loader import Loader
 from ekg.errors import ModelError, TrainingError
 from ekg.files import folder_lock
-from ekg.image.hackathon_images import ColourSource
+from ekg.hackathon.colour import COLOURS, ColourModel
+from ekg.hackathon.images import ColourSource
+from ekg.hackathon.ptbdb import HACKATHON_CLASSES
 from ekg.model import build_network, load_weights
-from ekg.model.colour import COLOURS, ColourModel
+from ekg.model.backbones import IMAGENET_MEAN, IMAGENET_STD
 from ekg.model.loading import WEIGHTS_FILE
 from ekg.model.networks import PAPER_NETWORK
-from ekg.model.transfer import IMAGENET_MEAN, IMAGENET_STD
 from ekg.model.weights import fill_network
 from ekg.progress import Progress
 from ekg.progress import say as say_to_user
@@ -36,11 +37,10 @@ from ekg.training.building import network_options
 from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
 from ekg.training.distributed import World
 from ekg.training.environment import describe_environment
-from ekg.training.evaluation import evaluate_fold
 from ekg.training.history import line_of
 from ekg.training.state import State, Sums, new_state
 from ekg.training.steps import StepRunner
-from ekg.waveform.ptbdb import HACKATHON_CLASSES
+from ekg.training.validation import evaluate_fold
 
 BATCH_SIZES = {"final": 16, "all": 8}
 """Images a step when the final layer alone is trained, and when the whole network is."""

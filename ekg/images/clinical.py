@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from ekg.waveform.records import LEADS, Record
+from ekg.records.record import LEADS, Record
 
 _MM_PER_INCH = 25.4
 _POINTS_PER_MM = 72 / _MM_PER_INCH
@@ -49,7 +49,7 @@ class Sheet:
 def make_clinical_figure(
     record: Record, start: int, samples: int, sheet: Sheet | None = None
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.image.paper_figure.matplotlib_defaults()`.
+    """Return the page as a figure; call it within `ekg.images.paper_figure.matplotlib_defaults()`.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the picture."""
-    from ekg.image.looks import save_picture
-    from ekg.waveform.records import read_record
+    from ekg.images.looks import save_picture
+    from ekg.records.record import read_record
 
     save_picture(
         read_record(arguments.record),

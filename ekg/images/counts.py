@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from ekg.errors import ImageError
-from ekg.image.manifest import MANIFEST, read_manifest
+from ekg.images.manifest import MANIFEST, read_manifest
 
 
 def count_images(place: str | Path) -> dict[str, int]:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ekg.errors import RecordError
-from ekg.image.layout import PAPER_LAYOUT, Layout
-from ekg.image.png import write_png
-from ekg.image.renderer import Renderer
-from ekg.image.selection import ImageSetConfig, decide
-from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.records import Header, read_header, read_record
-from ekg.waveform.slicing import number_of_slices, slice_starts
+from ekg.images.layout import PAPER_LAYOUT, Layout
+from ekg.images.png import write_png
+from ekg.images.renderer import Renderer
+from ekg.images.selection import ImageSetConfig, decide
+from ekg.records.diagnoses import diagnoses_of_comments
+from ekg.records.record import Header, read_header, read_record
+from ekg.records.slicing import number_of_slices, slice_starts
 
 
 @dataclass(frozen=True)

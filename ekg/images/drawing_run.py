@@ -11,10 +11,10 @@ from typing import Any
 
 import matplotlib as mpl
 
-from ekg import __version__
+from ekg._version import __version__
 from ekg.errors import ImageError
 from ekg.files import atomic_open, atomic_path, sha256_of_file, write_json
-from ekg.image.drawing import (
+from ekg.images.drawing import (
     RecordJob,
     draw_record,
     examine,
@@ -23,12 +23,12 @@ from ekg.image.drawing import (
     image_name,
     skipped,
 )
-from ekg.image.journal import Journal
-from ekg.image.manifest import MANIFEST, MANIFEST_COLUMNS
-from ekg.image.pack import PackWriter
-from ekg.image.pool import Lost, Workers, in_order
-from ekg.image.selection import ImageSetConfig, decide
+from ekg.images.journal import Journal
+from ekg.images.manifest import MANIFEST, MANIFEST_COLUMNS
+from ekg.images.pack import PackWriter
+from ekg.images.selection import ImageSetConfig, decide
 from ekg.progress import Progress
+from ekg.workers import Lost, Workers, in_order
 
 RECORDS, DATASET = "records.csv", "dataset.json"
 RECORDS_COLUMNS = (
@@ -50,7 +50,7 @@ class ImageSetSummary:
 
 
 class DrawingRun:
-    """One call of `ekg.image.image_set.make_image_set`, in three steps."""
+    """One call of `ekg.images.image_set.make_image_set`, in three steps."""
 
     def __init__(
         self,

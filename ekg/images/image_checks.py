@@ -9,10 +9,10 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from ekg.errors import ImageError
-from ekg.image.layout import PAPER_LAYOUT
-from ekg.image.png import open_picture
-from ekg.image.renderer import Renderer
-from ekg.waveform.records import LEADS
+from ekg.images.layout import PAPER_LAYOUT
+from ekg.images.png import open_picture
+from ekg.images.renderer import Renderer
+from ekg.records.record import LEADS
 
 EXACT_SHARE_BRIGHTER = 0.0
 """Ink only darkens paper: an exact picture has no pixel brighter than the empty one."""

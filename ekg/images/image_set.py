@@ -11,16 +11,16 @@ import matplotlib as mpl
 
 from ekg.errors import ImageError
 from ekg.files import folder_lock, read_json, remove_leftovers, write_json
-from ekg.image.drawing import warm_up
-from ekg.image.drawing_run import DrawingRun, ImageSetSummary
-from ekg.image.journal import Journal
-from ekg.image.layout import check_size
-from ekg.image.manifest import MANIFEST, read_manifest
-from ekg.image.pack import PackWriter
-from ekg.image.png import read_image
-from ekg.image.pool import Workers
-from ekg.image.selection import ImageSetConfig
-from ekg.waveform.records import find_records
+from ekg.images.drawing import warm_up
+from ekg.images.drawing_run import DrawingRun, ImageSetSummary
+from ekg.images.journal import Journal
+from ekg.images.layout import check_size
+from ekg.images.manifest import MANIFEST, read_manifest
+from ekg.images.pack import PackWriter
+from ekg.images.png import read_image
+from ekg.images.selection import ImageSetConfig
+from ekg.records.record import find_records
+from ekg.workers import Workers
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
@@ -62,7 +62,7 @@ def make_image_set(
     strict
         Stop at the first record that has to be skipped.
     start_method
-        How worker processes start; see `ekg.image.pool.Workers`.
+        How worker processes start; see `ekg.workers.Workers`.
 
     Raises
     ------

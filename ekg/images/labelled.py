@@ -5,14 +5,14 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from ekg.image.layout import PAPER_LAYOUT, Layout
-from ekg.waveform.records import LEADS, Record
+from ekg.images.layout import PAPER_LAYOUT, Layout
+from ekg.records.record import LEADS, Record
 
 
 def make_labelled_figure(
     record: Record, start: int, samples: int, layout: Layout = PAPER_LAYOUT
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.image.paper_figure.matplotlib_defaults()`.
+    """Return the page as a figure; call it within `ekg.images.paper_figure.matplotlib_defaults()`.
 
     Parameters
     ----------

@@ -11,13 +11,13 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from ekg.config import SliceConfig
 from ekg.errors import ImageError
 from ekg.files import atomic_path
-from ekg.image.clinical import make_clinical_figure
-from ekg.image.labelled import make_labelled_figure
-from ekg.image.layout import check_size
-from ekg.image.paper_figure import matplotlib_defaults
-from ekg.image.png import write_png
-from ekg.image.renderer import Renderer
-from ekg.waveform.records import Record
+from ekg.images.clinical import make_clinical_figure
+from ekg.images.labelled import make_labelled_figure
+from ekg.images.layout import check_size
+from ekg.images.paper_figure import matplotlib_defaults
+from ekg.images.png import write_png
+from ekg.images.renderer import Renderer
+from ekg.records.record import Record
 
 STYLES = ("exact", "labelled", "clinical")
 _USUAL_SIZE = {"exact": 800, "labelled": 1400, "clinical": 2970}

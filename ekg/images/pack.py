@@ -13,8 +13,8 @@ import pandas as pd
 
 from ekg.errors import ImageError
 from ekg.files import DAMAGE
-from ekg.image.journal import Journal
-from ekg.image.manifest import read_manifest
+from ekg.images.journal import Journal
+from ekg.images.manifest import read_manifest
 
 PACK, INDEX = "pack.npy", "pack.csv"
 _HEADER_BYTES = 128

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from ekg.image.layout import PAPER_LAYOUT, Layout, check_size
-from ekg.image.paper_figure import make_figure, matplotlib_defaults
+from ekg.images.layout import PAPER_LAYOUT, Layout, check_size
+from ekg.images.paper_figure import make_figure, matplotlib_defaults
 
 
 def draw_slowly(signal: np.ndarray, size: int = 800, layout: Layout = PAPER_LAYOUT) -> np.ndarray:
@@ -21,7 +21,7 @@ def draw_slowly(signal: np.ndarray, size: int = 800, layout: Layout = PAPER_LAYO
     Parameters
     ----------
     signal
-        Millivolts, shape (12, 1250), leads in the order of `ekg.waveform.records.LEADS`.
+        Millivolts, shape (12, 1250), leads in the order of `ekg.records.record.LEADS`.
     size
         Pixels on a side.
     layout

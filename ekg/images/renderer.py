@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from ekg.errors import ImageError
-from ekg.image.layout import PAPER_LAYOUT, Layout, check_size
-from ekg.image.static_layers import Pen, Stroke, static_layers
+from ekg.images.layout import PAPER_LAYOUT, Layout, check_size
+from ekg.images.static_layers import Pen, Stroke, static_layers
 
 _AGG = "matplotlib.backends._backend_agg"
 
@@ -150,7 +150,7 @@ class Renderer:
         Parameters
         ----------
         signal
-            Millivolts, shape (12, 1250), leads in the order of `ekg.waveform.records.LEADS`.
+            Millivolts, shape (12, 1250), leads in the order of `ekg.records.record.LEADS`.
 
         Returns
         -------

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ekg.config import PAPER_SEED, SliceConfig
-from ekg.waveform.diagnoses import DIAGNOSES, ECTOPY, unknown_diagnoses
+from ekg.records.diagnoses import DIAGNOSES, ECTOPY, unknown_diagnoses
 
 Status = Literal["kept", "excluded", "skipped"]
 """kept: drawn. excluded: left out by the paper's rules. skipped: it cannot be used."""
@@ -56,7 +56,7 @@ def decide(diagnoses: Sequence[str], config: ImageSetConfig) -> Decision:
     -------
     Decision
         The class of a record with several diagnoses is their names in the order of
-        `ekg.waveform.diagnoses.DIAGNOSES`, joined by `+`: `AF+RBBB`.
+        `ekg.records.diagnoses.DIAGNOSES`, joined by `+`: `AF+RBBB`.
     """
     if not diagnoses:
         return Decision("skipped", "no diagnosis in the header")

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ekg.files import atomic_path
-from ekg.image.layout import Layout
+from ekg.images.layout import Layout
 
 PACKAGED = Path(__file__).parent / "static_layers"
 _FORMAT = 1
@@ -84,7 +84,7 @@ def static_layers(size: int, layout: Layout) -> StaticLayers:
         layers = _read(path, key)
         if layers is not None:
             return layers
-    from ekg.image.paper_figure import draw_static_layers
+    from ekg.images.paper_figure import draw_static_layers
 
     layers = draw_static_layers(size, layout)
     with contextlib.suppress(OSError):  # a full or read-only disk costs time, nothing else
@@ -94,7 +94,7 @@ def static_layers(size: int, layout: Layout) -> StaticLayers:
 
 def write_packaged(size: int, layout: Layout) -> Path:
     """Draw the layers anew and write them into the package; return the file."""
-    from ekg.image.paper_figure import draw_static_layers
+    from ekg.images.paper_figure import draw_static_layers
 
     key = _key(size, layout)
     path = PACKAGED / f"{size}-{key[:16]}.bin"

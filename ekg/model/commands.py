@@ -61,7 +61,7 @@ def _pictures(folder: str, size: int) -> np.ndarray:
     import numpy as np
 
     from ekg.errors import ImageError
-    from ekg.evaluation.image_checks import read_picture
+    from ekg.images.image_checks import read_picture
 
     files = sorted(Path(folder).glob("*.png"))
     if not files:

@@ -46,18 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read everything and return 0 when anything could be read, else 1."""
-    from ekg.evaluation.inputs import expand
-    from ekg.evaluation.predict import Predictor, explainable_model
-    from ekg.evaluation.prediction_formats import write_predictions
     from ekg.model.engines import open_engine
     from ekg.paths import default_model
+    from ekg.predict.formats import write_predictions
+    from ekg.predict.inputs import expand
+    from ekg.predict.predictor import Predictor, explainable_model
     from ekg.training.compute import keep_freed_memory
 
     keep_freed_memory()
     engine = open_engine(arguments.model or default_model(), arguments.engine)
     explainer = None
     if arguments.explain is not None:
-        from ekg.evaluation.explanation import Explainer
+        from ekg.predict.explanation import Explainer
 
         explainer = Explainer(explainable_model(engine), arguments.explain)
     predictor = Predictor(engine, explainer=explainer, part=(arguments.begin, arguments.end))

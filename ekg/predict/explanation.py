@@ -10,11 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ekg.evaluation.saliency import COLUMNS, ROWS, explain
 from ekg.files import atomic_path
-from ekg.image.paper_figure import matplotlib_defaults
+from ekg.images.paper_figure import matplotlib_defaults
 from ekg.model import EkgModel
-from ekg.waveform.records import LEADS
+from ekg.predict.saliency import COLUMNS, ROWS, explain
+from ekg.records.record import LEADS
 
 NOTE = (
     "Warm: where the network's last block speaks for the class (Grad-CAM). Bars: what the "
@@ -94,7 +94,7 @@ def draw_explanation(picture: np.ndarray, found: dict[str, Any], title: str) -> 
     picture
         uint8 (size, size).
     found
-        As `ekg.evaluation.saliency.explain` returns it.
+        As `ekg.predict.saliency.explain` returns it.
     title
         Stands on top.
     """

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
-from ekg.evaluation.predict import Prediction
-from ekg.waveform.diagnoses import BY_ABBREVIATION
+from ekg.predict.predictor import Prediction
+from ekg.records.diagnoses import BY_ABBREVIATION
 
 FORMATS = ("text", "json", "csv")
 _LEAST_SHOWN = 0.05

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ekg.waveform.records import natural_key
+from ekg.records.record import natural_key
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIXES = frozenset({".hea", ".mat", ".dat"})

@@ -12,17 +12,17 @@ import numpy as np
 
 from ekg.config import PAPER_SEED, SliceConfig
 from ekg.errors import EkgError, ModelError, RecordError
-from ekg.evaluation.image_checks import PictureChecker, read_picture
-from ekg.evaluation.inputs import Input
-from ekg.image.renderer import Renderer
+from ekg.images.image_checks import PictureChecker, read_picture
+from ekg.images.renderer import Renderer
 from ekg.model import EkgModel
 from ekg.model.engines import Engine, TorchEngine
-from ekg.waveform.quality import is_flat_throughout, warnings_of
-from ekg.waveform.records import Record, read_record
-from ekg.waveform.slicing import number_of_slices, slice_starts
+from ekg.predict.inputs import Input
+from ekg.records.quality import is_flat_throughout, warnings_of
+from ekg.records.record import Record, read_record
+from ekg.records.slicing import number_of_slices, slice_starts
 
 if TYPE_CHECKING:
-    from ekg.evaluation.explanation import Explainer
+    from ekg.predict.explanation import Explainer
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ class Predictor:
         -------
         dict
             Of the slice in which that class is surest: `start` (first sample), `picture`
-            (uint8), and what `ekg.evaluation.saliency.explain` gives: `class`, `probability`,
+            (uint8), and what `ekg.predict.saliency.explain` gives: `class`, `probability`,
             `gradcam` (float32, 0..1) and `occlusion` (loss of probability by lead).
 
         Raises
@@ -225,7 +225,7 @@ class Predictor:
         RecordError
             As `predict`.
         """
-        from ekg.evaluation.saliency import explain
+        from ekg.predict.saliency import explain
 
         model = explainable_model(self.engine)
         if diagnosis is not None and diagnosis not in model.classes:

@@ -16,7 +16,7 @@ from torch import nn
 
 from ekg.errors import EvaluationError
 from ekg.model import EkgModel
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 ROWS, COLUMNS = 4, 3
 _OUT_OF_SIGHT_MV = 100.0
@@ -119,7 +119,7 @@ def gradcam(model: EkgModel, images: np.ndarray, targets: np.ndarray) -> np.ndar
 @lru_cache(maxsize=4)
 def empty_page(size: int) -> np.ndarray:
     """Return the picture with its grid and borders but no trace, uint8 (size, size)."""
-    from ekg.image.renderer import Renderer
+    from ekg.images.renderer import Renderer
 
     # Beyond the axes a trace is clipped away: what is left is the paper.
     page = Renderer(size).draw(np.full((len(LEADS), 1250), _OUT_OF_SIGHT_MV))

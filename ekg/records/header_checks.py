@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ekg.errors import RecordError
-from ekg.waveform.plain_wfdb import PlainRecord
+from ekg.records.plain_wfdb import PlainRecord
 
 if TYPE_CHECKING:
     import wfdb

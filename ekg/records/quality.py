@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ekg.waveform.records import LEADS, Record
+from ekg.records.record import LEADS, Record
 
 FLAT_SECONDS = 1.0
 """A lead that does not change for this long is called flat."""

@@ -15,17 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ekg.errors import RecordError
-from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
-from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.header_text import HeaderText, read_header_text
-from ekg.waveform.plain_wfdb import PlainRecord, plain_header, read_plain_signals
-from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_header, check_length
-from ekg.waveform.signal_files import (
-    SignalFile,
-    check_signal_files,
-    find_signal_files,
-    unverified,
-)
+from ekg.records.derived_leads import complete_limb_leads, computed_warning, derivable
+from ekg.records.diagnoses import diagnoses_of_comments
+from ekg.records.header_checks import LARGEST_MILLIVOLTS, check_header, check_length
+from ekg.records.header_text import HeaderText, read_header_text
+from ekg.records.plain_wfdb import PlainRecord, plain_header, read_plain_signals
+from ekg.records.signal_files import SignalFile, check_signal_files, find_signal_files, unverified
 
 if TYPE_CHECKING:
     import wfdb

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from ekg.errors import RecordError
 from ekg.files import is_plain_relative
-from ekg.waveform.header_text import HeaderText
-from ekg.waveform.plain_wfdb import PlainRecord
+from ekg.records.header_text import HeaderText
+from ekg.records.plain_wfdb import PlainRecord
 
 if TYPE_CHECKING:
     import wfdb

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from ekg.waveform.synthetic.leads import electrode_potentials, independent_leads
-from ekg.waveform.synthetic.ranges import NOISE
+from ekg.simulator.leads import electrode_potentials, independent_leads
+from ekg.simulator.ranges import NOISE
 
 _ARMS_AND_LEG = 3
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ekg.waveform.synthetic.leads import frank_vector
-from ekg.waveform.synthetic.waves import Waves
+from ekg.simulator.leads import frank_vector
+from ekg.simulator.waves import Waves
 
 
 def p_wave(generator: np.random.Generator, duration: float, axis: float, amplitude: float) -> Waves:

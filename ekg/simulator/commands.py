@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate the records and say in one line what there is."""
-    from ekg.waveform.synthetic.mix import check_classes
-    from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+    from ekg.simulator.mix import check_classes
+    from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
     chosen = [name.strip() for name in (arguments.classes or "").split(",") if name.strip()]
     settings = SimulationSettings(seed=arguments.seed, classes=check_classes(chosen))

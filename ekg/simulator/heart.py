@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ekg.waveform.synthetic import atria, repolarisation, st_changes, ventricles
-from ekg.waveform.synthetic.leads import frank_vector
-from ekg.waveform.synthetic.patient import Patient
-from ekg.waveform.synthetic.ranges import draw
-from ekg.waveform.synthetic.repolarisation import Beat, TShape
-from ekg.waveform.synthetic.waves import Waves
+from ekg.simulator import atria, repolarisation, st_changes, ventricles
+from ekg.simulator.leads import frank_vector
+from ekg.simulator.patient import Patient
+from ekg.simulator.ranges import draw
+from ekg.simulator.repolarisation import Beat, TShape
+from ekg.simulator.waves import Waves
 
 
 @dataclass(frozen=True)

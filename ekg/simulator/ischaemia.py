@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ekg.waveform.synthetic.leads import frank_vector, twelve_leads
-from ekg.waveform.synthetic.waves import Waves
+from ekg.simulator.leads import frank_vector, twelve_leads
+from ekg.simulator.waves import Waves
 
 _AVR = 3
 _V2_V3 = (7, 8)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import scipy.signal
 
-from ekg.waveform.records import LEADS
-from ekg.waveform.synthetic.leads import frontal_axis
+from ekg.records.record import LEADS
+from ekg.simulator.leads import frontal_axis
 
 _INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]
 _BEFORE, _AFTER = 0.40, 0.60  # s around the QRS that make up the median beat

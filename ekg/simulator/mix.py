@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ekg.errors import ConfigError
-from ekg.waveform.diagnoses import BY_ABBREVIATION, CLASSES, ECTOPY
-from ekg.waveform.slicing import generator_for
+from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, ECTOPY
+from ekg.records.slicing import generator_for
 
 BLOCK = 100
 """Records S0001-S0100, S0101-S0200, ... each hold the whole mix once."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ekg.waveform.synthetic.leads import torso_lead_field
-from ekg.waveform.synthetic.ranges import draw
+from ekg.simulator.leads import torso_lead_field
+from ekg.simulator.ranges import draw
 
 
 @dataclass(frozen=True)

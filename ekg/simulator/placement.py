@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ekg.waveform.synthetic.leads import ELECTRODES
+from ekg.simulator.leads import ELECTRODES
 
 _SWAPS: tuple[tuple[str, str], ...] = (
     ("RA", "LA"),

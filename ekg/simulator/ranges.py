@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ekg.waveform.synthetic.sources import LogRange, Range
+from ekg.simulator.sources import LogRange, Range
 
 RANGES: dict[str, Range] = {
     # Rhythm

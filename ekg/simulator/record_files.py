@@ -16,12 +16,12 @@ import scipy.io
 
 from ekg.errors import ConfigError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json, write_text
-from ekg.image.pool import Lost, Workers, in_order
 from ekg.progress import Progress
-from ekg.waveform.diagnoses import BY_ABBREVIATION
-from ekg.waveform.records import LEADS
-from ekg.waveform.synthetic import mix
-from ekg.waveform.synthetic.simulator import VERSION, simulate_record
+from ekg.records.diagnoses import BY_ABBREVIATION
+from ekg.records.record import LEADS
+from ekg.simulator import mix
+from ekg.simulator.simulator import VERSION, simulate_record
+from ekg.workers import Lost, Workers, in_order
 
 GAIN = 1000
 """Steps per mV: one step is 1 microvolt."""

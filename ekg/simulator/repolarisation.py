@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ekg.waveform.synthetic.waves import Waves
+from ekg.simulator.waves import Waves
 
 _SQRT_2PI = float(np.sqrt(2 * np.pi))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ekg.waveform.synthetic.ranges import draw
+from ekg.simulator.ranges import draw
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ekg.errors import ConfigError
-from ekg.waveform.diagnoses import BY_ABBREVIATION
-from ekg.waveform.slicing import generator_for
-from ekg.waveform.synthetic import acquisition, atria, mix, rhythm
-from ekg.waveform.synthetic.heart import Heart, draw_heart
-from ekg.waveform.synthetic.leads import atrial_lead_field, twelve_leads
-from ekg.waveform.synthetic.patient import draw_patient
-from ekg.waveform.synthetic.placement import draw_placement
-from ekg.waveform.synthetic.repolarisation import Beat, qt_interval
-from ekg.waveform.synthetic.waves import Waves, add_waves
+from ekg.records.diagnoses import BY_ABBREVIATION
+from ekg.records.slicing import generator_for
+from ekg.simulator import acquisition, atria, mix, rhythm
+from ekg.simulator.heart import Heart, draw_heart
+from ekg.simulator.leads import atrial_lead_field, twelve_leads
+from ekg.simulator.patient import draw_patient
+from ekg.simulator.placement import draw_placement
+from ekg.simulator.repolarisation import Beat, qt_interval
+from ekg.simulator.waves import Waves, add_waves
 
 VERSION = 6
 """Raised whenever the same (seed, name) gives another recording."""
@@ -47,7 +47,7 @@ def simulate_record(
     seed
         The seed of the whole set.
     diagnoses
-        Abbreviations of `ekg.waveform.diagnoses`, or `EXTRA_FINDINGS`; by default what
+        Abbreviations of `ekg.records.diagnoses`, or `EXTRA_FINDINGS`; by default what
         `mix.diagnoses_of` gives.
     patient
         The patient's name. Records that share it (and the diagnoses) share body, heart and
@@ -64,7 +64,7 @@ def simulate_record(
     Returns
     -------
     signal : ndarray of float64, shape (12, N) or (15, N)
-        mV, leads in the order of `ekg.waveform.records.LEADS`.
+        mV, leads in the order of `ekg.records.record.LEADS`.
     diagnoses : tuple of str
         Abbreviations.
     parameters : dict

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ekg.waveform.synthetic import ischaemia, repolarisation, ventricles
-from ekg.waveform.synthetic.leads import frank_vector
-from ekg.waveform.synthetic.patient import Patient
-from ekg.waveform.synthetic.ranges import draw
-from ekg.waveform.synthetic.repolarisation import Beat, TShape
+from ekg.simulator import ischaemia, repolarisation, ventricles
+from ekg.simulator.leads import frank_vector
+from ekg.simulator.patient import Patient
+from ekg.simulator.ranges import draw
+from ekg.simulator.repolarisation import Beat, TShape
 
 _TERRITORIES: dict[str, float] = {
     "anterior": 0.15, "anterolateral": 0.06, "inferior": 0.11, "inferolateral": 0.05,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ekg.errors import EkgError
 from ekg.files import write_text
-from ekg.waveform.synthetic.ranges import NOISE, RANGES
-from ekg.waveform.synthetic.sources import SOURCES
+from ekg.simulator.ranges import NOISE, RANGES
+from ekg.simulator.sources import SOURCES
 
 
 def ranges_table() -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ekg.waveform.synthetic.leads import frank_vector
-from ekg.waveform.synthetic.waves import Waves
+from ekg.simulator.leads import frank_vector
+from ekg.simulator.waves import Waves
 
 _EDGE = 2.2  # a wave this many standard deviations from the QRS's end has all but died away
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ekg.evaluation.stored_model import store_model
+    from ekg.store.stored_model import store_model
 
     names = store_model(arguments.run_folder, arguments.out, arguments.command, arguments.external)
     print(f"{arguments.out}: {', '.join(names)}")

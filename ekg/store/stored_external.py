@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ekg.data.sources import source_named
+from ekg.datasets.registry import source_named
 from ekg.errors import EvaluationError
 from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external import FOLD

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from ekg.config_file import load_config
 from ekg.errors import EvaluationError
-from ekg.evaluation.cards.own import model_card
 from ekg.evaluation.recomputed import check_figures
 from ekg.evaluation.results import METRICS_FILE, check_predictions_file, read_metrics
-from ekg.evaluation.stored_external import EXTERNAL, collect_external
 from ekg.files import atomic_path, json_text, read_json, sha256_of_file, write_json, write_text
 from ekg.model import load_model
 from ekg.model.engines import ONNX_FILE
 from ekg.model.export import export_onnx
 from ekg.model.loading import WEIGHTS_FILE
+from ekg.store.cards.own import model_card
+from ekg.store.stored_external import EXTERNAL, collect_external
 from ekg.training.dataset_facts import DATASET_FILE, dataset_of_run
 
 KEPT_FILES = (

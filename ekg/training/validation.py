@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ekg.data.loader import Loader, batches_of, fixed_order, share_of
 from ekg.model import EkgModel
-from ekg.model.inference import for_inference
+from ekg.model.fused import for_inference
 from ekg.training.compute import Compute
 from ekg.training.distributed import World
 from ekg.training.loss import class_weights, epoch_loss

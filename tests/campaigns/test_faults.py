@@ -12,7 +12,7 @@ KEPT = ("survived", "undetected")
 def disturb(root, tmp_path, *options):
     out = tmp_path / "faults.csv"
     finished = subprocess.run(
-        [sys.executable, "scripts/faults.py", "--out", str(out), *options],
+        [sys.executable, "-m", "campaigns.faults", "--out", str(out), *options],
         cwd=root,
         capture_output=True,
         text=True,

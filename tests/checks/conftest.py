@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ekg.verification.findings import Repository
+from checks.findings import Repository
 
 
 @pytest.fixture

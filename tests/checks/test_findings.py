@@ -2,11 +2,8 @@ import json
 
 import pytest
 
-from ekg.__main__ import main
-from ekg.errors import EkgError
-from ekg.verification import checks
-from ekg.verification.checks import CHECKS, repository_at_hand, run_checks
-from ekg.verification.findings import (
+from checks import runner as checks
+from checks.findings import (
     Repository,
     agree,
     as_json,
@@ -16,6 +13,9 @@ from ekg.verification.findings import (
     summary_line,
     table_lines,
 )
+from checks.runner import CHECKS, repository_at_hand, run_checks
+from ekg.cli import main
+from ekg.errors import EkgError
 
 GOOD = agree("one", "a = b", "3 equal", True)
 BAD = agree("two", "c = d", "1 differs", False)

@@ -6,14 +6,14 @@ from functools import cache
 import pandas as pd
 import pytest
 
+from checks import golden
+from checks.findings import Repository
+from checks.golden import FACTS, FOLDER, TABLE, check_golden, golden_names
 from ekg.files import read_json, write_json
-from ekg.image.renderer import Renderer
+from ekg.images.renderer import Renderer
 from ekg.paths import default_model
-from ekg.verification import golden
-from ekg.verification.findings import Repository
-from ekg.verification.golden import FACTS, FOLDER, TABLE, check_golden, golden_names
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.synthetic import diagnoses_of
+from ekg.records.diagnoses import CLASSES
+from ekg.simulator import diagnoses_of
 
 
 @cache

@@ -5,18 +5,18 @@ import shutil
 import numpy as np
 import pytest
 
+from checks import image_sets
+from checks.findings import Repository
+from checks.image_sets import check_image_sets
+from checks.splits import check_splits
 from ekg.data.split import read_labels, split_records, write_split
 from ekg.files import read_json, write_json
-from ekg.image.image_set import make_image_set, read_image
-from ekg.image.manifest import read_manifest
-from ekg.image.pack import open_pack
-from ekg.image.png import write_png
-from ekg.image.selection import ImageSetConfig
-from ekg.verification import image_sets
-from ekg.verification.findings import Repository
-from ekg.verification.image_sets import check_image_sets
-from ekg.verification.splits import check_splits
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from ekg.images.image_set import make_image_set, read_image
+from ekg.images.manifest import read_manifest
+from ekg.images.pack import open_pack
+from ekg.images.png import write_png
+from ekg.images.selection import ImageSetConfig
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
 
 @pytest.fixture(scope="module")

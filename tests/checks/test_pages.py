@@ -3,17 +3,10 @@
 import pandas as pd
 import pytest
 
+from checks.findings import Repository
+from checks.pages import CARD_SCRIPT, REGISTRY, check_pages, load_script, pages, read_registry
 from ekg.errors import EkgError
-from ekg.verification.findings import Repository
-from ekg.verification.markdown import blocks, hand_tables, table_lines
-from ekg.verification.pages import (
-    CARD_SCRIPT,
-    REGISTRY,
-    check_pages,
-    load_script,
-    pages,
-    read_registry,
-)
+from ekg.markdown import blocks, hand_tables, table_lines
 
 TABLE = "| name | the value |\n|---|---|\n| a | 1.50 |\n| b |  |"
 SCRIPT = '''"""A script."""

@@ -5,11 +5,12 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from ekg.image.renderer import Renderer
-from ekg.verification import figures, reference
-from ekg.verification.figures import check_published_figures
-from ekg.verification.findings import Repository
-from ekg.verification.reference import check_reference
+from checks import metrics as figures
+from checks import reference
+from checks.findings import Repository
+from checks.metrics import check_published_figures
+from checks.reference import check_reference
+from ekg.images.renderer import Renderer
 
 
 @cache

@@ -8,23 +8,23 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
+from checks import stored
+from checks.findings import Repository
+from checks.slices import draw_records, logits_of
+from checks.stored import check_stored_models, default_stored, stored_models
 from ekg.config import SliceConfig
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.recomputed import differing
 from ekg.evaluation.results import digest_of_lines
 from ekg.files import read_json, sha256_of_file, write_json
-from ekg.image.drawing import image_name
-from ekg.image.image_set import make_image_set
-from ekg.image.renderer import Renderer
-from ekg.image.selection import ImageSetConfig
+from ekg.images.drawing import image_name
+from ekg.images.image_set import make_image_set
+from ekg.images.renderer import Renderer
+from ekg.images.selection import ImageSetConfig
 from ekg.model import load_model, save_weights
 from ekg.paths import default_model
-from ekg.verification import stored
-from ekg.verification.findings import Repository
-from ekg.verification.slices import draw_records, logits_of
-from ekg.verification.stored import check_stored_models, default_stored, stored_models
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
 RECORDS = {"val": ["S0001", "S0002"], "test": ["S0003", "S0004", "S0005", "S0006"]}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ekg.data.image_sources import PackSource, RecordSource
-from ekg.training.data import open_run_data
+from ekg.data.training_data import open_run_data
 from tests.training.conftest import toy_config
 
 DRAWN = {"image_size": 64, "source": "records", "slices": "random"}

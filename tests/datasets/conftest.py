@@ -2,8 +2,8 @@
 
 import pytest
 
-from ekg.data.transfer import HttpSettings
-from tests.data.flaky_server import FlakyServer
+from ekg.datasets.http import HttpSettings
+from tests.datasets.flaky_server import FlakyServer
 
 
 @pytest.fixture

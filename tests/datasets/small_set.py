@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from ekg.data.sources import Source
+from ekg.datasets.registry import Source
 
 
 def sha256(content: bytes) -> str:

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from ekg.data.archive import is_archive, unpack
+from ekg.datasets.archive import is_archive, unpack
 from ekg.errors import DownloadError
 
 
@@ -66,7 +66,7 @@ def test_member_twice(make, tmp_path):
 
 
 def test_too_many_members(make, tmp_path, monkeypatch):
-    monkeypatch.setattr("ekg.data.archive._MAX_MEMBERS", 2)
+    monkeypatch.setattr("ekg.datasets.archive._MAX_MEMBERS", 2)
     with pytest.raises(DownloadError, match="more than 2 members"):
         unpack(make(("a", b""), ("b", b""), ("c", b"")), tmp_path / "out", 100)
 

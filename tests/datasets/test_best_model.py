@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from ekg.__main__ import main
-from ekg.data.published_model import fetch_published_model
-from ekg.data.sources import source_named
+from ekg.cli import main
+from ekg.datasets.published_model import fetch_published_model
+from ekg.datasets.registry import source_named
 from ekg.errors import DownloadError
 from ekg.paths import PUBLISHED_FOLDER
-from tests.data.small_set import sha256
+from tests.datasets.small_set import sha256
 
 NAMES = {file.local for file in source_named("published_model").files}
 

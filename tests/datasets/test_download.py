@@ -11,14 +11,14 @@ import zipfile
 
 import pytest
 
-from ekg.__main__ import main
-from ekg.data import download as download_module
-from ekg.data.download import Plan, list_files, make_plan, obtain
-from ekg.data.fetch import Fetcher
-from ekg.data.ledger import LEDGER_NAME
+from ekg.cli import main
+from ekg.datasets import download as download_module
+from ekg.datasets.download import Plan, list_files, make_plan, obtain
+from ekg.datasets.fetch import Fetcher
+from ekg.datasets.ledger import LEDGER_NAME
 from ekg.errors import DownloadError, EkgError
 from ekg.files import folder_lock, sha256_of_file
-from tests.data.small_set import (
+from tests.datasets.small_set import (
     assert_whole,
     publish,
     sha256,
@@ -37,7 +37,7 @@ def folder(tmp_path):
 def in_registry(server, monkeypatch):
     """Let the command line know the small set, at the server's address."""
     source = small_source(server.address)
-    monkeypatch.setattr("ekg.data.sources.read_registry", lambda: {"small": source})
+    monkeypatch.setattr("ekg.datasets.registry.read_registry", lambda: {"small": source})
     return source
 
 
@@ -224,8 +224,8 @@ def test_killed_anywhere_goes_on(server, tmp_path):
     server.delay = 0.05
     folder = tmp_path / "records"
     script = (
-        "from pathlib import Path; from tests.data.small_set import small_source;"
-        "from ekg.data.download import obtain; from ekg.data.transfer import HttpSettings;"
+        "from pathlib import Path; from tests.datasets.small_set import small_source;"
+        "from ekg.datasets.download import obtain; from ekg.datasets.http import HttpSettings;"
         f"plan, outcome = obtain(small_source({server.address!r}), Path({str(folder)!r}),"
         "jobs=2, settings=HttpSettings(pause=0.02));"
         "assert not outcome.failures"
@@ -374,7 +374,7 @@ def test_dry_run(server, folder, in_registry, capsys):
 
 
 def test_offline_says_what_to_put_where(server, folder, in_registry, capsys, monkeypatch, settings):
-    monkeypatch.setattr("ekg.data.fetch.HttpSettings", lambda: settings)
+    monkeypatch.setattr("ekg.datasets.fetch.HttpSettings", lambda: settings)
     assert main(["download", "small", "--out", str(folder)]) == 2
     error = capsys.readouterr().err
     assert "training/small/" in error and "--from FOLDER" in error and str(folder) in error

@@ -2,16 +2,11 @@
 
 import pytest
 
-from ekg.data.external import label_of, missing_codes, read_codes
-from ekg.data.external_labels import (
-    parse_statements,
-    read_label_table,
-    statements_of,
-    units_of,
-)
+from ekg.datasets.external_codes import label_of, missing_codes, read_codes
+from ekg.datasets.external_labels import parse_statements, read_label_table, statements_of, units_of
 from ekg.errors import EkgError
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import find_records, read_header
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import find_records, read_header
 
 
 def codes(*names):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from ekg.data.fetch import Fetcher, part_of
-from ekg.data.transfer import HttpSettings, StoppedError
+from ekg.datasets.fetch import Fetcher, part_of
+from ekg.datasets.http import HttpSettings, StoppedError
 from ekg.errors import DownloadError
 from ekg.files import is_temporary
 

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from ekg.data.sources import (
+from ekg.datasets.registry import (
     REGISTRY,
     check_address,
     check_relative,
@@ -94,14 +94,14 @@ def entry(**changes):
     ],
 )
 def test_wrong_registry(tmp_path, text, problem):
-    path = tmp_path / "sources.toml"
+    path = tmp_path / "registry.toml"
     path.write_text(text)
     with pytest.raises(DownloadError, match=problem):
         read_registry(path)
 
 
 def test_right_registry(tmp_path):
-    path = tmp_path / "sources.toml"
+    path = tmp_path / "registry.toml"
     path.write_text(entry())
     assert read_registry(path)["one"].include == ("*",)
     with pytest.raises(DownloadError, match="no such registry"):

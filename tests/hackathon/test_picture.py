@@ -6,9 +6,9 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from ekg.errors import ImageError
-from ekg.image.hackathon_images import ColourSource, draw_pictures, read_picture
-from ekg.image.hackathon_picture import HackathonPainter
-from ekg.waveform.synthetic import simulate_record
+from ekg.hackathon.images import ColourSource, draw_pictures, read_picture
+from ekg.hackathon.picture import HackathonPainter
+from ekg.simulator import simulate_record
 
 SECONDS = 5.0
 
@@ -132,7 +132,7 @@ def test_unusable_pictures_are_refused(tmp_path):
 
 
 def test_a_real_record_is_drawn(shared):
-    from ekg.waveform.records import read_record
+    from ekg.records.record import read_record
 
     signal = read_record(shared / "real" / "ptbdb" / "s0010_re.hea", 1000).signal
     picture = HackathonPainter().draw(signal[:, :5000])

@@ -7,11 +7,11 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from ekg.__main__ import main
-from ekg.evaluation.hackathon_neighbours import neighbour_accuracy
-from ekg.evaluation.hackathon_report import published_hackathon
-from ekg.waveform.ptbdb import HACKATHON_CLASSES, read_ptbdb
-from ekg.waveform.synthetic.ptbdb_like import PtbdbLikeSettings, simulate_ptbdb
+from ekg.cli import main
+from ekg.hackathon.neighbours import neighbour_accuracy
+from ekg.hackathon.ptbdb import HACKATHON_CLASSES, read_ptbdb
+from ekg.hackathon.report import published_hackathon
+from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
 
 TOY = (
     "--weights", "none", "--epochs", "1", "--per-record", "1", "--resamples", "200", "-j", "1",

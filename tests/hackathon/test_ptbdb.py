@@ -3,10 +3,10 @@ import shutil
 import pytest
 
 from ekg.errors import ConfigError, RecordError
-from ekg.waveform import ptbdb
-from ekg.waveform.ptbdb import HACKATHON_CLASSES, class_of_reason, read_ptbdb
-from ekg.waveform.records import LEADS, read_header, read_record
-from ekg.waveform.synthetic.ptbdb_like import PtbdbLikeSettings, simulate_ptbdb
+from ekg.hackathon import ptbdb
+from ekg.hackathon.ptbdb import HACKATHON_CLASSES, class_of_reason, read_ptbdb
+from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
+from ekg.records.record import LEADS, read_header, read_record
 
 SMALL = PtbdbLikeSettings(patients_per_class=2, records_per_patient=2, seconds=6.0, seed=3)
 

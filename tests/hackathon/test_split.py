@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ekg.data.hackathon_split import (
-    acquaintance,
-    balance,
-    divide,
-    leakage,
-    plan_images,
-    random_starts,
-)
 from ekg.errors import SplitError
-from ekg.waveform.ptbdb import HACKATHON_CLASSES, PtbdbRecord
+from ekg.hackathon.ptbdb import HACKATHON_CLASSES, PtbdbRecord
+from ekg.hackathon.split import acquaintance, balance, divide, leakage, plan_images, random_starts
 
 
 def record(name, patient, diagnosis, seconds=20.0):

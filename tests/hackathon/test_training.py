@@ -11,16 +11,16 @@ from PIL import Image
 from ekg.config_file import load_config
 from ekg.data.loader import Loader
 from ekg.errors import ConfigError, ModelError, TrainingError
-from ekg.image.hackathon_images import ColourSource
-from ekg.model.colour import ColourModel
-from ekg.training.hackathon import (
+from ekg.hackathon.colour import ColourModel
+from ekg.hackathon.images import ColourSource
+from ekg.hackathon.ptbdb import HACKATHON_CLASSES
+from ekg.hackathon.training import (
     TRAIN_PARTS,
     build_colour_model,
     hackathon_config,
     load_colour_model,
     train_hackathon,
 )
-from ekg.waveform.ptbdb import HACKATHON_CLASSES
 
 SIZE = 32
 TOY = (

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from ekg.image import drawing_run
-from ekg.waveform.records import LEADS
+from ekg.images import drawing_run
+from ekg.records.record import LEADS
 
 GAIN = 1000
 

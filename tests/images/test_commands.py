@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ekg.__main__ import main
-from ekg.image.image_set import make_image_set, read_image, read_manifest
-from ekg.image.selection import ImageSetConfig
+from ekg.cli import main
+from ekg.images.image_set import make_image_set, read_image, read_manifest
+from ekg.images.selection import ImageSetConfig
 
 
 def test_images_says_what_it_did(records, tmp_path, capsys, write_record):
@@ -95,9 +95,9 @@ def test_the_same_slice_gives_the_same_file(records, tmp_path):
 
 def test_clinical_scale(write_record, tmp_path):
     """1 mV and 1 s measure 10 mm and 25 mm on the page, calibration pulse included."""
-    from ekg.image.clinical import Sheet, make_clinical_figure
-    from ekg.image.paper_figure import matplotlib_defaults
-    from ekg.waveform.records import read_record
+    from ekg.images.clinical import Sheet, make_clinical_figure
+    from ekg.images.paper_figure import matplotlib_defaults
+    from ekg.records.record import read_record
 
     record = read_record(write_record(tmp_path, "A1", samples=10_000))
     with matplotlib_defaults():

@@ -11,11 +11,11 @@ import pytest
 
 from ekg.errors import EkgError, ImageError, RecordError
 from ekg.files import folder_lock, sha256_of_file
-from ekg.image import drawing, drawing_run
-from ekg.image.image_set import make_image_set, read_image, read_manifest
-from ekg.image.selection import ImageSetConfig
-from ekg.waveform.records import read_record
-from ekg.waveform.slicing import slice_starts
+from ekg.images import drawing, drawing_run
+from ekg.images.image_set import make_image_set, read_image, read_manifest
+from ekg.images.selection import ImageSetConfig
+from ekg.records.record import read_record
+from ekg.records.slicing import slice_starts
 
 SMALL = ImageSetConfig(size=32)
 

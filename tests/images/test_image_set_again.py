@@ -7,12 +7,12 @@ import shutil
 import pytest
 
 from ekg.errors import ImageError, RecordError
-from ekg.image import drawing, drawing_run
-from ekg.image.image_set import make_image_set
-from ekg.image.manifest import read_manifest
-from ekg.image.pack import open_pack
-from ekg.image.selection import ImageSetConfig
-from tests.image.tiny_set import TINY, error_of, rows
+from ekg.images import drawing, drawing_run
+from ekg.images.image_set import make_image_set
+from ekg.images.manifest import read_manifest
+from ekg.images.pack import open_pack
+from ekg.images.selection import ImageSetConfig
+from tests.images.tiny_set import TINY, error_of, rows
 
 
 def packed(out):

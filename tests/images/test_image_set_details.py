@@ -12,11 +12,11 @@ import pytest
 from ekg import __version__
 from ekg.errors import EkgError, ImageError
 from ekg.files import atomic_path, folder_lock, sha256_of_file
-from ekg.image import drawing, drawing_run, image_set
-from ekg.image.image_set import make_image_set
-from ekg.image.manifest import MANIFEST_COLUMNS, read_manifest
-from ekg.image.selection import ImageSetConfig
-from tests.image.tiny_set import TINY, error_of, rows
+from ekg.images import drawing, drawing_run, image_set
+from ekg.images.image_set import make_image_set
+from ekg.images.manifest import MANIFEST_COLUMNS, read_manifest
+from ekg.images.selection import ImageSetConfig
+from tests.images.tiny_set import TINY, error_of, rows
 
 
 def test_the_tables_of_a_small_set(few, tmp_path):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ekg.image.image_set import make_image_set, read_image
-from ekg.image.selection import ImageSetConfig
+from ekg.images.image_set import make_image_set, read_image
+from ekg.images.selection import ImageSetConfig
 
 CONFIG = ImageSetConfig(size=400)
 

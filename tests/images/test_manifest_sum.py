@@ -3,9 +3,9 @@
 import json
 
 from ekg.errors import ImageError
-from ekg.image.image_set import make_image_set, read_manifest
-from ekg.image.selection import ImageSetConfig
-from tests.image.tiny_set import error_of
+from ekg.images.image_set import make_image_set, read_manifest
+from ekg.images.selection import ImageSetConfig
+from tests.images.tiny_set import error_of
 
 
 def test_a_changed_manifest_is_refused_until_the_set_is_made_again(records, tmp_path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ekg.errors import ImageError
-from ekg.image import drawing_run
-from ekg.image.image_set import make_image_set, read_image, read_manifest
-from ekg.image.pack import open_pack
-from ekg.image.selection import ImageSetConfig
+from ekg.images import drawing_run
+from ekg.images.image_set import make_image_set, read_image, read_manifest
+from ekg.images.pack import open_pack
+from ekg.images.selection import ImageSetConfig
 
 SMALL = ImageSetConfig(size=32)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ekg.image.pool import Lost, Workers, in_order
+from ekg.workers import Lost, Workers, in_order
 
 # A parent whose worker is idle: it says the worker's process number and then waits.
 PROGRAM = """
 import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
-from ekg.image.pool import end_with_parent
+from ekg.workers import end_with_parent
 if __name__ == "__main__":
     context = multiprocessing.get_context(sys.argv[1])
     watch = {"initializer": end_with_parent} if sys.argv[2] == "watched" else {}

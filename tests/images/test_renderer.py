@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ekg.errors import ImageError
-from ekg.image.layout import Layout
-from ekg.image.reference import draw_slowly
-from ekg.image.renderer import Renderer
-from ekg.waveform.records import read_record
+from ekg.images.layout import Layout
+from ekg.images.reference import draw_slowly
+from ekg.images.renderer import Renderer
+from ekg.records.record import read_record
 
 FAST_SIZES = (64, 333, 800)
 SLOW_SIZES = (

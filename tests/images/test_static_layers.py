@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from ekg.image import static_layers as module
-from ekg.image.layout import PAPER_LAYOUT
-from ekg.image.paper_figure import draw_static_layers
-from ekg.image.renderer import Renderer
-from ekg.image.static_layers import PACKAGED, static_layers
+from ekg.images import static_layers as module
+from ekg.images.layout import PAPER_LAYOUT
+from ekg.images.paper_figure import draw_static_layers
+from ekg.images.renderer import Renderer
+from ekg.images.static_layers import PACKAGED, static_layers
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def assert_equal(a, b):
 
 
 def test_the_packaged_file_is_what_matplotlib_draws_now(cache):
-    assert len(list(PACKAGED.iterdir())) == 1, "run ekg.image.static_layers.write_packaged"
+    assert len(list(PACKAGED.iterdir())) == 1, "run ekg.images.static_layers.write_packaged"
     assert_equal(static_layers(800, PAPER_LAYOUT), draw_static_layers(800, PAPER_LAYOUT))
     assert not cache.exists(), "the packaged file was not used"
 
@@ -40,7 +40,7 @@ def test_the_packaged_file_is_what_matplotlib_draws_now(cache):
 def test_another_size_is_drawn_once_and_then_read(cache, monkeypatch):
     first = static_layers(48, PAPER_LAYOUT)
     assert len(list(cache.iterdir())) == 1
-    monkeypatch.setattr("ekg.image.paper_figure.draw_static_layers", None)
+    monkeypatch.setattr("ekg.images.paper_figure.draw_static_layers", None)
     assert_equal(static_layers(48, PAPER_LAYOUT), first)
 
 
@@ -83,11 +83,11 @@ def test_drawing_imports_no_matplotlib_and_leaves_it_usable(root):
     code = """
 import sys
 import numpy as np
-from ekg.image.renderer import Renderer
+from ekg.images.renderer import Renderer
 signal = np.random.default_rng(0).normal(size=(12, 1250))
 image = Renderer(800).draw(signal)
 assert "matplotlib" not in sys.modules
-from ekg.image.reference import draw_slowly
+from ekg.images.reference import draw_slowly
 assert (image == draw_slowly(signal)).all()
 assert (Renderer(800).draw(signal) == image).all()
 """

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from ekg.image.selection import ImageSetConfig
+from ekg.images.selection import ImageSetConfig
 
 TINY = ImageSetConfig(size=16)
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from ekg.model import EkgModel, build_network
 from ekg.model.engines import BATCH_SIZE, TorchEngine
-from ekg.model.inference import fold_batch_norm, for_inference
+from ekg.model.fused import fold_batch_norm, for_inference
 
 
 def lively(network):

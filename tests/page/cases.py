@@ -10,7 +10,7 @@ import numpy as np
 import scipy.io
 from PIL import Image, PngImagePlugin
 
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 PLAIN_FORMATS = {
     "16": ("<i2", 0),
@@ -201,7 +201,9 @@ def write_picture(
     if transparent is not None:
         options["transparency"] = transparent
     if form in ("JPEG", "WEBP"):
-        options |= {"quality": quality, "lossless": True} if form == "WEBP" else {"quality": quality}
+        options |= (
+            {"quality": quality, "lossless": True} if form == "WEBP" else {"quality": quality}
+        )
     file = folder / f"picture.{suffix or form.lower()}"
     if bits == 16 and mode == "RGB":
         file.write_bytes(_deep_png(np.asarray(image)))
@@ -212,8 +214,11 @@ def write_picture(
 
 def _deep_png(rgb):
     """Return a PNG of 16 bits a channel, which Pillow does not write."""
+
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows, columns, _ = rgb.shape
     lines = np.zeros((rows, 1 + 6 * columns), dtype=np.uint8)

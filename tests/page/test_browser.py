@@ -9,14 +9,14 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from ekg.evaluation.inputs import Input, expand
-from ekg.evaluation.predict import Predictor
-from ekg.evaluation.saliency import empty_page, panel_of
-from ekg.image.png import write_png
+from ekg.images.png import write_png
 from ekg.model.engines import open_engine
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS, read_record
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from ekg.predict.inputs import Input, expand
+from ekg.predict.predictor import Predictor
+from ekg.predict.saliency import empty_page, panel_of
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS, read_record
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
 from tests.page import cases
 
 pytestmark = pytest.mark.slow

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
 from ekg.model.engines import TorchEngine, open_engine
 from ekg.model.export import check_pictures
-from ekg.page import PageError, build
-from ekg.page.build import RUNTIME_FILES, build_page
 from ekg.paths import default_model
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import read_record
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import read_record
+from page import PageError, build
+from page.build import RUNTIME_FILES, build_page
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import wfdb
 
-from ekg.waveform.quality import warnings_of
-from ekg.waveform.records import LEADS, read_record
-from ekg.waveform.slicing import slice_starts
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from ekg.records.quality import warnings_of
+from ekg.records.record import LEADS, read_record
+from ekg.records.slicing import slice_starts
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
 from tests.page.cases import strip
 
 

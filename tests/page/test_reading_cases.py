@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ekg.errors import EkgError
-from ekg.evaluation.image_checks import PictureChecker, read_picture
-from ekg.evaluation.predict import Predictor
+from ekg.images.image_checks import PictureChecker, read_picture
 from ekg.model.engines import open_engine
-from ekg.waveform.records import read_record
+from ekg.predict.predictor import Predictor
+from ekg.records.record import read_record
 from tests.page import cases
 
 CASES = cases.table()
@@ -80,9 +80,9 @@ def in_the_page(records, run_node, bare_page):
         }
         for case in CASES["records"]
     ]
-    answers = run_node(
-        "compute.mjs", {"page": str(bare_page), "records": asked, "onlyRead": True}
-    )["records"]
+    answers = run_node("compute.mjs", {"page": str(bare_page), "records": asked, "onlyRead": True})[
+        "records"
+    ]
     return {case["name"]: answer for case, answer in zip(CASES["records"], answers, strict=True)}
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 import wfdb
 
-from ekg.evaluation.predict import Predictor
 from ekg.model import EkgModel, build_network, save_weights
 from ekg.model.engines import open_engine
 from ekg.model.export import check_pictures
-from ekg.waveform.records import LEADS
+from ekg.predict.predictor import Predictor
+from ekg.records.record import LEADS
 
 SIZE = 96
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ekg.__main__ import main
-from ekg.image.renderer import Renderer
-from ekg.waveform.diagnoses import CLASSES
+from ekg.cli import main
+from ekg.images.renderer import Renderer
+from ekg.records.diagnoses import CLASSES
 
 one_renderer_a_size = functools.cache(Renderer)
 
@@ -17,7 +17,7 @@ one_renderer_a_size = functools.cache(Renderer)
 @pytest.fixture
 def predict(small_model, capsys, monkeypatch):
     """Runs the command; returns status, standard output and standard error."""
-    monkeypatch.setattr("ekg.evaluation.predict.Renderer", one_renderer_a_size)
+    monkeypatch.setattr("ekg.predict.predictor.Renderer", one_renderer_a_size)
 
     def run(*paths, stdin="", model=small_model):
         monkeypatch.setattr("sys.stdin", io.StringIO(stdin))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ekg.evaluation.inputs import expand
+from ekg.predict.inputs import expand
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from ekg.errors import ImageError
-from ekg.evaluation.image_checks import PictureChecker, read_picture
-from ekg.image.renderer import Renderer
+from ekg.images.image_checks import PictureChecker, read_picture
+from ekg.images.renderer import Renderer
 
 SIZE = 400
 

@@ -3,8 +3,8 @@ import pytest
 
 from ekg.api import load, read_record
 from ekg.errors import ModelError, RecordError
-from ekg.evaluation.inputs import Input, expand
-from ekg.waveform.slicing import slice_starts
+from ekg.predict.inputs import Input, expand
+from ekg.records.slicing import slice_starts
 
 
 def record_of(folder, write, signal, **options):

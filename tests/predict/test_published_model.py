@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ekg.__main__ import main
 from ekg.api import load, read_record
-from ekg.image.renderer import Renderer
+from ekg.cli import main
+from ekg.images.renderer import Renderer
 from ekg.model import load_model
 from ekg.model.engines import TorchEngine
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import read_header
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import read_header
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 
 def write_record(

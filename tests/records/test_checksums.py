@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ekg.errors import RecordError
-from ekg.waveform.records import read_record
-from ekg.waveform.synthetic.record_files import SimulationSettings, write_record
+from ekg.records.record import read_record
+from ekg.simulator.record_files import SimulationSettings, write_record
 
 OFFSET = 24  # of the first sample in the signal file
 

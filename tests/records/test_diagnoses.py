@@ -1,6 +1,6 @@
 import pytest
 
-from ekg.waveform.diagnoses import (
+from ekg.records.diagnoses import (
     CLASSES,
     DIAGNOSES,
     diagnoses_of_comments,

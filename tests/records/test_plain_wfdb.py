@@ -6,7 +6,7 @@ import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ekg.waveform.plain_wfdb import plain_header, read_plain_signals
+from ekg.records.plain_wfdb import plain_header, read_plain_signals
 
 FIELDS = (
     "n_sig",

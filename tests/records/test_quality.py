@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from ekg.waveform import quality
-from ekg.waveform.quality import is_flat_throughout, limb_lead_misfit, warnings_of
-from ekg.waveform.records import LEADS, Header, Record, read_record
+from ekg.records import quality
+from ekg.records.quality import is_flat_throughout, limb_lead_misfit, warnings_of
+from ekg.records.record import LEADS, Header, Record, read_record
 
 
 def clean_signal(seconds=10.0, rate=500):

@@ -4,7 +4,7 @@ import scipy.io
 import wfdb
 
 from ekg.errors import RecordError
-from ekg.waveform.records import LEADS, find_records, natural_key, read_header, read_record
+from ekg.records.record import LEADS, find_records, natural_key, read_header, read_record
 
 REAL_RECORDS = {"cpsc2018": 90, "challenge2021": 76, "ptbxl": 90, "ptbdb": 3}
 
@@ -233,9 +233,7 @@ def test_another_patients_file_is_refused_by_its_checksums(make_record, tmp_path
     path = make_record(file_name="orig.mat", checksums=True)
     make_record("B0001", signal=np.full((12, 5000), 17))
     (tmp_path / "B0001.mat").replace(tmp_path / "A0001.mat")
-    with pytest.raises(
-        RecordError, match=r"A0001\.mat lies here, but .* lead I do not fit"
-    ):
+    with pytest.raises(RecordError, match=r"A0001\.mat lies here, but .* lead I do not fit"):
         read_record(path)
 
 

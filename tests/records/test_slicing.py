@@ -3,7 +3,7 @@ import pytest
 
 from ekg.config import SliceConfig
 from ekg.errors import RecordError
-from ekg.waveform.slicing import generator_for, number_of_slices, slice_starts
+from ekg.records.slicing import generator_for, number_of_slices, slice_starts
 
 
 @pytest.mark.parametrize(

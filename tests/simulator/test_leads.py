@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from ekg.waveform.synthetic import simulate_record
-from ekg.waveform.synthetic.acquisition import quantised
-from ekg.waveform.synthetic.leads import (
+from ekg.simulator import simulate_record
+from ekg.simulator.acquisition import quantised
+from ekg.simulator.leads import (
     DOWER,
     electrode_potentials,
     frank_vector,
@@ -12,7 +12,7 @@ from ekg.waveform.synthetic.leads import (
     torso_lead_field,
     twelve_leads,
 )
-from ekg.waveform.synthetic.placement import Placement
+from ekg.simulator.placement import Placement
 
 INDEPENDENT = [0, 1, 6, 7, 8, 9, 10, 11]
 

@@ -3,19 +3,14 @@ import pandas as pd
 import pytest
 import wfdb
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.errors import ConfigError, EkgError
-from ekg.waveform.records import LEADS, find_records, read_record
-from ekg.waveform.synthetic import diagnoses_of, simulate_record
-from ekg.waveform.synthetic.ranges import NOISE, RANGES
-from ekg.waveform.synthetic.record_files import (
-    SimulationSettings,
-    header_text,
-    is_whole,
-    simulate_folder,
-)
-from ekg.waveform.synthetic.sources import SOURCES
-from ekg.waveform.synthetic.tables import block_of, ranges_table, replace_block, sources_list
+from ekg.records.record import LEADS, find_records, read_record
+from ekg.simulator import diagnoses_of, simulate_record
+from ekg.simulator.ranges import NOISE, RANGES
+from ekg.simulator.record_files import SimulationSettings, header_text, is_whole, simulate_folder
+from ekg.simulator.sources import SOURCES
+from ekg.simulator.tables import block_of, ranges_table, replace_block, sources_list
 
 
 @pytest.fixture(scope="module")

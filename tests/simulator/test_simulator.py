@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from ekg.errors import ConfigError
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.synthetic import diagnoses_of, record_name, simulate_record
-from ekg.waveform.synthetic.measures import find_beats, measure, median_beat, qrs_bounds
+from ekg.records.diagnoses import CLASSES
+from ekg.simulator import diagnoses_of, record_name, simulate_record
+from ekg.simulator.measures import find_beats, measure, median_beat, qrs_bounds
 
 V1, V5, V6 = 6, 10, 11
 CLEAN = 6  # records a class; noiseless, so that what is measured is the model

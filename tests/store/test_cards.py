@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.config_file import load_config
-from ekg.evaluation.cards.own import _pictures, model_card
-from ekg.evaluation.cards.published import RECIPE, published_card
-from ekg.evaluation.cards.text import WIDTH, bullets, counts, paragraph
 from ekg.evaluation.published import PUBLISHED_FOLDER, read_published_figures
 from ekg.files import read_json
 from ekg.paths import default_model
+from ekg.store.cards.own import _pictures, model_card
+from ekg.store.cards.published import RECIPE, published_card
+from ekg.store.cards.text import WIDTH, bullets, counts, paragraph
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, save_weights
 from ekg.model.export import check_pictures

@@ -10,7 +10,9 @@ from ekg.errors import EvaluationError
 from ekg.evaluation.groups import Person, figures_by_group
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import read_predictions, write_predictions
-from ekg.evaluation.stored_external import (
+from ekg.files import read_json, write_json
+from ekg.records.diagnoses import CLASSES
+from ekg.store.stored_external import (
     OWN,
     POOLED,
     PUBLISHED,
@@ -18,8 +20,6 @@ from ekg.evaluation.stored_external import (
     published_weights,
     sources_of,
 )
-from ekg.files import read_json, write_json
-from ekg.waveform.diagnoses import CLASSES
 from tests.evaluation.conftest import toy_predictions
 
 MINE = "a" * 64

@@ -7,7 +7,6 @@ import onnx
 import pytest
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.stored_model import KEPT_FILES, STORED_FILE, store_model
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.model import load_model
 from ekg.model.engines import ONNX_FILE
@@ -19,6 +18,7 @@ from ekg.model.export import (
 )
 from ekg.model.onnx_engine import OnnxEngine
 from ekg.paths import STORED_MODELS, default_model
+from ekg.store.stored_model import KEPT_FILES, STORED_FILE, store_model
 
 STORED = [path.parent for path in sorted(STORED_MODELS.glob(f"*/{STORED_FILE}"))]
 
@@ -46,7 +46,7 @@ def test_a_stored_model_can_be_stored_again_and_is_the_same(tmp_path, monkeypatc
         shutil.copy(default_model() / ONNX_FILE, path)
         return ExportReport(path, 0.0, 6, path.stat().st_size)
 
-    monkeypatch.setattr("ekg.evaluation.stored_model.export_onnx", copied)
+    monkeypatch.setattr("ekg.store.stored_model.export_onnx", copied)
     store_again(tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_figures_that_are_not_those_of_the_predictions_are_refused(tmp_path, cha
 
 
 def test_the_commands_that_the_card_names(tmp_path):
-    from ekg.evaluation.stored_model import _made_by
+    from ekg.store.stored_model import _made_by
 
     run, folder = tmp_path / "my run", tmp_path / "elsewhere" / "2026-01-01_it"
     write_json(run / "environment.json", {"command": ["__main__.py", "train", "--run", "runs/a b"]})

@@ -9,10 +9,13 @@ import pandas as pd
 
 from ekg.config import TrainConfig
 from ekg.config_file import load_config
-from ekg.data.sources import read_registry
+from ekg.datasets.registry import read_registry
 from ekg.evaluation.calibration import FITTED_ON
-from ekg.evaluation.cards.recordings import recordings_section
-from ekg.evaluation.cards.text import (
+from ekg.evaluation.external import FOLD
+from ekg.files import read_json
+from ekg.model.export import LARGEST_DIFFERENCE
+from ekg.store.cards.recordings import recordings_section
+from ekg.store.cards.text import (
     bullets,
     class_table,
     counts,
@@ -23,11 +26,8 @@ from ekg.evaluation.cards.text import (
     size_of,
     table,
 )
-from ekg.evaluation.cards.use import how_to_load, out_of_scope, risks
-from ekg.evaluation.external import FOLD
-from ekg.evaluation.stored_external import EXTERNAL, OWN, sources_of
-from ekg.files import read_json
-from ekg.model.export import LARGEST_DIFFERENCE
+from ekg.store.cards.use import how_to_load, out_of_scope, risks
+from ekg.store.stored_external import EXTERNAL, OWN, sources_of
 from ekg.training.dataset_facts import DATASET_FILE
 
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "ece", "brier")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ekg.data.sources import Source, source_named
-from ekg.evaluation.cards.recordings import FIGURES, title_of
-from ekg.evaluation.cards.text import (
+from ekg.datasets.registry import Source, source_named
+from ekg.evaluation.external import FOLD
+from ekg.evaluation.published import read_published_figures
+from ekg.store.cards.recordings import FIGURES, title_of
+from ekg.store.cards.text import (
     bullets,
     cell,
     class_table,
@@ -19,10 +21,8 @@ from ekg.evaluation.cards.text import (
     size_of,
     table,
 )
-from ekg.evaluation.cards.use import out_of_scope
-from ekg.evaluation.external import FOLD
-from ekg.evaluation.published import read_published_figures
-from ekg.evaluation.stored_external import EXTERNAL, PUBLISHED, sources_of
+from ekg.store.cards.use import out_of_scope
+from ekg.store.stored_external import EXTERNAL, PUBLISHED, sources_of
 
 RECIPE: dict[str, Any] = {
     "records": 6877,
@@ -104,9 +104,9 @@ def _head(content: dict[str, Any], source: Source) -> list[str]:
         "    python -m ekg best-model --from FOLDER_OR_ARCHIVE      # from a copy that you have",
         "",
         *paragraph(
-            "Every file has to have the SHA-256 that `ekg/data/sources.toml` states; another one "
-            "is refused. This card was written by `python scripts/model_cards.py --write`, not by "
-            "the model's authors."
+            "Every file has to have the SHA-256 that `ekg/datasets/registry.toml` states; another "
+            "one is refused. This card was written by `python scripts/model_cards.py --write`, not "
+            "by the model's authors."
         ),
     ]
 

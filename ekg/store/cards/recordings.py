@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ekg.evaluation.cards.text import cell, counts, heading, paragraph, table
 from ekg.evaluation.external import FOLD
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.published import DATASET as PAPERS_DATASET
-from ekg.evaluation.stored_external import EXTERNAL, OWN, POOLED, PUBLISHED, sources_of
 from ekg.evaluation.summary import with_interval
+from ekg.store.cards.text import cell, counts, heading, paragraph, table
+from ekg.store.stored_external import EXTERNAL, OWN, POOLED, PUBLISHED, sources_of
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
 _CLASS_FIGURES = ("recall", "precision", "f1", "auroc")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ekg.evaluation.cards.text import bullets, heading, paragraph
+from ekg.store.cards.text import bullets, heading, paragraph
 
 
 def out_of_scope() -> list[str]:

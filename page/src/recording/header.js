@@ -1,5 +1,5 @@
 // WFDB headers: what a record's text file says about its signals. The same rules as in Python
-// (`ekg.waveform.header_text`); what both need to know comes from there, in rules.js.
+// (`ekg.records.header_text`); what both need to know comes from there, in rules.js.
 
 import rules from "../../assets/rules.js";
 import { InputError, quoted } from "./errors.js";

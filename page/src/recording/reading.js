@@ -9,7 +9,7 @@ import { numberOfSlices, sliceStarts } from "./slices.js";
  * Read a record as `python -m ekg predict` does.
  * @param {object[]} files as for `readRecord`
  * @param {{from?: number | null, to?: number | null}} part
- * @param {{slicing: object, quality: object}} settings written by `ekg.page.assets`
+ * @param {{slicing: object, quality: object}} settings written by `page.assets`
  * @returns {Promise<{record: object, starts: number[], warnings: string[]}>}
  */
 export async function readForNetwork(files, part, { slicing, quality }) {
