@@ -2,7 +2,7 @@
 
     import ekg
     model = ekg.load("best_model_for_paper/2020-07-16_mobilenetv3_small_custom_800_best")
-    record = ekg.read_record("path/to/A0001")
+    record = ekg.read_record("path/to/A0001")      # or .dcm, .scp, .xml, .edf, ...
     verdict = model.predict(record)     # .diagnosis, .probabilities, .slices, .warnings
     why = model.saliency(record)        # ["gradcam"], ["occlusion"]
 
@@ -16,7 +16,8 @@ from pathlib import Path
 from ekg.config import PAPER_SEED
 from ekg.evaluation.predict import Prediction, Predictor
 from ekg.model.engines import open_engine
-from ekg.waveform.records import Record, read_record
+from ekg.records.opening import read_record
+from ekg.waveform.records import Record
 
 __all__ = ["Prediction", "Predictor", "Record", "load", "read_record"]
 

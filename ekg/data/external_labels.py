@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from ekg.data.external import phrases_of, read_codes
 from ekg.errors import EkgError
 from ekg.waveform.diagnoses import normalise_diagnoses
 from ekg.waveform.records import Header
@@ -101,12 +102,31 @@ def statements_of(header: Header, table: Mapping[str, Statements]) -> Statements
     return dict.fromkeys(header.diagnoses)
 
 
+def machine_statements_of(header: Header) -> Statements:
+    """Return what the recording's machine says, in the phrases of the table of codes.
+
+    A summary (`Abnormal ECG`) says nothing beside a class that is itself abnormal; beside sinus
+    rhythm alone it stays, and keeps the record from counting as normal.
+    """
+    phrases = [phrase for line in header.statements for phrase in phrases_of(line)]
+    table = read_codes()
+    roles = [table.get(("MACHINE", phrase)) for phrase in phrases]
+    abnormal = any(
+        code is not None and code.role == "class" and code.diagnosis != "Normal" for code in roles
+    )
+    return dict.fromkeys(
+        phrase for phrase in phrases if not (abnormal and phrase.endswith((" ecg", " ekg")))
+    )
+
+
 def units_of(header: Header) -> str:
-    """Return the units that a header states for its signals (`mV`), `not stated` without any.
+    """Return the units that a file states for its signals (`mV`), `not stated` without any.
 
     Source: header(5) of the WFDB Applications Guide: the third field of a signal line is
     `gain(baseline)/units`; without units it is mV.
     """
+    if header.units:
+        return ", ".join(dict.fromkeys(header.units))
     found: list[str] = []
     lines = header.path.read_text(encoding="utf-8", errors="replace").splitlines()
     described = [line.split() for line in lines if line.strip() and not line.startswith("#")]

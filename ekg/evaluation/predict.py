@@ -17,8 +17,9 @@ from ekg.evaluation.inputs import Input
 from ekg.image.renderer import Renderer
 from ekg.model import EkgModel
 from ekg.model.engines import Engine, TorchEngine
+from ekg.records.opening import read_record
 from ekg.waveform.quality import is_flat_throughout, warnings_of
-from ekg.waveform.records import Record, read_record
+from ekg.waveform.records import Record
 from ekg.waveform.slicing import number_of_slices, slice_starts
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ class Predictor:
                 return replace(refused, error=found.problem)
             if found.kind == "image":
                 return self.predict_picture_file(found.path)
-            return replace(self.predict(read_record(found.path)), path=found.path)
+            record = read_record(found.path, fs=found.fs, unit=found.unit)
+            return replace(self.predict(record), path=found.path)
         except EkgError as error:
             return replace(refused, error=str(error))
         except OSError as error:

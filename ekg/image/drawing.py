@@ -16,8 +16,9 @@ from ekg.image.layout import PAPER_LAYOUT, Layout
 from ekg.image.png import write_png
 from ekg.image.renderer import Renderer
 from ekg.image.selection import ImageSetConfig, decide
+from ekg.records.opening import read_header, read_record
 from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.records import Header, read_header, read_record
+from ekg.waveform.records import Header
 from ekg.waveform.slicing import number_of_slices, slice_starts
 
 
@@ -185,6 +186,8 @@ class Glance:
 
 def glance(header: Path, config: ImageSetConfig) -> Glance:
     """Look at a header's text; a damaged one gives no images and no error."""
+    if header.suffix.lower() != ".hea":  # another machine's file, whose reader alone can tell
+        return Glance((header.name,), (), 0)
     try:
         lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

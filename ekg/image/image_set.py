@@ -20,7 +20,7 @@ from ekg.image.pack import PackWriter
 from ekg.image.png import read_image
 from ekg.image.pool import workers
 from ekg.image.selection import ImageSetConfig
-from ekg.waveform.records import find_records
+from ekg.records.opening import find_records
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
@@ -45,7 +45,7 @@ def make_image_set(
     Parameters
     ----------
     records
-        Folder of WFDB records, searched with the folders below it.
+        Folder of recordings, searched with the folders below it.
     out
         The image set's folder. What an earlier, interrupted run with the same settings
         finished is kept and checked by file size; the result is that of a single run.

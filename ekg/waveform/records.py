@@ -50,6 +50,12 @@ class Header:
     """Comment lines without `#`."""
     diagnoses: tuple[str, ...]
     """Abbreviations; unknown codes as written; empty when none is given."""
+    format: str = "WFDB"
+    """Name of the file's format."""
+    units: tuple[str, ...] = ()
+    """Of the signals, as a file of another format than WFDB states them."""
+    statements: tuple[str, ...] = ()
+    """The machine's own, in its words; no label unless one asks for them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class Record:
     """float64, shape (12, N): millivolts, leads in the order of `LEADS`."""
     sampling_frequency: float
     """Hz, after resampling."""
+    notes: tuple[str, ...] = ()
+    """What reading changed, computed, left out or doubts."""
 
     @property
     def name(self) -> str:
@@ -290,7 +298,7 @@ def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
                 remedy="correct the header",
             )
     if header.sampling_frequency != sampling_frequency:
-        signal = _resample(signal, header.sampling_frequency, sampling_frequency)
+        signal = resample(signal, header.sampling_frequency, sampling_frequency)
     return Record(header=header, signal=signal, sampling_frequency=float(sampling_frequency))
 
 
@@ -331,7 +339,7 @@ def _check_sums(path: Path, wfdb_record: wfdb.Record) -> None:
             )
 
 
-def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
+def resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     """Resample along the last axis by the exact ratio of the two rates."""
     ratio = (
         Fraction(new).limit_denominator(1000) / Fraction(old).limit_denominator(1000)
