@@ -11,7 +11,7 @@ from ekg.data.external_labels import machine_statements_of
 from ekg.errors import EkgError, RecordError
 from ekg.records.formats.reading import header_of, open_recording
 from ekg.records.formats.sniff import format_of
-from ekg.records.formats.wfdb_writer import write_wfdb
+from ekg.records.formats.wfdb_writer import record_name, write_wfdb
 from ekg.records.opening import other_files
 from ekg.waveform.records import natural_key
 
@@ -58,13 +58,14 @@ def convert(
     names: dict[str, Path] = {}
     for path in _files(paths, arrays=fs is not None):
         try:
-            if path.stem in names:
+            name = record_name(path)
+            if name in names:
                 raise RecordError(
-                    f"would be written under the name of {names[path.stem]}",
+                    f"would be written under the name of {names[name]}",
                     path=path,
                     remedy="convert it into another folder",
                 )
-            names[path.stem] = path
+            names[name] = path
             yield path, _convert(path, folder, keep_metadata, machine_labels, fs, unit)
         except EkgError as error:
             yield path, error
@@ -103,5 +104,7 @@ def _convert(
         diagnoses = (label.diagnosis,) if label.diagnosis else ()
         if not diagnoses:
             notes.append(f"no label: {label.reason}")
-    header = write_wfdb(found, folder, path.stem, diagnoses=diagnoses, keep_metadata=keep_metadata)
+    header = write_wfdb(
+        found, folder, record_name(path), diagnoses=diagnoses, keep_metadata=keep_metadata
+    )
     return Converted(header, tuple(notes))
