@@ -357,7 +357,8 @@ def mfer(values: np.ndarray, leads: Sequence[str] = LEADS) -> bytes:
     parts = [
         tag(0x40, b"MFR 12-lead".ljust(32)), tag(0x01, b"\1"), tag(0x08, struct.pack("<H", 1)),
         tag(0x0B, struct.pack("<BbH", 1, -3, 2)), tag(0x0C, struct.pack("<BbH", 0, -7, 25)),
-        tag(0x0A, b"\0"), tag(0x04, struct.pack("<I", values.shape[1])), tag(0x05, bytes([len(leads)])),
+        tag(0x0A, b"\0"), tag(0x04, struct.pack("<I", values.shape[1])),
+        tag(0x05, bytes([len(leads)])),
         tag(0x06, struct.pack("<H", 1)), tag(0x81, f"{last}^^{given}".encode()),
         tag(0x82, patient.encode()),
     ]  # fmt: skip

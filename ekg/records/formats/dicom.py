@@ -16,6 +16,9 @@ from ekg.errors import RecordError
 from ekg.files import DAMAGE
 from ekg.records.formats.found import FoundRecording, FoundSignal, saturated
 
+LARGEST_DICOM = 16 * 2**20
+"""Bytes: half an hour of twelve leads at 300 Hz. Elements of the smallest size, of which a file
+may consist, take fifty times as much memory."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _SAMPLES = {
     (8, "SB"): "i1", (8, "UB"): "u1", (16, "SS"): "i2", (16, "US"): "u2",
@@ -29,13 +32,14 @@ _LEADS = {
 """By the codes of SCP-ECG (5.6.3-9-N) and ISO/IEEE 11073-10102 (2:N)."""
 _CODE = re.compile(r"(?:5\.6\.3-9-|2:|MDC:)?(\d+)")
 _UNITS = {"uv": "uV", "mv": "mV", "nv": "nV", "v": "V", "microvolt": "uV", "millivolt": "mV"}
+_USED = ("SpecificCharacterSet", "WaveformSequence", "PatientAge", "PatientSex")
 _PERSONAL = (
     "PatientName", "PatientID", "PatientBirthDate", "InstitutionName", "AccessionNumber",
     "StudyDate", "StudyDescription", "ReferringPhysicianName", "OperatorsName",
 )  # fmt: skip
 
 
-def read_dicom(path: Path, largest: int) -> FoundRecording:
+def read_dicom(path: Path) -> FoundRecording:
     """Read the rhythm of a DICOM waveform object.
 
     Raises
@@ -44,9 +48,9 @@ def read_dicom(path: Path, largest: int) -> FoundRecording:
         If the file is damaged, compressed, holds no waveform or one without stated amplitude.
     """
     size = path.stat().st_size
-    if size > largest:
+    if size > LARGEST_DICOM:
         raise RecordError(
-            f"has {size:,} bytes, more than {largest:,}: too long to be read at once",
+            f"has {size:,} bytes, more than {LARGEST_DICOM:,}: too long to be read at once",
             path=path,
             remedy="export a shorter part of the recording",
         )
@@ -77,7 +81,7 @@ def _read(path: Path) -> FoundRecording:
                 path=path,
                 remedy="export it uncompressed (Explicit VR Little Endian)",
             )
-        dataset = pydicom.dcmread(path)
+        dataset = pydicom.dcmread(path, specific_tags=[*_USED, *_PERSONAL])
     except InvalidDicomError:
         raise RecordError("is no DICOM file", path=path, remedy="fetch the file again") from None
     groups = list(dataset.get("WaveformSequence") or [])

@@ -83,7 +83,7 @@ def _read(path: Path, form: Format, fs: float | None, unit: str | None) -> Found
     if form.key == "dicom":
         from ekg.records.formats.dicom import read_dicom
 
-        return read_dicom(path, LARGEST_FILE)
+        return read_dicom(path)
     if form.key == "schiller":
         from ekg.records.formats.schiller import read_schiller
 
