@@ -9,7 +9,7 @@ from ekg.errors import RecordError
 from ekg.records.formats.reading import open_recording, standard_name
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import read_record
-from ekg.waveform.quality import limb_lead_misfit, warnings_of
+from ekg.waveform.quality import RELATION_LIMIT, limb_lead_misfit, warnings_of
 
 FORMATS = {
     "GE_MUSE_xml": "GE MUSE XML", "HL7_aECG_xml": "HL7 aECG", "DICOM": "DICOM",
@@ -91,7 +91,7 @@ def test_the_limb_leads_obey_einthoven_within_the_rounding_of_the_file(vendor_fi
         most = {"Philips_Sierra_xml": 2.0, "Schiller_SEMA_xml": 1.0}.get(row["format"], 0.5)
         if row["format"] != "EDF":  # its offset of half a step is in every lead
             assert max(misfits) <= most + 1e-6, (name, misfits)
-        assert limb_lead_misfit(read_record(path).signal, 500.0) < 0.01, name
+        assert limb_lead_misfit(read_record(path).signal, 500.0) < RELATION_LIMIT, name
 
 
 def test_one_recording_in_several_formats_is_the_same(vendor_files):
