@@ -25,6 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="run folder, folder of best_model_for_paper/, weights file or exported .onnx",
     )
+    parser.add_argument(
+        "--from", dest="begin", type=float, metavar="SECONDS",
+        help="read each record from here on (default: its begin)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", dest="end", type=float, metavar="SECONDS",
+        help="read each record up to here (default: its end)",
+    )  # fmt: skip
     parser.add_argument("--format", choices=("text", "json", "csv"), default="text")
     parser.add_argument(
         "--engine",
@@ -54,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         from ekg.evaluation.explanation import Explainer
 
         explainer = Explainer(explainable_model(engine), arguments.explain)
-    predictor = Predictor(engine, explainer=explainer)
+    predictor = Predictor(engine, explainer=explainer, part=(arguments.begin, arguments.end))
     inputs = expand(arguments.paths, sys.stdin, fs=arguments.fs, unit=arguments.unit)
     predictions = predictor.predict_all(inputs)
     read, refused = write_predictions(predictions, arguments.format, engine.classes, sys.stdout)

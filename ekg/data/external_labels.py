@@ -120,17 +120,5 @@ def machine_statements_of(header: Header) -> Statements:
 
 
 def units_of(header: Header) -> str:
-    """Return the units that a file states for its signals (`mV`), `not stated` without any.
-
-    Source: header(5) of the WFDB Applications Guide: the third field of a signal line is
-    `gain(baseline)/units`; without units it is mV.
-    """
-    if header.units:
-        return ", ".join(dict.fromkeys(header.units))
-    found: list[str] = []
-    lines = header.path.read_text(encoding="utf-8", errors="replace").splitlines()
-    described = [line.split() for line in lines if line.strip() and not line.startswith("#")]
-    for fields in described[1 : len(header.leads) + 1]:
-        _, slash, unit = (fields[2] if len(fields) > 2 else "").partition("/")
-        found.append(unit if slash else "not stated")
-    return ", ".join(dict.fromkeys(found)) or "not stated"
+    """Return the units that a file states for its signals (`mV`), `not stated` without any."""
+    return ", ".join(dict.fromkeys(unit or "not stated" for unit in header.units)) or "not stated"

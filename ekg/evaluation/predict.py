@@ -106,10 +106,19 @@ class Predictor:
         Decides, with each record's name, where its slices lie: as in the image sets.
     explainer
         Writes a picture of each verdict: of the slice in which its class is surest.
+    part
+        Begin and end of what is read of each record, in seconds; None stands for its own.
     """
 
-    def __init__(self, engine: Engine, seed: int = PAPER_SEED, explainer: Explainer | None = None):
+    def __init__(
+        self,
+        engine: Engine,
+        seed: int = PAPER_SEED,
+        explainer: Explainer | None = None,
+        part: tuple[float | None, float | None] = (None, None),
+    ):
         self.engine = engine
+        self.part = part
         self.explainer = explainer
         self.seed = seed
         self.slicing = SliceConfig()
@@ -136,7 +145,8 @@ class Predictor:
                 return replace(refused, error=found.problem)
             if found.kind == "image":
                 return self.predict_picture_file(found.path)
-            record = read_record(found.path, fs=found.fs, unit=found.unit)
+            begin, end = self.part
+            record = read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
             return replace(self.predict(record), path=found.path)
         except EkgError as error:
             return replace(refused, error=str(error))

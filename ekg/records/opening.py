@@ -16,6 +16,8 @@ def read_record(
     path: str | Path,
     sampling_frequency: float = 500.0,
     *,
+    begin: float | None = None,
+    end: float | None = None,
     fs: float | None = None,
     unit: str | None = None,
 ) -> Record:
@@ -31,6 +33,8 @@ def read_record(
         Hz; a recording of another rate is resampled to it (polyphase filter, as in
         `scipy.signal.resample_poly`, which also removes what lies above the new Nyquist
         frequency).
+    begin, end
+        Seconds from the recording's begin: read this part of it alone.
     fs, unit
         Sampling frequency (Hz) and unit (mV, uV, V or nV) of a table of numbers (CSV, NPY),
         which does not state them. Other formats state their own.
@@ -39,7 +43,7 @@ def read_record(
     -------
     Record
         With the signal as float64 of shape (12, N), leads in the order of `LEADS`; other
-        signals are left out. `notes` says what was computed, left out or doubted.
+        signals are left out. `warnings` says what was computed, left out or doubted.
 
     Raises
     ------
@@ -50,8 +54,8 @@ def read_record(
     path = Path(path)
     form = format_of(path)
     if form is None:
-        return wfdb_records.read_record(path, sampling_frequency)
-    return record_of(open_recording(path, form, fs, unit), sampling_frequency)
+        return wfdb_records.read_record(path, sampling_frequency, begin=begin, end=end)
+    return record_of(open_recording(path, form, fs, unit), sampling_frequency, begin, end)
 
 
 def read_header(path: str | Path, *, fs: float | None = None, unit: str | None = None) -> Header:

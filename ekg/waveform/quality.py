@@ -56,7 +56,7 @@ def warnings_of(record: Record) -> list[str]:
     """
     signal, rate = record.signal, record.sampling_frequency
     findings = [
-        *record.notes,
+        *record.warnings,
         *_flat(signal, rate),
         *_clipped(signal, rate),
         *_outside_picture(signal),

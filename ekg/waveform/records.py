@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import itertools
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,18 +17,20 @@ import scipy.signal
 import wfdb
 
 from ekg.errors import RecordError
+from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.waveform.diagnoses import diagnoses_of_comments
-from ekg.waveform.record_checks import (
-    LARGEST_MILLIVOLTS,
-    MAX_SAMPLES,
-    check_header,
+from ekg.waveform.header_text import HeaderText, read_header_text
+from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_header, check_length
+from ekg.waveform.signal_files import (
+    SignalFile,
     check_signal_files,
+    find_signal_files,
+    unverified,
 )
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the picture."""
-
-_MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "": 1.0}
+_SAMPLES_SUMMED = 500_000
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ class Header:
     """Comment lines without `#`."""
     diagnoses: tuple[str, ...]
     """Abbreviations; unknown codes as written; empty when none is given."""
+    units: tuple[str | None, ...] = ()
+    """Units of all signals, as written; None where the header names none."""
     format: str = "WFDB"
     """Name of the file's format."""
-    units: tuple[str, ...] = ()
-    """Of the signals, as a file of another format than WFDB states them."""
     statements: tuple[str, ...] = ()
     """The machine's own, in its words; no label unless one asks for them."""
 
@@ -67,8 +68,10 @@ class Record:
     """float64, shape (12, N): millivolts, leads in the order of `LEADS`."""
     sampling_frequency: float
     """Hz, after resampling."""
-    notes: tuple[str, ...] = ()
-    """What reading changed, computed, left out or doubts."""
+    gains: tuple[float, ...] = ()
+    """Steps a millivolt of the leads that were recorded, in the order of `LEADS`."""
+    warnings: tuple[str, ...] = ()
+    """What was noticed while reading: a file of another name, leads that were computed."""
 
     @property
     def name(self) -> str:
@@ -138,6 +141,9 @@ def header_path(path: str | Path) -> Path:
     if path.suffix.lower() != ".hea":
         path = path.with_name(path.name + ".hea")
     if not path.is_file():
+        upper = path.with_suffix(".HEA")
+        if upper.is_file():
+            return upper
         raise RecordError("no such header file", path=path, remedy="check the path of the record")
     return path
 
@@ -158,76 +164,53 @@ def read_header(path: str | Path) -> Header:
     return _read_header(header_path(path))[0]
 
 
-def _read_header(path: Path) -> tuple[Header, wfdb.Record]:
-    with _readable_by_wfdb(path) as stem:
-        fields = _call_wfdb(wfdb.rdheader, path, str(stem))
-    if isinstance(fields, wfdb.MultiRecord):
-        raise RecordError(
-            "is a multi-segment record",
-            path=path,
-            remedy="give the headers of its segments instead",
-        )
+def _read_header(path: Path) -> tuple[Header, wfdb.Record, HeaderText]:
+    text = read_header_text(path)
+    with _for_wfdb(text) as folder:
+        fields = _call_wfdb(wfdb.rdheader, path, f"{folder}/record")
     check_header(path, fields)
-    comments = tuple(str(comment).lstrip("#").strip() for comment in fields.comments or [])
-    return Header(
+    header = Header(
         name=path.stem,
         path=path,
         leads=tuple(str(name or "").strip() for name in fields.sig_name),
         sampling_frequency=float(fields.fs),
         n_samples=None if fields.sig_len is None else int(fields.sig_len),
-        comments=comments,
-        diagnoses=diagnoses_of_comments(comments),
-    ), fields
+        comments=text.comments,
+        diagnoses=diagnoses_of_comments(text.comments),
+        units=tuple(signal.unit for signal in text.signals),
+    )
+    return header, fields, text
 
 
 @contextlib.contextmanager
-def _readable_by_wfdb(path: Path) -> Iterator[Path]:
-    """Give the path (without `.hea`) under which wfdb can read a record.
-
-    wfdb refuses headers whose record name ends in `.mat`, as some published ones do. They are
-    read through a corrected copy in a temporary folder, with links to the signal files.
-    """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise RecordError(f"cannot be read ({error.strerror})", path=path) from None
-    record_line = next(
-        (line for line in text.splitlines() if line.strip() and line.strip()[0] != "#"), ""
-    )
-    name = record_line.split()[0] if record_line.split() else ""
-    if not re.fullmatch(r"[\w-]+\.(mat|dat|hea)", name) and path.suffix == ".hea":
-        yield path.with_suffix("")
-        return
-    with tempfile.TemporaryDirectory(prefix="ekg-header-") as folder:
-        corrected = record_line.replace(name, "record", 1)
-        (Path(folder) / "record.hea").write_text(
-            text.replace(record_line, corrected, 1), encoding="utf-8"
-        )
-        for neighbour in path.parent.glob(glob.escape(path.stem) + ".*"):
-            if neighbour != path:
-                (Path(folder) / neighbour.name).symlink_to(neighbour.resolve())
-        yield Path(folder) / "record"
+def _for_wfdb(text: HeaderText, files: Sequence[SignalFile] = ()) -> Iterator[str]:
+    """Give a folder with a header that wfdb can read, `record`, and links to the signal files."""
+    with tempfile.TemporaryDirectory(prefix="ekg-record-") as folder:
+        (Path(folder) / "record.hea").write_text(text.for_wfdb(), encoding="ascii")
+        for number, file in enumerate(files):
+            (Path(folder) / f"f{number}.dat").symlink_to(file.path.absolute())
+        yield folder
 
 
 def _call_wfdb(function: Callable[..., Any], path: Path, *arguments: Any, **options: Any) -> Any:
     """Call wfdb; whatever it raises over a damaged file becomes one clear error."""
     try:
         return function(*arguments, **options)
-    except FileNotFoundError as error:
-        raise RecordError(
-            f"signal file {Path(error.filename or '?').name} is missing",
-            path=path,
-            remedy="fetch it again or remove the header",
-        ) from None
     except Exception as error:  # wfdb raises many kinds (ValueError, IndexError, TypeError, ...)
         raise RecordError(
             f"cannot be read as a WFDB record ({type(error).__name__}: {error})",
             path=path,
-            remedy="fetch the header and its signal file again",
+            remedy="correct the header or the signal file",
         ) from error
 
 
-def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
+def read_record(
+    path: str | Path,
+    sampling_frequency: float = 500.0,
+    *,
+    begin: float | None = None,
+    end: float | None = None,
+) -> Record:
     """Read the twelve standard leads of a record, in millivolts.
 
     Parameters
@@ -238,49 +221,156 @@ def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
         Hz; a record of another rate is resampled to it (polyphase filter, as in
         `scipy.signal.resample_poly`, which also removes what lies above the new Nyquist
         frequency).
+    begin, end
+        Seconds from the recording's begin: read this part of it alone.
 
     Returns
     -------
     Record
         With the signal as float64 of shape (12, N), leads in the order of `LEADS`; other
-        signals are left out.
+        signals are left out. III, aVR, aVL and aVF are computed where the record lacks them.
 
     Raises
     ------
     RecordError
-        If a file is missing, damaged or truncated, a lead is missing, a unit is unknown, or a
-        sample of the twelve leads is not a number.
+        If a file is missing, damaged, truncated or of another kind, a lead is missing or named
+        twice, a gain is 0, a unit is unknown, the header's checksums contradict the samples, a
+        sample is not a number, or it is longer than is read at once.
     """
     path = header_path(path)
-    header, fields = _read_header(path)
-    channels = _channels_of_leads(header)
-    n_samples = check_signal_files(path, fields)
-    if n_samples * max(1.0, sampling_frequency / header.sampling_frequency) > MAX_SAMPLES:
-        raise RecordError(
-            f"{n_samples:,} samples at {header.sampling_frequency:g} Hz are more than "
-            f"{MAX_SAMPLES:,} at {sampling_frequency:g} Hz",
-            path=path,
-            remedy="cut the recording into parts",
-        )
-    with _readable_by_wfdb(path) as stem:
-        wfdb_record = _call_wfdb(
-            wfdb.rdrecord, path, str(stem), channels=channels, physical=False, m2s=False
-        )
-    _check_sums(path, wfdb_record)
+    header, fields, text = _read_header(path)
+    places = _places_of_leads(header)
+    scales = _millivolts_per_unit(path, places, text)
+    rates = (header.sampling_frequency, sampling_frequency)
+    if header.n_samples is not None:  # before its files are looked for
+        first, last = part_of(path, header.n_samples, rates[0], begin, end)
+        check_length(path, last - first, *rates)
+    files = find_signal_files(path, text)
+    whole = check_signal_files(path, fields, files)
+    first, last = part_of(path, whole, rates[0], begin, end)
+    check_length(path, last - first, *rates)
+    with _for_wfdb(text, files) as folder:
+        reading = _Reading(path, folder, list(places.values()))
+        wfdb_record = reading.samples(first, None if last == whole else last)
+        _check_sums(reading, list(places), fields, files, wfdb_record, whole)
     _call_wfdb(wfdb_record.dac, path, inplace=True)
     signal = np.ascontiguousarray(np.asarray(wfdb_record.p_signal, dtype=np.float64).T)
-    if header.n_samples is not None and signal.shape[1] != header.n_samples:
+    if header.n_samples is not None and signal.shape[1] != last - first:
         raise RecordError(
-            f"the signal has {signal.shape[1]} samples, the header says {header.n_samples}",
+            f"the signal has {signal.shape[1]} samples, the header says {last - first}",
             path=path,
-            remedy="fetch the signal file again",
+            remedy="correct the header or the signal file",
         )
-    for row, (lead, unit) in enumerate(zip(LEADS, wfdb_record.units, strict=True)):
-        scale = _MILLIVOLTS.get(str(unit or "").strip().lower())
+    _to_millivolts(path, list(places), signal, scales)
+    leads, computed = complete_limb_leads(dict(zip(places, signal, strict=True)))
+    if computed:
+        signal = np.stack([leads[lead] for lead in LEADS])
+    if header.sampling_frequency != sampling_frequency:
+        signal = resample(signal, header.sampling_frequency, sampling_frequency)
+    return Record(
+        header=header,
+        signal=signal,
+        sampling_frequency=float(sampling_frequency),
+        gains=tuple(
+            float(text.signals[place].gain or 0.0) / scale
+            for place, scale in zip(places.values(), scales, strict=True)
+        ),
+        warnings=(
+            *(file.warning for file in files if file.is_moved),
+            *([computed_warning(computed)] if computed else []),
+        ),
+    )
+
+
+def part_of(
+    path: Path, whole: int, rate: float, begin: float | None, end: float | None
+) -> tuple[int, int]:
+    """Return the first sample of the part that is asked for and the one after its last."""
+    if begin is None and end is None:
+        return 0, whole
+    begin, end = begin or 0.0, whole / rate if end is None else end
+    first, last = round(begin * rate), min(round(end * rate), whole)
+    if not 0 <= first < last:
+        raise RecordError(
+            f"there is nothing from {begin:g} to {end:g} s: it lasts {whole / rate:g} s", path=path
+        )
+    return first, last
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The leads of one record, read by wfdb as integers."""
+
+    path: Path
+    folder: str
+    channels: list[int]
+
+    def samples(self, first: int, last: int | None) -> wfdb.Record:
+        return _call_wfdb(
+            wfdb.rdrecord, self.path, f"{self.folder}/record", sampfrom=first, sampto=last,
+            channels=self.channels, physical=False, m2s=False,
+        )  # fmt: skip
+
+
+def standard_lead(written: str) -> str | None:
+    """Return which of `LEADS` a signal's name means, None where it means none of them.
+
+    Letter case is free, and so is a prefix: `Lead I`, `ECG_LEAD_I` and `MDC_ECG_LEAD_I` (IEEE
+    11073) are lead I.
+    """
+    plain = re.sub(r"^((mdc|ecg|ekg|lead)[\s_]+)+", "", written.strip().lower()).strip()
+    return next((lead for lead in LEADS if lead.lower() == plain), None)
+
+
+def _places_of_leads(header: Header) -> dict[str, int]:
+    """Return where each lead stands among the header's signals, in the order of `LEADS`."""
+    places: dict[str, int] = {}
+    for index, written in enumerate(header.leads):
+        lead = standard_lead(written)
+        if lead in places:
+            raise RecordError(
+                f"two signals are named {lead}: the {places[lead] + 1}. and the {index + 1}.",
+                path=header.path,
+                remedy="rename the one that is not this lead",
+            )
+        if lead is not None:
+            places[lead] = index
+    missing = [lead for lead in LEADS if lead not in places]
+    if missing and not derivable(missing):
+        raise RecordError(
+            f"lead{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing "
+            f"(the header has {len(header.leads)}: {', '.join(header.leads)})",
+            path=header.path,
+            remedy="a standard 12-lead recording is needed, or I, II and V1 to V6",
+        )
+    return {lead: places[lead] for lead in LEADS if lead in places}
+
+
+def _millivolts_per_unit(path: Path, places: dict[str, int], text: HeaderText) -> list[float]:
+    """Return the scale of each lead; refuse a gain of 0 and units that are none."""
+    scales = []
+    for lead, place in places.items():
+        signal = text.signals[place]
+        if signal.gain is None:
+            raise RecordError(
+                f"lead {lead}: field `gain` is 0 or missing: the signal is not calibrated",
+                path=path,
+                remedy="write the steps in one millivolt into the header, such as 1000/mV",
+            )
+        scale = signal.millivolts
         if scale is None:
             raise RecordError(
-                f"lead {lead} has unknown unit {unit!r}", path=path, remedy="use mV or uV"
+                f"lead {lead} has unknown unit {signal.unit!r}", path=path, remedy="use mV or uV"
             )
+        scales.append(scale)
+    return scales
+
+
+def _to_millivolts(
+    path: Path, leads: list[str], signal: np.ndarray, scales: Sequence[float]
+) -> None:
+    """Scale each row in place; refuse what is no number or cannot be a voltage of a body."""
+    for row, (lead, scale) in enumerate(zip(leads, scales, strict=True)):
         if scale != 1.0:
             signal[row] *= scale
         bad = int(np.count_nonzero(~np.isfinite(signal[row])))
@@ -297,46 +387,48 @@ def read_record(path: str | Path, sampling_frequency: float = 500.0) -> Record:
                 path=path,
                 remedy="correct the header",
             )
-    if header.sampling_frequency != sampling_frequency:
-        signal = resample(signal, header.sampling_frequency, sampling_frequency)
-    return Record(header=header, signal=signal, sampling_frequency=float(sampling_frequency))
 
 
-def _channels_of_leads(header: Header) -> list[int]:
-    """Return where each of `LEADS` stands among the header's signals; letter case is free."""
-    places: dict[str, int] = {}
-    for index, lead in enumerate(header.leads):
-        places.setdefault(re.sub(r"^(ecg|lead)[\s_]+", "", lead.lower()), index)
-    missing = [lead for lead in LEADS if lead.lower() not in places]
-    if missing:
-        raise RecordError(
-            f"lead{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing "
-            f"(the header has {len(header.leads)}: {', '.join(header.leads)})",
-            path=header.path,
-            remedy="a standard 12-lead recording is needed",
-        )
-    return [places[lead.lower()] for lead in LEADS]
-
-
-def _check_sums(path: Path, wfdb_record: wfdb.Record) -> None:
+def _check_sums(
+    reading: _Reading,
+    leads: list[str],
+    fields: wfdb.Record,
+    files: list[SignalFile],
+    read: wfdb.Record,
+    whole: int,
+) -> None:
     """Compare each lead with the header's checksum: the sum of its samples, modulo 65536.
 
     Headers whose checksums are all missing or 0 have none. Signals with several samples a
-    frame are passed over: the sum is one of all samples, and wfdb gives their means.
+    frame are passed over: the sum is one of all samples, and wfdb gives their means. A file of
+    another name than the header's is taken only where the sums of all its leads fit.
     """
-    sums = [0 if value is None else int(value) % 65536 for value in wfdb_record.checksum or []]
-    if not any(sums):
-        return
-    found = wfdb_record.d_signal.sum(axis=0, dtype=np.int64) % 65536
-    for lead, wanted, given, per_frame in zip(
-        LEADS, sums, found.tolist(), wfdb_record.samps_per_frame, strict=True
-    ):
-        if given != wanted and per_frame in (None, 1):
-            raise RecordError(
-                f"the samples of lead {lead} do not fit the header's checksum",
-                path=path,
-                remedy="fetch the header and its signal file again",
+    moved = {f"f{number}.dat": file for number, file in enumerate(files) if file.is_moved}
+    written = fields.checksum or [None] * fields.n_sig
+    sums = [int(written[place] or 0) % 65536 for place in reading.channels]
+    given = any(sums)
+    if given:
+        found = read.d_signal.sum(axis=0, dtype=np.int64)
+        if len(read.d_signal) < whole:
+            found = np.zeros_like(found)
+            for start in range(0, whole, _SAMPLES_SUMMED):
+                part = reading.samples(start, min(start + _SAMPLES_SUMMED, whole))
+                found += part.d_signal.sum(axis=0, dtype=np.int64)
+    for row, (lead, place) in enumerate(zip(leads, reading.channels, strict=True)):
+        file = moved.get(fields.file_name[place])
+        comparable = given and read.samps_per_frame[row] in (None, 1)
+        if file is not None and not comparable:
+            raise unverified(
+                reading.path, file, "the header has no checksums to tell whether it belongs"
             )
+        if not comparable or int(found[row]) % 65536 == sums[row]:
+            continue
+        problem = f"the samples of lead {lead} do not fit the header's checksum"
+        if file is not None:
+            raise unverified(reading.path, file, problem)
+        raise RecordError(
+            problem, path=reading.path, remedy="find out which of the two files was changed"
+        )
 
 
 def resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:

@@ -11,13 +11,12 @@ import numpy as np
 
 from ekg.errors import RecordError
 from ekg.records.formats.arrays import read_array
-from ekg.records.formats.found import FoundRecording, check_found
+from ekg.records.formats.found import MILLIVOLTS, FoundRecording, check_found
 from ekg.records.formats.sniff import Format
 from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
-from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, MAX_SAMPLES
-from ekg.waveform.records import LEADS, Header, Record, resample
+from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_length
+from ekg.waveform.records import LEADS, Header, Record, part_of, resample, standard_lead
 
-_PREFIX = re.compile(r"^(?:mdc_ecg_lead_|ecg_lead_|(?:ecg|lead)[\s_-]+)", re.IGNORECASE)
 _REPEATED = re.compile(r"(.+)_\d+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9+_ -]{1,12}")
 
@@ -93,12 +92,6 @@ def _read(path: Path, form: Format, fs: float | None, unit: str | None) -> Found
     return read_with_library(path, form)
 
 
-def standard_name(name: str) -> str | None:
-    """Return which of `LEADS` a signal is, None for another; `-aVR` counts as none."""
-    plain = _PREFIX.sub("", name.strip()).strip().lower()
-    return next((lead for lead in LEADS if lead.lower() == plain), None)
-
-
 def header_of(found: FoundRecording) -> Header:
     """Return what a header of WFDB would say: nothing of the patient but age and sex."""
     comments = []
@@ -123,8 +116,22 @@ def header_of(found: FoundRecording) -> Header:
     )
 
 
-def record_of(found: FoundRecording, sampling_frequency: float) -> Record:
+def record_of(
+    found: FoundRecording,
+    sampling_frequency: float,
+    begin: float | None = None,
+    end: float | None = None,
+) -> Record:
     """Return the twelve standard leads in millivolts at the rate asked for.
+
+    Parameters
+    ----------
+    found
+        The recording.
+    sampling_frequency
+        Hz; another rate is resampled to it.
+    begin, end
+        Seconds: this part alone.
 
     Raises
     ------
@@ -133,16 +140,11 @@ def record_of(found: FoundRecording, sampling_frequency: float) -> Record:
         in the middle or that no body gives, or the recording is too long.
     """
     header = header_of(found)
-    n_samples = len(found.signals[0].counts)
-    if n_samples * max(1.0, sampling_frequency / header.sampling_frequency) > MAX_SAMPLES:
-        raise RecordError(
-            f"{n_samples:,} samples at {header.sampling_frequency:g} Hz are more than "
-            f"{MAX_SAMPLES:,} at {sampling_frequency:g} Hz",
-            path=found.path,
-            remedy="cut the recording into parts",
-        )
-    leads, notes = _standard_leads(found, header)
-    signal = np.stack([leads[lead] for lead in LEADS])
+    rate = header.sampling_frequency
+    first, last = part_of(found.path, len(found.signals[0].counts), rate, begin, end)
+    check_length(found.path, last - first, rate, sampling_frequency)
+    leads, gains, notes = _standard_leads(found, header)
+    signal = np.stack([leads[lead][first:last] for lead in LEADS])
     for lead, row in zip(LEADS, signal, strict=True):
         bad = int(np.count_nonzero(~np.isfinite(row)))
         if bad:
@@ -158,19 +160,21 @@ def record_of(found: FoundRecording, sampling_frequency: float) -> Record:
                 path=found.path,
                 remedy="export the recording again",
             )
-    if header.sampling_frequency != sampling_frequency:
-        signal = resample(signal, header.sampling_frequency, sampling_frequency)
-    return Record(header, signal, float(sampling_frequency), (*found.notes, *notes))
+    if rate != sampling_frequency:
+        signal = resample(signal, rate, sampling_frequency)
+    return Record(header, signal, float(sampling_frequency), gains, (*found.notes, *notes))
 
 
 def _standard_leads(
     found: FoundRecording, header: Header
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+) -> tuple[dict[str, np.ndarray], tuple[float, ...], tuple[str, ...]]:
+    """Return the twelve leads, the steps a millivolt of those in the file, and notes."""
     leads: dict[str, np.ndarray] = {}
+    steps: dict[str, float] = {}
     for signal in found.signals:
         # The library calls a second `II` `II_2`.
         repeated = _REPEATED.fullmatch(signal.name)
-        name = standard_name(signal.name) or (repeated and standard_name(repeated.group(1)))
+        name = standard_lead(signal.name) or (repeated and standard_lead(repeated.group(1)))
         if not name:
             continue
         if name in leads:
@@ -178,9 +182,11 @@ def _standard_leads(
                 f"lead {name} comes twice", path=found.path, remedy="keep one of the two"
             )
         leads[name] = signal.millivolts()
+        steps[name] = abs(1.0 / (signal.step * MILLIVOLTS[signal.unit]))
     missing = [lead for lead in LEADS if lead not in leads]
+    gains = tuple(steps[lead] for lead in LEADS if lead in steps)
     if not missing:
-        return leads, ()
+        return leads, gains, ()
     if not derivable(missing):
         plural = "s" if len(missing) > 1 else ""
         raise RecordError(
@@ -190,4 +196,4 @@ def _standard_leads(
             remedy="a standard recording of 12 leads, or of I, II and V1 to V6, is needed",
         )
     completed, computed = complete_limb_leads(leads)
-    return completed, (computed_warning(computed),)
+    return completed, gains, (computed_warning(computed),)

@@ -43,7 +43,7 @@ def test_truncated_files_are_refused(every_file, write, name):
             continue  # what follows the rhythm (averaged beats) may be missing
         # A file without a count of its samples may end anywhere; then it says so.
         assert name == "ishne.ecg"
-        notes = read_record(write(content[: len(content) * tenth // 10], name)).notes
+        notes = read_record(write(content[: len(content) * tenth // 10], name)).warnings
         assert any("it may be cut off" in note for note in notes)
 
 

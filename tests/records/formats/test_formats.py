@@ -37,7 +37,7 @@ def test_the_leads_are_read_to_the_last_step(every_file, write, name):
     assert record.header.format == FORMATS[name]
     assert record.header.sampling_frequency == format_files.RATE
     assert record.signal == pytest.approx(format_files.millivolts(), abs=1e-12)
-    assert bool(record.notes) == (name in EIGHT_LEADS)
+    assert bool(record.warnings) == (name in EIGHT_LEADS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -51,7 +51,7 @@ def test_the_suffix_says_nothing(every_file, write, name, other_name):
 def test_nothing_of_the_patient_is_in_the_record(every_file, write, name):
     path = write(every_file[name], "record")
     record = read_record(path)
-    said = repr(record.header) + repr(record.notes) + repr(warnings_of(record))
+    said = repr(record.header) + repr(record.warnings) + repr(warnings_of(record))
     for word in (*format_files.PERSON, "1961"):
         assert word not in said
 
@@ -82,11 +82,21 @@ def test_a_lead_that_comes_twice_is_refused(write):
             read_record(write(content))
 
 
-def test_a_negated_or_unknown_lead_is_no_lead(write):
-    leads = [*LEADS, "X"]
-    values = np.vstack([format_files.counts(), format_files.counts()[:1]])
+def test_an_inverted_or_unknown_lead_is_no_lead(write):
+    leads = [*LEADS, "X", "-V1", "ECG -V1"]
+    values = np.vstack([format_files.counts(), -format_files.counts()[:3]])
     record = read_record(write(format_files.edf(values, leads)))
     assert record.signal == pytest.approx(format_files.millivolts(), abs=1e-12)
+    inverted = [lead.replace("V1", "-V1") for lead in LEADS]
+    with pytest.raises(RecordError, match="lead V1 missing"):
+        read_record(write(format_files.edf(format_files.counts(), inverted)))
+
+
+def test_a_part_of_a_recording_is_read(every_file, write):
+    path = write(every_file["ishne.ecg"])
+    whole, part = read_record(path), read_record(path, begin=0.5, end=2.0)
+    assert np.array_equal(part.signal, whole.signal[:, 250:1000])
+    assert part.gains == (400.0,) * 12
 
 
 @pytest.mark.parametrize("name", ["dicom.dcm", "aecg.xml", "muse.xml", "schiller.xml"])
@@ -111,7 +121,7 @@ def test_padding_at_the_end_is_cut_off_and_in_the_middle_refused(write):
     values[:, -200:] = -32768
     record = read_record(write(format_files.dicom(values, padding=-32768)))
     assert record.signal.shape == (12, 1100)
-    assert "the last 0.40 s are missing samples in all leads and left out" in record.notes
+    assert "the last 0.40 s are missing samples in all leads and left out" in record.warnings
     values = format_files.counts()
     values[3, 600:610] = -32768
     with pytest.raises(RecordError, match="lead aVR has 10 samples that are missing"):
@@ -125,7 +135,7 @@ def test_a_calibration_pulse_is_no_ekg(write, version):
     values[:, 1350:1450] = round(1000 / format_files.STEP)
     record = read_record(write(format_files.sierra(values, version=version)))
     assert record.signal == pytest.approx(format_files.millivolts())
-    assert "the last 0.40 s are a calibration pulse in all leads and left out" in record.notes
+    assert "the last 0.40 s are a calibration pulse in all leads and left out" in record.warnings
 
 
 def test_zeros_at_both_ends_are_padding(write):
@@ -133,7 +143,7 @@ def test_zeros_at_both_ends_are_padding(write):
     values[:, :150] = values[:, -200:] = 0
     record = read_record(write(format_files.aecg(values)))
     assert record.signal.shape == (12, 1350)
-    assert [note.split(" are ")[1] for note in record.notes] == [
+    assert [note.split(" are ")[1] for note in record.warnings] == [
         "padding in all leads and left out"
     ] * 2
 
@@ -142,7 +152,7 @@ def test_a_stop_of_all_leads_is_noted(write):
     values = format_files.counts()
     values[:, 500:700] = values[:, 500:501]
     record = read_record(write(format_files.aecg(values)))
-    (note,) = record.notes
+    (note,) = record.warnings
     assert note.startswith("all leads stand still for 0.4")
     assert note.endswith("s on: samples are missing")
 
@@ -151,7 +161,7 @@ def test_saturated_leads_are_named(write):
     values = format_files.counts()
     values[6, 100:110] = 32767
     record = read_record(write(format_files.ishne(values)))
-    assert "lead V1 reaches the limit of the converter (saturated)" in record.notes
+    assert "lead V1 reaches the limit of the converter (saturated)" in record.warnings
 
 
 def test_lead_faults_of_ishne_are_missing_samples(write):
@@ -164,7 +174,7 @@ def test_lead_faults_of_ishne_are_missing_samples(write):
 def test_an_altered_ishne_header_is_noted(write):
     content = bytearray(format_files.ishne(format_files.counts()))
     content[30:36] = b"NOBODY"
-    notes = read_record(write(bytes(content))).notes
+    notes = read_record(write(bytes(content))).warnings
     assert any("checksum does not fit" in note for note in notes)
 
 

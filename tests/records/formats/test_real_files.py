@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from ekg.errors import RecordError
-from ekg.records.formats.reading import open_recording, standard_name
+from ekg.records.formats.reading import open_recording
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import read_record
 from ekg.waveform.quality import RELATION_LIMIT, limb_lead_misfit, warnings_of
+from ekg.waveform.records import standard_lead
 
 FORMATS = {
     "GE_MUSE_xml": "GE MUSE XML", "HL7_aECG_xml": "HL7 aECG", "DICOM": "DICOM",
@@ -57,14 +58,14 @@ def test_eight_lead_files_say_what_was_computed(vendor_files):
     for name, (path, row) in vendor_files.items():
         eight = row["format"] == "GE_MUSE_xml" or name.endswith(("demo.scp", ".SCP"))
         if name not in REFUSED:
-            said = [note for note in read_record(path).notes if "computed from leads I" in note]
+            said = [note for note in read_record(path).warnings if "computed from leads I" in note]
             assert len(said) == eight, name
 
 
 def counts_of(path):
     """Return the found signals by standard name, and the recording."""
     found = open_recording(path, format_of(path))
-    return {standard_name(signal.name): signal for signal in found.signals}, found
+    return {standard_lead(signal.name): signal for signal in found.signals}, found
 
 
 def test_the_limb_leads_obey_einthoven_within_the_rounding_of_the_file(vendor_files):
@@ -130,7 +131,7 @@ def test_philips_files_keep_no_calibration_pulse(vendor_files):
     for name, (path, row) in vendor_files.items():
         if row["format"] == "Philips_Sierra_xml":
             record = read_record(path)
-            assert any("calibration pulse" in note for note in record.notes), name
+            assert any("calibration pulse" in note for note in record.warnings), name
             last = record.signal[:, -100:]
             assert not np.all(last == last[0])
 
