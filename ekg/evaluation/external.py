@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ekg.data.external import LEAST_LIKELIHOOD, label_of
-from ekg.data.external_labels import (
+from ekg.datasets.external_codes import LEAST_LIKELIHOOD, label_of
+from ekg.datasets.external_labels import (
     Statements,
     machine_statements_of,
     read_label_table,
@@ -25,18 +25,18 @@ from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external_report import report_of
 from ekg.evaluation.groups import Person, figures_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
-from ekg.evaluation.predict import Predictor
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
 from ekg.model import load_model
 from ekg.model.engines import TorchEngine
 from ekg.model.loading import weights_file_of
+from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
+from ekg.records.diagnoses import CLASSES
 from ekg.records.opening import find_records, read_header, read_record
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.quality import warnings_of
-from ekg.waveform.slicing import generator_for
+from ekg.records.quality import warnings_of
+from ekg.records.slicing import generator_for
 
 FOLD = "external"
 """The name under which the figures and predictions are filed, beside train, val and test."""

@@ -6,10 +6,10 @@ import itertools
 from pathlib import Path
 
 from ekg.errors import RecordError
+from ekg.records import record as wfdb_records
 from ekg.records.formats.reading import header_of, open_recording, record_of
 from ekg.records.formats.sniff import format_of
-from ekg.waveform import records as wfdb_records
-from ekg.waveform.records import Header, Record, natural_key
+from ekg.records.record import Header, Record, natural_key
 
 
 def read_record(

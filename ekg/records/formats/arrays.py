@@ -12,8 +12,8 @@ from ekg.errors import RecordError
 from ekg.files import DAMAGE
 from ekg.records.formats.found import FoundRecording, FoundSignal
 from ekg.records.formats.sniff import Format, is_number_table
-from ekg.waveform.record_checks import MAX_SAMPLES
-from ekg.waveform.records import LEADS
+from ekg.records.header_checks import MAX_SAMPLES
+from ekg.records.record import LEADS
 
 UNITS = ("mV", "uV", "V", "nV")
 LARGEST_ARRAY = 120 * 2**20

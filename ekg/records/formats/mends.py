@@ -18,7 +18,7 @@ from ekg.errors import RecordError
 from ekg.records.formats.found import FoundRecording
 from ekg.records.formats.sniff import Format
 from ekg.records.formats.xml_guard import safe_xml
-from ekg.waveform.record_checks import MAX_SAMPLES
+from ekg.records.header_checks import MAX_SAMPLES
 
 if TYPE_CHECKING:
     from ecgdatakit.models import ECGRecord

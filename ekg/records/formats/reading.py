@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ekg.errors import RecordError
+from ekg.records.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.records.formats.arrays import read_array
 from ekg.records.formats.found import MILLIVOLTS, FoundRecording, check_found
 from ekg.records.formats.sniff import Format
-from ekg.waveform.derived_leads import complete_limb_leads, computed_warning, derivable
-from ekg.waveform.record_checks import LARGEST_MILLIVOLTS, check_length
-from ekg.waveform.records import LEADS, Header, Record, part_of, resample, standard_lead
+from ekg.records.header_checks import LARGEST_MILLIVOLTS, check_length
+from ekg.records.record import LEADS, Header, Record, part_of, resample, standard_lead
 
 _REPEATED = re.compile(r"(.+)_\d+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9+_ -]{1,12}")
@@ -55,7 +55,7 @@ def open_recording(
         raise RecordError(
             f"is a {form.name} file, which {form.needs} reads; it is not installed",
             path=path,
-            remedy="install it with `pip install '.[formats]'`",
+            remedy="install it with `pip install 'ekg-image-reader[formats]'`",
         )
     try:
         found = _read(path, form, fs, unit)

@@ -1,7 +1,8 @@
 """Small files of every format, written by the tests themselves."""
 
 import pytest
-from fuzzing import format_files
+
+from campaigns.fuzzing import format_files
 
 
 @pytest.fixture

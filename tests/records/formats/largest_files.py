@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from fuzzing import format_files
 
+from campaigns.fuzzing import format_files
 from ekg.errors import EkgError
 from ekg.records.formats.dicom import LARGEST_DICOM
 from ekg.records.formats.xml_guard import LARGEST_XML

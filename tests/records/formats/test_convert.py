@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import wfdb
-from fuzzing import format_files
 
+from campaigns.fuzzing import format_files
 from ekg.__main__ import main
-from ekg.data.external import label_of, phrases_of
-from ekg.data.external_labels import machine_statements_of
+from ekg.datasets.external_codes import label_of, phrases_of
+from ekg.datasets.external_labels import machine_statements_of
 from ekg.records.opening import read_header, read_record
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 
 def files_in(folder, every_file):
@@ -188,7 +188,7 @@ def small_model(tmp_path_factory):
     import torch
 
     from ekg.model import build_network, save_weights
-    from ekg.waveform.diagnoses import CLASSES
+    from ekg.records.diagnoses import CLASSES
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "weights.safetensors"
@@ -232,7 +232,7 @@ def test_render_draws_files_of_other_machines(every_file, tmp_path):
 
 def test_images_list_files_of_other_machines(every_file, tmp_path):
     from ekg.errors import ImageError
-    from ekg.image.image_set import make_image_set
+    from ekg.images.image_set import make_image_set
 
     source = files_in(tmp_path / "in", every_file)
     with pytest.raises(ImageError, match=f"{len(every_file)} skipped .no diagnosis in the header"):

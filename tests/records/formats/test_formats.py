@@ -4,15 +4,15 @@ import struct
 
 import numpy as np
 import pytest
-from fuzzing import format_files
 
 import ekg
+from campaigns.fuzzing import format_files
 from ekg.errors import RecordError
 from ekg.records.formats.reading import open_recording
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import find_records, read_header, read_record
-from ekg.waveform.quality import warnings_of
-from ekg.waveform.records import LEADS
+from ekg.records.quality import warnings_of
+from ekg.records.record import LEADS
 
 NAMES = (
     "dicom.dcm", "plain.scp", "huffman.scp", "aecg.xml", "muse.xml", "sierra103.xml",

@@ -9,8 +9,8 @@ from ekg.errors import RecordError
 from ekg.records.formats.reading import open_recording
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import read_record
-from ekg.waveform.quality import RELATION_LIMIT, limb_lead_misfit, warnings_of
-from ekg.waveform.records import standard_lead
+from ekg.records.quality import RELATION_LIMIT, limb_lead_misfit, warnings_of
+from ekg.records.record import standard_lead
 
 FORMATS = {
     "GE_MUSE_xml": "GE MUSE XML", "HL7_aECG_xml": "HL7 aECG", "DICOM": "DICOM",
