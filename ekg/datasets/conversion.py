@@ -98,7 +98,8 @@ def _convert(
             remedy="see the table in docs/data.md; WFDB records need no conversion",
         )
     found = open_recording(path, form, fs, unit)
-    notes, diagnoses = list(found.notes), ()
+    notes = list(found.notes)
+    diagnoses: tuple[str, ...] = ()
     if machine_labels:
         label = label_of(machine_statements_of(header_of(found)))
         diagnoses = (label.diagnosis,) if label.diagnosis else ()

@@ -117,7 +117,8 @@ def _channels(path: Path, content: bytes) -> list[_Channel]:
         part = content[place : place + width * count].decode("latin-1")
         columns.append([part[n * width : (n + 1) * width].strip(" \0") for n in range(count)])
         place += width * count
-    channels, start = [], 0
+    channels: list[_Channel] = []
+    start = 0
     for label, _, unit, low, high, least, most, _, samples, _ in zip(*columns, strict=True):
         number = len(channels) + 1
         in_record = int(_number(path, samples, f"samples of signal {number}"))
