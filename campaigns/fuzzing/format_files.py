@@ -378,7 +378,7 @@ def dicom(
 ) -> bytes:
     """Return a DICOM 12-lead waveform with the rhythm and an averaged beat."""
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
     def code(value: str, scheme: str, meaning: str) -> list[Dataset]:
         item = Dataset()
@@ -408,7 +408,7 @@ def dicom(
 
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.9.1.1"
+    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.9.1.1")
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["ekg"])
     dataset = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
     last, given, birth, patient = PERSON

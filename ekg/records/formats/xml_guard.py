@@ -89,7 +89,7 @@ def _look_over(text: bytes | str) -> None:
     def declared(*_: object) -> None:
         raise _RefusedError("declares entities or attributes of its own")
 
-    def document_type(_: str, _system: str | None, _public: str | None, has_declarations: bool) -> None:
+    def document_type(_: str, __: str | None, ___: str | None, has_declarations: bool) -> None:
         if has_declarations:
             declared()
 
