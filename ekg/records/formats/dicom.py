@@ -18,7 +18,7 @@ from ekg.records.formats.found import FoundRecording, FoundSignal, saturated
 
 LARGEST_DICOM = 16 * 2**20
 """Bytes: half an hour of twelve leads at 300 Hz. Elements of the smallest size, of which a file
-may consist, take fifty times as much memory."""
+may consist, take forty times as much memory."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _SAMPLES = {
     (8, "SB"): "i1", (8, "UB"): "u1", (16, "SS"): "i2", (16, "US"): "u2",

@@ -1,7 +1,7 @@
 """EDF, EDF+ and BDF: one header of fixed fields, samples of two or three bytes.
 
 The library for the other formats has no BDF, rounds the sampling frequency, and keeps every
-annotation of an EDF+ in memory (24 MB of them take 2 GB).
+annotation of an EDF+ in memory (22 MB of them take 1.5 GB).
 
 Source: Kemp et al. 1992 and 2003 (edfplus.info); BioSemi's description of BDF.
 """
