@@ -25,14 +25,14 @@ RUN ?= $(DATASET)-$(basename $(notdir $(EXPERIMENT)))#? name of the run: its res
 SPLIT ?=#? a ready split file (record,diagnoses,split) to use instead of making one
 SIMULATED ?= 1500#? how many records DATASET=synthetic has (synthetic-NAME is another such set)
 SEED ?= 44#? seed of simulation, slices and split
-MODEL ?= runs/$(RUN)#? the model that predict, export and external use: a run, a stored model, a weights file
-BASELINE ?=#? what compare compares with; the default is the newest stored model of our own
+MODEL ?=#? the model that predict, external and page use, instead of the default model; for export, of RUN
+BASELINE ?=#? what compare compares with; without it the default model
 PATHS ?=#? records, folders or images for `make predict`
 PYTHON ?=#? an existing Python environment to use instead of building .venv
 FROM ?=#? a local copy of the published model's files, for `make best-model`
 OPTIONS ?=#? further options of `make hackathon` and `make verify` (python -m ekg VERB --help)
 LABELS ?=#? a label file for `make external`, where the headers have no diagnosis
-TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
+TORCH ?=#? cuda or cpu wheels of PyTorch; by itself cpu where there is no GPU, as first built
 BASE_PYTHON ?= python3#? the Python that builds .venv
 PORT ?= 8000#? where `make serve` shows the page on 127.0.0.1
 
@@ -89,9 +89,12 @@ help: export PORT := $(PORT)
 include docker/docker.mk
 
 # --- the environment ------------------------------------------------------------------------
-.venv/made-from.txt: requirements.txt scripts/make_environment.py
+# What TORCH asks for counts also where an environment of the other kind is up to date.
+TORCH_CHANGED := $(if $(TORCH),$(if $(filter $(TORCH),$(shell cat .venv/made-from.txt 2>/dev/null)),,torch-changed))
+.PHONY: torch-changed
+.venv/made-from.txt: requirements.txt $(wildcard requirements-cpu.txt) scripts/make_environment.py scripts/uv-requirements.txt $(TORCH_CHANGED)
 	@command -v $(BASE_PYTHON) >/dev/null || { echo "error: no $(BASE_PYTHON) here; install Python 3.11 or newer, or name one: make BASE_PYTHON=/path/to/python" >&2; exit 2; }
-	@$(BASE_PYTHON) scripts/make_environment.py .venv --torch $(TORCH)
+	@$(BASE_PYTHON) scripts/make_environment.py .venv $(if $(TORCH),--torch $(TORCH))
 
 .PHONY: environment
 environment: $(ENVIRONMENT) ## build .venv from requirements.txt (every other target does so by itself)
@@ -211,18 +214,18 @@ reproduce: ## everything, from nothing to a compared model; ends with a short ta
 .PHONY: predict
 predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
 	@test -n "$(PATHS)" || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
-	@$(EKG) predict $(PATHS) --model $(MODEL)
+	@$(EKG) predict $(PATHS) $(if $(MODEL),--model "$(MODEL)")
 
 .PHONY: best-model export external hackathon runs
 best-model: $(ENVIRONMENT) ## fetch the published model's files, verified (FROM=folder: take a local copy)
 	@$(EKG) best-model $(if $(FROM),--from "$(FROM)")
 
 export: $(ENVIRONMENT) ## write MODEL as ONNX, checked against torch
-	@$(EKG) export --model $(MODEL)
+	@$(EKG) export --model "$(or $(MODEL),$(RUN_DIR))"
 
 external: $(ENVIRONMENT) ## judge MODEL on RECORDS of another hospital (LABELS=file where headers have none)
 	@test -n "$(RECORDS)" || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
-	@$(EKG) external --model $(MODEL) --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(MODEL)))
+	@$(EKG) external $(if $(MODEL),--model "$(MODEL)") --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(or $(MODEL),$(shell cat best_model_for_paper/default))))
 
 hackathon: $(if $(RECORDS),,data/ptbdb/records.made) | $(ENVIRONMENT) ## the 2019 hackathon rebuilt on ptbdb, beside its published figures (OPTIONS="--train all ...")
 	@$(EKG) hackathon --records "$(or $(RECORDS),data/ptbdb/records)" --out runs/hackathon -j $(JOBS) $(OPTIONS)
@@ -231,7 +234,6 @@ runs: $(ENVIRONMENT) ## list the runs: what differs between them, and their main
 	@$(EKG) runs
 
 # --- the page -------------------------------------------------------------------------------
-# Without MODEL on the command line the page gets the newest stored model.
 PAGE_PACKAGES := page/node_modules/.package-lock.json
 
 $(PAGE_PACKAGES): page/package-lock.json
@@ -240,18 +242,24 @@ $(PAGE_PACKAGES): page/package-lock.json
 
 .PHONY: page serve
 page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## build the page that reads EKGs in the browser into build/page
-	@$(EKG) page $(if $(filter file,$(origin MODEL)),,--model "$(MODEL)") --out build/page
+	@$(EKG) page $(if $(MODEL),--model "$(MODEL)") --out build/page
 
 serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
 # --- checks ---------------------------------------------------------------------------------
-.PHONY: verify test test-page test-all test-faults test-mutation coverage lint
+.PHONY: verify test test-reference test-clone test-page test-all test-faults test-mutation coverage lint
 verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
 	@$(EKG) verify $(OPTIONS)
 
 test: $(ENVIRONMENT) ## the fast tests
 	@$(PY) -m pytest -n $(JOBS) -m "not slow"
+
+test-reference: $(ENVIRONMENT) ## the fast tests that need the reference data (EKG_SHARED), and no others
+	@$(PY) -m pytest -n $(JOBS) -m "reference and not slow"
+
+test-clone: $(ENVIRONMENT) ## the fast tests in a fresh clone alone in the world
+	@PYTHON="$(if $(findstring /,$(PY)),$(abspath $(PY)),$(PY))" scripts/check_clone.sh test
 
 test-page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## the page's tests in a real browser (needs npm and chromium)
 	@$(PY) -m pytest tests/page
@@ -260,7 +268,7 @@ test-all: $(ENVIRONMENT) ## all tests, the slow ones too
 	@$(PY) -m pytest -n $(JOBS)
 
 test-faults: $(ENVIRONMENT) ## kill, starve and damage every stage, hundreds of times (about 15 minutes on one core)
-	@$(PY) scripts/faults.py --write
+	@$(PY) -m campaigns.faults --write
 
 coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run (fails below 95 %)
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
@@ -269,17 +277,17 @@ coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run 
 
 MUTATION_PACKAGES := .cache/mutation/packages
 
-$(MUTATION_PACKAGES)/made: scripts/mutation-requirements.txt | $(ENVIRONMENT)
+$(MUTATION_PACKAGES)/made: campaigns/mutation/requirements.txt | $(ENVIRONMENT)
 	@rm -rf $(MUTATION_PACKAGES)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(MUTATION_PACKAGES) -r $<
 	@touch $@
 
 test-mutation: $(MUTATION_PACKAGES)/made ## change slicing, split, metrics and manifest code, see whether tests notice
-	@$(PY) scripts/mutation.py --packages $(MUTATION_PACKAGES)
+	@$(PY) -m campaigns.mutation --packages $(MUTATION_PACKAGES)
 
 .PHONY: test-fuzz audit
 test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; goes on where it was)
-	@$(PY) scripts/fuzz.py $(OPTIONS)
+	@$(PY) -m campaigns.fuzzing $(OPTIONS)
 
 audit: $(ENVIRONMENT) ## compare the pinned packages with the database of known vulnerabilities (needs the network)
 	@$(PY) scripts/audit.py
@@ -310,5 +318,8 @@ clean: ## remove images, figures and caches (records, runs and .venv stay)
 	@rm -rf paper/output/* build .cache .pytest_cache .mypy_cache .ruff_cache
 	@for set in data/*/im_res_*; do if [ -e "$$set" ]; then rm -rf "$$set"; fi; done
 
-lock: ## compile requirements.in into requirements.txt (needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -o requirements.txt requirements.in
+COMPILE := $(or $(wildcard .venv/installer/bin/uv),uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade
+lock: ## compile requirements.in into requirements.txt, with uv (.venv has it)
+	@$(COMPILE) -o requirements.txt requirements.in
+	@echo uv | $(COMPILE) --no-annotate -o scripts/uv-requirements.txt -
+	@$(BASE_PYTHON) scripts/make_environment.py --record-cpu-hashes

@@ -20,8 +20,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs_tables import put_table
-
+from ekg.docs_tables import put_table
 from ekg.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from ekg.__main__ import build_parser
-from ekg.evaluation.pairing import newest_stored_model
+from ekg.cli import build_parser
+from ekg.paths import default_model
 
 TOY_EXPERIMENT = (
     "[data]\nimage_size = 96\n[training]\nepochs = 1\n[early_stopping]\nenabled = false\n"
@@ -129,7 +129,7 @@ def test_the_results_are_those_of_the_files(root):
 def test_the_five_lines_of_python(root, tmp_path):
     page = (root / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    stored = newest_stored_model()
+    stored = default_model()
     subprocess.run(
         [sys.executable, "-m", "ekg", "simulate", "--out", str(tmp_path), "--records", "1"],
         cwd=root, check=True, capture_output=True,

@@ -16,22 +16,22 @@ from torch import nn
 
 from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict
+from ekg.data.training_data import FoldData, RunData, open_run_data
 from ekg.errors import TrainingError
 from ekg.files import folder_lock
 from ekg.progress import Progress, say
+from ekg.records.diagnoses import CLASSES
 from ekg.training import building, compute, distributed, memory, run_folder
 from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
-from ekg.training.data import FoldData, RunData, open_run_data
 from ekg.training.dataset_facts import describe_dataset
 from ekg.training.early_stopping import should_stop
 from ekg.training.environment import describe_environment
-from ekg.training.evaluation import FoldScores, evaluate_fold
 from ekg.training.forecast import Forecast, time_left
 from ekg.training.history import line_of
 from ekg.training.loss import class_weights
 from ekg.training.state import State, Sums, new_state
 from ekg.training.steps import StepRunner
-from ekg.waveform.diagnoses import CLASSES
+from ekg.training.validation import FoldScores, evaluate_fold
 
 Speak = Callable[[str], None]
 

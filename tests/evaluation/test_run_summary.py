@@ -3,14 +3,14 @@ import shutil
 import pytest
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.pairing import newest_stored_model
 from ekg.evaluation.run_summary import run_summary
 from ekg.files import read_json, write_json
+from ekg.paths import default_model
 
 
 @pytest.fixture
 def stored():
-    return newest_stored_model()
+    return default_model()
 
 
 def test_the_summary_says_data_training_results_and_places(stored, tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.config_file import load_config
 
 SHIPPED = ["paper_800", "quick", "modern_800"]

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from ekg.config_file import load_config
 from ekg.data.folds import labels_of
 from ekg.errors import ConfigError, EkgError, ImageError, ModelError, SplitError, TrainingError
-from ekg.image.image_set import read_manifest
+from ekg.images.image_set import read_manifest
 from ekg.model import load_model
 from ekg.training import steps
 from ekg.training.history import COLUMNS, PUBLISHED_COLUMNS
@@ -75,7 +75,7 @@ def test_the_kept_weights_are_the_best_epochs(toy_set, tmp_path):
     split = pd.read_csv(toy_set / "split.csv").set_index("record")["split"]
     manifest = read_manifest(toy_set)
     rows = manifest[manifest["record"].map(split) == "val"]
-    from ekg.image.image_set import read_image
+    from ekg.images.image_set import read_image
 
     images = np.stack([read_image(toy_set / image, SIZE) for image in rows["image"]])
     with torch.inference_mode():
