@@ -17,11 +17,10 @@ sys.path.insert(0, str(ROOT))
 
 from ekg.evaluation.cards.own import model_card  # noqa: E402
 from ekg.evaluation.cards.published import published_card  # noqa: E402
-from ekg.evaluation.pairing import STORED_MODELS  # noqa: E402
-from ekg.evaluation.published import PUBLISHED_FOLDER  # noqa: E402
 from ekg.evaluation.stored_external import EXTERNAL  # noqa: E402
 from ekg.evaluation.stored_model import CARD_FILE, STORED_FILE  # noqa: E402
 from ekg.files import write_text  # noqa: E402
+from ekg.paths import PUBLISHED_FOLDER, STORED_MODELS  # noqa: E402
 
 
 def cards() -> dict[Path, str]:
