@@ -165,6 +165,17 @@ def test_the_lock_has_one_version_of_every_dependency_within_its_range(root, abo
         assert locked[need.name] in need.specifier, f"{text}: locked is {locked[need.name]}"
 
 
+def test_both_lists_of_direct_dependencies_name_the_same(root, about):
+    listed = {
+        Requirement(line).name
+        for line in (root / "requirements.in").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    }
+    extras = about["optional-dependencies"]
+    texts = [*about["dependencies"], *(text for words in extras.values() for text in words)]
+    assert {Requirement(text).name for text in texts} - {DISTRIBUTION, "setuptools"} == listed
+
+
 def test_all_is_every_extra_but_dev(about):
     (everything,) = (Requirement(text) for text in about["optional-dependencies"]["all"])
     assert everything.name == about["name"] == DISTRIBUTION
