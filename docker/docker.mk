@@ -62,7 +62,7 @@ docker-build: docker-ready ## build the container image (first time: about 3 GB 
 	@$(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) \
 	  $(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
 	  $(if $(ADD_PACKAGES),--build-arg ADD_PACKAGES='$(ADD_PACKAGES)') $(FORWARDED_BUILD_ARGS) \
-	  --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ekg/__init__.py)" \
+	  --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ekg/_version.py)" \
 	  --build-arg REVISION=$(REVISION) $(BUILD_FLAGS) .
 
 docker-run: docker-image ## make TARGET inside the container, on this folder's data and runs

@@ -9,7 +9,7 @@ Not for clinical use.
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from ekg._version import __version__
 
 if TYPE_CHECKING:
     from ekg.api import Prediction, Predictor, Record, load, read_record

@@ -17,8 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
-
 from ekg.errors import EkgError
 
 _TEMPORARY_MARK = ".part-"
@@ -196,6 +194,8 @@ def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
     -----
     Files that killed runs left unfinished in the folder are removed.
     """
+    from filelock import FileLock, Timeout
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")

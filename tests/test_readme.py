@@ -13,7 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ekg.__main__ import build_parser
+from ekg.cli import build_parser
 from ekg.paths import default_model
 
 TOY_EXPERIMENT = (
@@ -58,7 +58,7 @@ def test_every_python_command_of_the_readme_parses(root):
 def test_every_command_within_a_line_of_the_readme_has_a_rule_too(root):
     text = " ".join((root / "README.md").read_text(encoding="utf-8").split())
     spans = [span for span in re.findall(r"`(make [^`]+)`", text) if "..." not in span]
-    assert len(spans) > 5
+    assert spans
     for span in spans:
         done = subprocess.run(
             [*shlex.split(span), "-n", f"PYTHON={sys.executable}", "DOCKER=true"],

@@ -13,14 +13,15 @@ import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
-from ekg.__main__ import DISTRIBUTION, extra_with, main, verbs
+from ekg.cli import DISTRIBUTION, extra_with, main, verbs
 from ekg.errors import ModelError
 from ekg.paths import PUBLISHED_MODEL, default_model
 from tests.environment.stand_ins import requirements
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 NEED_A_CLONE = {
-    "best-model": [], "page": [], "paper": ["--run", "runs/some"], "verify": [],
+    "best-model": [], "page": ["--out", "x"], "paper": ["--run", "runs/some"], "serve": [],
+    "verify": ["--full"],
 }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def test_the_wheel_holds_the_package_and_the_default_model(root, wheel):
 
 def test_every_verb_helps_outside_a_clone(run):
     code = (
-        "import sys\nfrom ekg.__main__ import main, verbs\n"
+        "import sys\nfrom ekg.cli import main, verbs\n"
         "from ekg.paths import CLONE\nassert CLONE is None\n"
         "for verb in verbs():\n"
         "    try:\n        main([verb, '--help'])\n"

@@ -15,8 +15,8 @@ from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, shifted_start
 from ekg.data.image_checksums import ImageChecksums
 from ekg.errors import ImageError, RecordError
-from ekg.waveform.records import find_records, read_record
-from ekg.waveform.slicing import generator_for, slice_starts
+from ekg.records.opening import find_records, read_record
+from ekg.records.slicing import generator_for, slice_starts
 
 _BYTES_KEPT = 768 * 2**20  # of signals in one process: thousands of records of 10 s
 _MICROVOLTS = 1000  # a mV
@@ -71,7 +71,7 @@ class PngSource:
 
     def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """See `ImageSource.read`."""
-        from ekg.image.image_set import read_image
+        from ekg.images.image_set import read_image
 
         images = np.empty((len(rows), self._size, self._size), np.uint8)
         for index, row in enumerate(rows):
@@ -209,7 +209,7 @@ def _as_microvolts(signal: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _renderer(size: int):  # type: ignore[no-untyped-def]
-    from ekg.image.renderer import Renderer
+    from ekg.images.renderer import Renderer
 
     return Renderer(size)
 
@@ -269,7 +269,7 @@ def open_source(
             path=absent[0],
             remedy="draw the image set again",
         )
-    from ekg.image.image_set import read_image
+    from ekg.images.image_set import read_image
 
     if paths:
         read_image(paths[0], size)  # says what is wrong before anything is started
@@ -277,7 +277,7 @@ def open_source(
 
 
 def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
-    from ekg.image.pack import open_pack
+    from ekg.images.pack import open_pack
 
     pack, index = open_pack(folder)
     if pack.shape[1:] != (size, size):

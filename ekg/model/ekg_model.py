@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ekg.errors import ModelError
 from ekg.model.networks import PAPER_NETWORK
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 PUBLISHED_MEAN = 0.95816243
 """Mean of the published training images, grey values in 0..1."""

@@ -43,7 +43,7 @@ class TorchEngine:
     """
 
     def __init__(self, model: EkgModel):
-        from ekg.model.inference import for_inference
+        from ekg.model.fused import for_inference
 
         self.model = model
         self._fast = for_inference(model)

@@ -20,7 +20,7 @@ from ekg.model.weights import (
     fill_network,
     load_weights,
 )
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 WEIGHTS_FILE = "weights.safetensors"
 CALIBRATION_FILE = "calibration.json"

@@ -16,7 +16,7 @@ from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
 from ekg.evaluation.published import FIGURES_FILE, PUBLISHED_FOLDER, prediction_folder
 from ekg.evaluation.results import read_metrics
 from ekg.files import DAMAGE, read_json, sha256_of_file
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The root of the checkout: relative paths given to a notebook start here."""

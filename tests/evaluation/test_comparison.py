@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.errors import EvaluationError
 from ekg.evaluation.comparison import NOT_COMPARABLE, UNPAIRED, compare_sides, resampled_p
 from ekg.evaluation.comparison_report import markdown, terminal_lines
@@ -24,7 +24,7 @@ from ekg.evaluation.sides import (
     load_side,
     relation,
 )
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 from tests.evaluation.conftest import make_toy_images, toy_predictions
 
 

@@ -9,19 +9,26 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from ekg.evaluation.inputs import expand
-from ekg.evaluation.predict import Predictor
-from ekg.evaluation.saliency import empty_page, panel_of
-from ekg.image.png import write_png
+from ekg.images.png import write_png
 from ekg.model.engines import open_engine
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS, read_record
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from ekg.predict.inputs import Input, expand
+from ekg.predict.predictor import Predictor
+from ekg.predict.saliency import empty_page, panel_of
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS, read_record
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
+from tests.page import cases
 
 pytestmark = pytest.mark.slow
 
 NEAR = 1e-4  # between two engines, as for the export
-VIEWS = [(1200, 900, "light"), (390, 844, "light"), (320, 640, "dark"), (1200, 900, "dark")]
+VIEWS = [
+    (1200, 900, "light"),
+    (390, 844, "light"),
+    (320, 640, "dark"),
+    (256, 500, "light"),
+    (1200, 900, "dark"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +49,7 @@ def inputs(tmp_path_factory, renderer):
     Image.new("L", (300, 200), 255).save(small)
     blank = folder / "blank.png"
     Image.new("L", (800, 800), 255).save(blank)
-    text = folder / "letter.png"
+    text = folder / f"letter{'_without_a_place_to_break_at' * 4}.png"
     text.write_text("not an image")
     return {
         "records": records,
@@ -60,7 +67,18 @@ def inputs(tmp_path_factory, renderer):
 
 
 @pytest.fixture(scope="session")
-def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_factory):
+def case_files(inputs, renderer, tmp_path_factory):
+    """The files of every case that a browser decodes: pictures, by name."""
+    grey = renderer.draw(read_record(inputs["records"][0][0]).signal[:, 300:1550])
+    files = {}
+    for case in cases.table()["pictures"]:
+        folder = tmp_path_factory.mktemp("case")
+        files[case["name"]] = [str(f) for f in cases.write_picture(folder, grey, **case["make"])]
+    return files
+
+
+@pytest.fixture(scope="session")
+def visit(inputs, case_files, built_page, served, run_node, modules, chromium, tmp_path_factory):
     """One visit to the page, shared by all test processes."""
     common = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -78,6 +96,7 @@ def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_fact
                 "offline": True,
                 "dropped": [inputs["records"][0]],
                 "inputs": [*inputs["records"][1:], inputs["picture"], *inputs["bad"].values()],
+                "cases": {name: {"files": files} for name, files in case_files.items()},
                 "examples": list(CLASSES),
                 "screenshots": [
                     {
@@ -85,7 +104,14 @@ def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_fact
                         "width": width, "height": height, "scheme": scheme, "example": "RBBB",
                     }
                     for width, height, scheme in VIEWS
+                ] + [
+                    {
+                        "path": str(pictures / "page-320-refusal.png"),
+                        "width": 320, "height": 640, "scheme": "light",
+                        "input": inputs["bad"]["cannot be read as an image"],
+                    }
                 ],
+                "opened": (built_page / "index.html").as_uri(),
             }  # fmt: skip
             found = {**run_node("browse.mjs", given), "address": address}
             kept.write_text(json.dumps(found))
@@ -143,6 +169,23 @@ def test_wrong_files_are_refused_with_the_reason_and_no_verdict(visit, inputs):
         assert shown["hidden"]
 
 
+@pytest.mark.parametrize("case", cases.table()["pictures"], ids=lambda case: case["name"])
+def test_a_picture_is_read_or_refused_as_in_python(case, visit, case_files, python_road):
+    (file,) = case_files[case["name"]]
+    shown = visit["cases"][case["name"]]
+    wanted = python_road.predict_input(Input(file, Path(file).stem, "image"))
+    if "refused" in case:
+        assert case["refused"] in wanted.error
+        assert case["refused"] in shown["error"]
+        return
+    assert wanted.error is None
+    assert shown["warnings"] == list(wanted.warnings)
+    assert len(wanted.warnings) == len(case["warnings"])
+    for words, warning in zip(case["warnings"], wanted.warnings, strict=True):
+        assert words in warning
+    assert shown["probabilities"] == pytest.approx(wanted.probabilities, abs=NEAR)
+
+
 def test_every_built_in_example_is_read_by_keyboard(visit):
     assert set(visit["examples"]) == set(CLASSES)
     for name, shown in visit["examples"].items():
@@ -157,7 +200,14 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_complained_about(visit):
     assert visit["isolated"]
 
 
+def test_opened_as_a_file_it_says_that_it_must_be_served(visit):
+    assert "opened as a file" in visit["opened"]
+    assert "make serve" in visit["opened"]
+    assert "Loading" not in visit["opened"]
+
+
 def test_it_fits_phones_and_fingers(visit):
+    assert len(visit["layouts"]) == len(VIEWS) + 1
     for layout in visit["layouts"]:
         assert layout["overflow"] <= 0
         assert layout["beyond"] == []

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from ekg.page import PageError
-from ekg.page.build import build_page
+from page import PageError
+from page.build import build_page
 
 COLOURS = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")
 ON = [
@@ -69,7 +69,7 @@ def test_a_missing_runtime_is_named_with_the_remedy(tmp_path):
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     runtime = tmp_path / "page" / "node_modules" / "onnxruntime-web" / "dist"
     runtime.mkdir(parents=True)
-    from ekg.page.build import RUNTIME_FILES
+    from page.build import RUNTIME_FILES
 
     for name in RUNTIME_FILES:
         (runtime / name).touch()

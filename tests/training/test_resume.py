@@ -148,6 +148,35 @@ def test_resuming_a_finished_run_changes_nothing(toy_set, tmp_path):
     assert_same(outcome(run), before)
 
 
+def from_before(path, shortened):
+    """Give a checkpoint what the versions wrote whose time limit could shorten a schedule."""
+    content = load_checkpoint(path)
+    content["plan"] = {"epochs": 3, "since": 0.0, "progress": 0.0}
+    content["shortened"] = shortened
+    content["rows"] = [{**row, "planned_epochs": 3} for row in content["rows"]]
+    content["config"]["training"]["max_minutes"] = 8.5
+    torch.save(content, path)
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on(toy_set, tmp_path, monkeypatch, undisturbed):
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        killed_at(patch, steps.StepRunner, "_step", 6)
+        with pytest.raises(Killed):
+            go(toy_set, run, SECTIONS)
+    from_before(run / "checkpoint.pt", shortened=False)
+    go(toy_set, run, SECTIONS, resume=True)
+    assert_same(outcome(run), undisturbed["modern"])
+
+
+def test_a_checkpoint_with_a_shortened_schedule_is_refused(toy_set, tmp_path):
+    run = tmp_path / "run"
+    go(toy_set, run, {"training": {"epochs": 1}})
+    from_before(run / "checkpoint.pt", shortened=True)
+    with pytest.raises(TrainingError, match=r"no longer done; start without --resume"):
+        go(toy_set, run, {"training": {"epochs": 1}}, resume=True)
+
+
 def test_a_damaged_checkpoint_is_refused(toy_set, tmp_path):
     run = tmp_path / "run"
     go(toy_set, run, {"training": {"epochs": 1}})

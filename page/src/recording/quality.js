@@ -188,7 +188,7 @@ function limbLeadOrder(signal, rate, limits, band) {
 /**
  * What a reader should know before trusting a reading of this record.
  * @param {{signal: Float64Array[], rate: number, headerRate: number}} record millivolts
- * @param {object} quality limits and filter, written by `ekg.page.assets`
+ * @param {object} quality limits and filter, written by `page.assets`
  * @returns {string[]} one sentence a finding
  */
 export function warningsOf(record, { limits, band }) {
