@@ -74,9 +74,9 @@ EKG := $(PY) -m ekg
 .PHONY: help
 help: ## print this help
 	@echo "usage: make TARGET [VARIABLE=value ...]"; echo; echo "targets:"
-	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}'
+	@awk -F ' ## ' '/^[a-z][a-z-]*:[^#]*## / {split($$1, name, ":"); printf "  %-16s %s\n", name[1], $$2}' $(MAKEFILE_LIST)
 	@echo; echo "variables, with their values now:"
-	@sed -n 's/^\([A-Z_]*\) ?=.*#? \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}' \
+	@awk '/^[A-Z_]+ [?]=.*#[?] / {name = $$1; sub(/.*#[?] /, ""); print name, $$0}' $(MAKEFILE_LIST) \
 	  | while read -r name about; do printf '  %-12s %-38s %s\n' "$$name" "$${!name:-}" "$$about"; done
 help: export DATASET := $(DATASET)
 help: export RECORDS := $(RECORDS)

@@ -6,8 +6,6 @@ import argparse
 import os
 from pathlib import Path
 
-from ekg.paths import needs_clone
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
@@ -24,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the checks, print the table; 1 if one failed or none passed."""
-    needs_clone("verify", "the repository's files")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from checks.findings import as_json, exit_status, table_lines

@@ -3,7 +3,7 @@
 
 DOCKER ?= docker#? the container engine's command
 IMAGE ?= ekg#? name of the container image
-BASE_IMAGE ?=#? what the image is built on instead of the CUDA base: Debian or Ubuntu, Python 3.11 to 3.13
+BASE_IMAGE ?=#? what the image is built on instead of the CUDA base: Debian or Ubuntu, Python 3.11 to 3.14
 ADD_PACKAGES ?=#? Debian packages to add to the image, e.g. "g++ python3-dev" for torch.compile
 TARGET ?= help#? what docker-run makes inside, e.g. TARGET="train EXPERIMENT=experiments/quick.toml"
 DOCKER_USER ?=#? uid:gid inside; the default is the caller's

@@ -18,6 +18,7 @@ from typing import Any
 
 from ekg._version import __version__
 from ekg.errors import EkgError, EkgWarning
+from ekg.paths import CLONE, needs_clone
 
 DISTRIBUTION = "ekg-image-reader"
 
@@ -25,6 +26,7 @@ DISTRIBUTION = "ekg-image-reader"
 VERBS = {
     "best-model": "ekg.datasets.commands_best_model",
     "compare": "ekg.evaluation.commands_compare",
+    "convert": "ekg.datasets.commands_convert",
     "counts": "ekg.images.commands_counts",
     "download": "ekg.datasets.commands",
     "evaluate": "ekg.evaluation.commands",
@@ -54,23 +56,15 @@ def verbs() -> list[str]:
     return sorted(VERBS)
 
 
-def module_of(verb: str) -> ModuleType:
-    """Import a verb's module.
-
-    Raises
-    ------
-    EkgError
-        If it lies beside the package (`page`, `checks`) and this is not a clone.
-    """
-    try:
-        return importlib.import_module(VERBS[verb])
-    except ModuleNotFoundError as error:
-        if error.name not in ("page", "checks"):
-            raise
-        raise EkgError(
-            f"`{verb}` needs the folder {error.name}/ of a clone of the project",
-            remedy="run it in the clone",
-        ) from None
+def module_of(verb: str) -> ModuleType | None:
+    """Import a verb's module; None where it lies beside the package and this is not a clone."""
+    name = VERBS[verb]
+    if not name.startswith("ekg."):
+        if CLONE is None:
+            return None
+        if str(CLONE) not in sys.path:
+            sys.path.append(str(CLONE))
+    return importlib.import_module(name)
 
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
@@ -83,11 +77,21 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in [chosen] if chosen else verbs():
         module = module_of(verb)
-        summary = (module.__doc__ or "").strip().splitlines()[0]
+        if module is None:
+            summary = "Works only in a clone of the project."
+        else:
+            summary = (module.__doc__ or "").strip().splitlines()[0]
         subparser = subparsers.add_parser(verb, help=summary, description=summary)
-        module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+        if module is None:
+            subparser.set_defaults(run=_refuse)
+        else:
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
     return parser
+
+
+def _refuse(arguments: argparse.Namespace) -> None:
+    needs_clone(f"`{arguments.verb}`", f"the folder {VERBS[arguments.verb].split('.')[0]}/")
 
 
 def extra_with(module: str) -> str | None:
@@ -136,7 +140,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         try:
             parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
-            arguments = parser.parse_args(argv)
+            arguments, unknown = parser.parse_known_args(argv)
+            if unknown and arguments.run is not _refuse:  # which has no options to know
+                parser.error(f"unrecognized arguments: {' '.join(unknown)}")
             with _warnings_in_one_line():
                 return int(arguments.run(arguments) or 0)
         finally:

@@ -102,7 +102,7 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def write_rules(folder: Path) -> None:
-    """Write the rules of reading as a module: they are needed before anything is fetched."""
+    """Write what the page's reader knows, as a module: it is needed before any fetch."""
     content = json.dumps(rules_description(), indent=1, allow_nan=False)
     (folder / "rules.js").write_text(f"export default {content};\n", encoding="utf-8")
 

@@ -20,7 +20,8 @@ from tests.environment.stand_ins import requirements
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 NEED_A_CLONE = {
-    "best-model": [], "page": [], "paper": ["--run", "runs/some"], "verify": [],
+    "best-model": [], "page": ["--out", "x"], "paper": ["--run", "runs/some"], "serve": [],
+    "verify": ["--full"],
 }  # fmt: skip
 
 
@@ -163,6 +164,17 @@ def test_the_lock_has_one_version_of_every_dependency_within_its_range(root, abo
         need = Requirement(text)
         assert need.name in locked, f"{need.name}: not in requirements.txt for Python {python}"
         assert locked[need.name] in need.specifier, f"{text}: locked is {locked[need.name]}"
+
+
+def test_both_lists_of_direct_dependencies_name_the_same(root, about):
+    listed = {
+        Requirement(line).name
+        for line in (root / "requirements.in").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    }
+    extras = about["optional-dependencies"]
+    texts = [*about["dependencies"], *(text for words in extras.values() for text in words)]
+    assert {Requirement(text).name for text in texts} - {DISTRIBUTION, "setuptools"} == listed
 
 
 def test_all_is_every_extra_but_dev(about):

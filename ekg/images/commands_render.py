@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ekg.records.array_options import add_array_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
-    parser.add_argument("record", type=Path, help="WFDB record (its header, with or without .hea)")
+    parser.add_argument("record", type=Path, help="recording of any format")
+    add_array_options(parser)
     parser.add_argument(
         "--start", type=int, help="first sample, at 500 Hz (default: the record's middle)"
     )
@@ -27,9 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw the picture."""
     from ekg.config import SliceConfig
     from ekg.images.looks import save_picture
-    from ekg.records.record import read_record
+    from ekg.records.opening import read_record
 
-    record = read_record(arguments.record)
+    record = read_record(arguments.record, fs=arguments.fs, unit=arguments.unit)
     middle = max((record.signal.shape[1] - SliceConfig().length) // 2, 0)
     save_picture(
         record,

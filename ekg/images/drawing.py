@@ -18,8 +18,9 @@ from ekg.images.renderer import Renderer
 from ekg.images.selection import ImageSetConfig, decide
 from ekg.records.diagnoses import diagnoses_of_comments
 from ekg.records.header_text import decoded, read_header_text
+from ekg.records.opening import read_header, read_record
 from ekg.records.quality import blank_slices, warnings_of
-from ekg.records.record import Header, read_header, read_record
+from ekg.records.record import Header
 from ekg.records.signal_files import find_signal_files
 from ekg.records.slicing import number_of_slices, slice_starts
 
@@ -210,6 +211,8 @@ class Glance:
 
 def glance(header: Path, config: ImageSetConfig) -> Glance:
     """Look at a header's text; a damaged one gives no images and no error."""
+    if header.suffix.lower() != ".hea":  # another machine's file, whose reader alone can tell
+        return Glance((header.name,), (), 0)
     try:
         lines = decoded(header.read_bytes()).splitlines()
     except OSError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ekg.errors import EkgError
 from ekg.files import files_below
+from ekg.records.formats.sniff import format_of
+from ekg.records.opening import other_files
 from ekg.records.record import natural_key
 from ekg.records.signal_files import kind_of
 
@@ -29,9 +31,19 @@ class Input:
     kind: Literal["record", "image", "none"]
     problem: str = ""
     """For kind "none"."""
+    fs: float | None = None
+    """Hz; of a table of numbers."""
+    unit: str | None = None
+    """Of a table of numbers."""
 
 
-def expand(arguments: Iterable[str], lines: Iterable[str] = ()) -> Iterator[Input]:
+def expand(
+    arguments: Iterable[str],
+    lines: Iterable[str] = (),
+    *,
+    fs: float | None = None,
+    unit: str | None = None,
+) -> Iterator[Input]:
     """Return the records and pictures that the arguments name, in their order.
 
     Parameters
@@ -42,6 +54,9 @@ def expand(arguments: Iterable[str], lines: Iterable[str] = ()) -> Iterator[Inpu
         where there are none, the images.
     lines
         Standard input; read only when `-` is among the arguments.
+    fs, unit
+        Sampling frequency (Hz) and unit of tables of numbers (CSV, NPY). With them the tables
+        in a folder are records too.
 
     Yields
     ------
@@ -55,12 +70,12 @@ def expand(arguments: Iterable[str], lines: Iterable[str] = ()) -> Iterator[Inpu
         else:
             paths = (argument,)
         for path in paths:
-            for found in _inputs_of(path):
+            for found in _inputs_of(path, fs is not None):
                 key = _identity(found)
                 if key in seen:
                     continue
                 seen.add(key)
-                yield found
+                yield replace(found, fs=fs, unit=unit)
 
 
 def _identity(found: Input) -> Path:
@@ -70,10 +85,10 @@ def _identity(found: Input) -> Path:
     return path.absolute()
 
 
-def _inputs_of(argument: str) -> Iterator[Input]:
+def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
     path = Path(argument)
     if path.is_dir():
-        yield from _inputs_of_folder(path)
+        yield from _inputs_of_folder(path, arrays)
     elif _is_record(path):
         yield Input(argument, _record_name(path), "record")
     elif path.is_file():
@@ -90,7 +105,7 @@ def _inputs_of(argument: str) -> Iterator[Input]:
         if not matches:
             yield Input(argument, path.stem, "none", "nothing matches this pattern")
         for match in matches:
-            yield from _inputs_of(match)
+            yield from _inputs_of(match, arrays)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
         yield Input(argument, path.stem, "none", "no such file; check the path")
     else:
@@ -99,7 +114,7 @@ def _inputs_of(argument: str) -> Iterator[Input]:
 
 
 def _is_record(path: Path) -> bool:
-    if path.suffix.lower() in RECORD_SUFFIXES:
+    if path.suffix.lower() in RECORD_SUFFIXES or format_of(path) is not None:
         return path.is_file()  # where the header is missing, the record's reader says so
     return not path.is_file() and path.with_name(path.name + ".hea").is_file()
 
@@ -113,10 +128,11 @@ def _other_kind(path: Path) -> str | None:
 
 
 def _record_name(path: Path) -> str:
-    return path.stem if path.suffix.lower() in RECORD_SUFFIXES else path.name
+    is_file = path.suffix.lower() in RECORD_SUFFIXES or format_of(path) is not None
+    return path.stem if is_file else path.name
 
 
-def _inputs_of_folder(folder: Path) -> Iterator[Input]:
+def _inputs_of_folder(folder: Path, arrays: bool) -> Iterator[Input]:
     def files(suffixes: frozenset[str]) -> list[Path]:
         return sorted(
             files_below(folder, suffixes),
@@ -124,7 +140,10 @@ def _inputs_of_folder(folder: Path) -> Iterator[Input]:
         )
 
     try:
-        records = files(frozenset({".hea"}))
+        records = sorted(
+            [*files(frozenset({".hea"})), *other_files(folder, arrays=arrays)],
+            key=lambda file: (natural_key(file.stem), natural_key(file.as_posix())),
+        )
         images = [] if records else files(IMAGE_SUFFIXES)
     except EkgError as error:
         yield Input(str(folder), folder.name, "none", str(error))
@@ -134,6 +153,4 @@ def _inputs_of_folder(folder: Path) -> Iterator[Input]:
     for file in images:
         yield Input(str(file), file.stem, "image")
     if not records and not images:
-        yield Input(
-            str(folder), folder.name, "none", "this folder has no WFDB header (*.hea) and no image"
-        )
+        yield Input(str(folder), folder.name, "none", "this folder has no recording and no image")

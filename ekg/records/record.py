@@ -52,6 +52,10 @@ class Header:
     """Abbreviations; unknown codes as written; empty when none is given."""
     units: tuple[str | None, ...] = ()
     """Units of all signals, as written; None where the header names none."""
+    format: str = "WFDB"
+    """Name of the file's format."""
+    statements: tuple[str, ...] = ()
+    """The machine's own, in its words; no label unless one asks for them."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,36 @@ def find_records(folder: str | Path) -> list[Path]:
 def named_records(folder: str | Path) -> dict[str, Path]:
     """Return the header files in a folder and the folders below it, by record name.
 
+    See `names_of_files`.
+
+    Raises
+    ------
+    RecordError
+        If there is no such folder, it has no header, or a link or folder in it cannot be read.
+    """
+    headers = headers_below(folder)
+    if not headers:
+        raise RecordError(
+            "no WFDB header (*.hea) in this folder",
+            path=folder,
+            remedy="check the path of the records",
+        )
+    return names_of_files(folder, headers)
+
+
+def headers_below(folder: str | Path) -> list[Path]:
+    """Return the header files in a folder and the folders below it, possibly none."""
+    if not Path(folder).is_dir():
+        raise RecordError("no such folder", path=folder, remedy="check the path of the records")
+    try:
+        return files_below(folder, {".hea"})
+    except EkgError as error:
+        raise RecordError(error.problem, path=error.path, remedy=error.remedy) from None
+
+
+def names_of_files(folder: str | Path, files: list[Path]) -> dict[str, Path]:
+    """Give each record a name of its own.
+
     Returns
     -------
     dict
@@ -105,24 +139,11 @@ def named_records(folder: str | Path) -> dict[str, Path]:
     Raises
     ------
     RecordError
-        If there is no such folder, it has no header, or a link or folder in it cannot be read.
+        If two records would still have one name.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise RecordError("no such folder", path=folder, remedy="check the path of the records")
-    try:
-        headers = files_below(folder, {".hea"})
-    except EkgError as error:
-        raise RecordError(error.problem, path=error.path, remedy=error.remedy) from None
-    if not headers:
-        raise RecordError(
-            "no WFDB header (*.hea) in this folder",
-            path=folder,
-            remedy="check the path of the records",
-        )
-    shared = Counter(path.stem for path in headers)
+    shared = Counter(path.stem for path in files)
     named: dict[str, Path] = {}
-    for path in headers:
+    for path in files:
         inner = path.relative_to(folder).with_suffix("")
         name = "_".join(inner.parts) if shared[path.stem] > 1 else path.stem
         if name in named or (name != path.stem and name in shared):
@@ -226,11 +247,11 @@ def read_record(
     scales = _millivolts_per_unit(path, places, text)
     rates = (header.sampling_frequency, sampling_frequency)
     if header.n_samples is not None:  # before its files are looked for
-        first, last = _part(path, header.n_samples, rates[0], begin, end)
+        first, last = part_of(path, header.n_samples, rates[0], begin, end)
         check_length(path, last - first, *rates)
     files = find_signal_files(path, text)
     whole = check_signal_files(path, fields, files)
-    first, last = _part(path, whole, rates[0], begin, end)
+    first, last = part_of(path, whole, rates[0], begin, end)
     check_length(path, last - first, *rates)
     with contextlib.ExitStack() as stack:
         folder = None
@@ -252,7 +273,7 @@ def read_record(
     if computed:
         signal = np.stack([leads[lead] for lead in LEADS])
     if header.sampling_frequency != sampling_frequency:
-        signal = _resample(signal, header.sampling_frequency, sampling_frequency)
+        signal = resample(signal, header.sampling_frequency, sampling_frequency)
     return Record(
         header=header,
         signal=signal,
@@ -268,7 +289,7 @@ def read_record(
     )
 
 
-def _part(
+def part_of(
     path: Path, whole: int, rate: float, begin: float | None, end: float | None
 ) -> tuple[int, int]:
     """Return the first sample of the part that is asked for and the one after its last."""
@@ -283,16 +304,21 @@ def _part(
     return first, last
 
 
-def _places_of_leads(header: Header) -> dict[str, int]:
-    """Return where each lead stands among the header's signals, in the order of `LEADS`.
+def standard_lead(written: str) -> str | None:
+    """Return which of `LEADS` a signal's name means, None where it means none of them.
 
     Letter case is free, and so is a prefix: `Lead I`, `ECG_LEAD_I` and `MDC_ECG_LEAD_I` (IEEE
     11073) are lead I.
     """
+    plain = LEAD_PREFIX.sub("", written.strip().lower()).strip()
+    return next((lead for lead in LEADS if lead.lower() == plain), None)
+
+
+def _places_of_leads(header: Header) -> dict[str, int]:
+    """Return where each lead stands among the header's signals, in the order of `LEADS`."""
     places: dict[str, int] = {}
-    known = {lead.lower(): lead for lead in LEADS}
     for index, written in enumerate(header.leads):
-        lead = known.get(LEAD_PREFIX.sub("", written.lower()))
+        lead = standard_lead(written)
         if lead in places:
             raise RecordError(
                 f"two signals are named {lead}: the {places[lead] + 1}. and the {index + 1}.",
@@ -355,7 +381,7 @@ def _to_millivolts(
             )
 
 
-def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
+def resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     """Resample along the last axis by the exact ratio of the two rates."""
     ratio = (
         Fraction(new).limit_denominator(1000) / Fraction(old).limit_denominator(1000)

@@ -1,4 +1,6 @@
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -81,6 +83,35 @@ def test_make_alone_prints_every_target_and_variable(root):
     for variable in ("DATASET", "RECORDS", "SIZE", "JOBS", "RUN", "EXPERIMENT", "SPLIT", "TORCH"):
         assert re.search(rf"^  {variable} ", done.stdout, re.MULTILINE), variable
     assert "synthetic" in done.stdout and "800" in done.stdout
+
+
+TOOLS = {"busybox": ("awk", "sed"), "original-awk": ("awk",)}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_make_help_is_the_same_by_other_tools_than_gnus(root, tmp_path, tool):
+    found = shutil.which(tool)
+    if found is None:
+        pytest.skip(f"no {tool} here (Debian has a package of this name)")
+    for name in TOOLS[tool]:
+        (tmp_path / name).symlink_to(found)
+    texts = [
+        subprocess.run(
+            ["make", "help"], cwd=root, capture_output=True, text=True, check=True,
+            env=os.environ | {"PATH": f"{folder}{os.environ['PATH']}"},
+        ).stdout
+        for folder in ("", f"{tmp_path}:")
+    ]  # fmt: skip
+    assert texts[0] == texts[1] and len(texts[0].splitlines()) > 60
+
+
+def test_the_makefiles_keep_to_what_every_sed_knows(root):
+    """What GNU's sed alone has: `\\t` and the like in a pattern, `-i` or `-r`."""
+    for name in ("Makefile", "docker/docker.mk"):
+        for line in (root / name).read_text(encoding="utf-8").splitlines():
+            if "sed " in line and not line.startswith("#"):
+                assert not re.search(r"sed (-n )?-[a-z]*[irEz]|\\[tn+?|]", line), line
+            assert not re.search(r"grep -[a-zA-Z]*P|readlink -f|date -d|xargs -r|<\(", line), line
 
 
 def test_make_with_an_existing_python_builds_no_environment(root):

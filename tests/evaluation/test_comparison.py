@@ -285,7 +285,7 @@ def test_without_another_the_published_figures_are_shown_but_not_compared(
 ):
     from ekg.evaluation import pairing
 
-    monkeypatch.setattr(pairing, "STORED_MODELS", tmp_path / "none")
+    monkeypatch.setattr(pairing, "default_model", lambda: evaluated[0])
     figures = tmp_path / "figures_only"
     shutil.copytree(PUBLISHED_FOLDER, figures, ignore=lambda _, names: set(names) - {FIGURES_FILE})
     monkeypatch.setattr(pairing, "PUBLISHED_FOLDER", figures)
