@@ -24,6 +24,8 @@ from ekg.workers import Workers
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
+_FORMAT = 1
+"""Of the folder: raised when a set of an earlier version could no longer be resumed."""
 _SETTINGS, _JOURNAL = ".settings.json", ".journal.jsonl"
 
 
@@ -104,6 +106,14 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
     settings = out / _SETTINGS
     if settings.is_file():
         found = read_json(settings)
+        # The first version did not write its number.
+        if (version := found.get("format", 1)) != _FORMAT:
+            raise ImageError(
+                f"field `format` is {version!r}: another version of this program draws such image "
+                f"sets, this one draws {_FORMAT}",
+                path=settings,
+                remedy="use that version, or delete the folder to draw it again",
+            )
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise ImageError(
@@ -118,7 +128,7 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
             path=out,
             remedy="choose another folder",
         )
-    write_json(settings, wanted)
+    write_json(settings, {"format": _FORMAT, **wanted})
 
 
 @contextlib.contextmanager
