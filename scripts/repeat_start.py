@@ -56,7 +56,7 @@ def train_beginning(arguments: argparse.Namespace) -> None:
     class Beginning(loop._Course):
         """Stops after some steps, or after the first epoch."""
 
-        def _between_steps(self) -> bool:
+        def _between_steps(self) -> None:
             step = self.state.step
             if step in (*NOTED, arguments.steps) and step <= max(arguments.steps, 0):
                 sums = self.state.sums
@@ -67,7 +67,7 @@ def train_beginning(arguments: argparse.Namespace) -> None:
                 print(json.dumps(line), flush=True)
             if step >= arguments.steps and not arguments.epoch:
                 raise KeyboardInterrupt
-            return super()._between_steps()
+            super()._between_steps()
 
         def _keep(self, row: dict[str, object]) -> None:
             line = {"threads": torch.get_num_threads(), "row": row}

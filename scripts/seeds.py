@@ -4,16 +4,14 @@ python scripts/seeds.py --images DIR --split CSV [--experiment FILE] [--seeds 44
 
 The seed changes the first weights, the order of images and dropout; images and folds stay the
 same. So the spread is that of training alone, not what another sample of records would add: for
-that see the intervals of `python -m ekg evaluate`. Runs that are there already are not run again;
-of these, and of interrupted ones, the processor minutes of training stay empty.
+that see the intervals of `python -m ekg evaluate`. Runs that are there already are not run again.
+Nothing of it depends on how busy the machine is: how fast it trains, bench_training.py measures.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -33,9 +31,7 @@ def run_seed(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
     """Train and evaluate with one seed; return its row."""
     run = arguments.runs / f"{arguments.experiment.stem}-seed-{seed}"
     data = ["--images", str(arguments.images), "--split", str(arguments.split)]
-    processor = math.nan
     if not (run / "finished.json").is_file():
-        fresh, before = not (run / "checkpoint.pt").is_file(), processor_minutes()
         subprocess.run(
             [
                 sys.executable, "-m", "ekg", "train", *data, "--run", str(run), "--resume",
@@ -43,8 +39,6 @@ def run_seed(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
             ],
             cwd=ROOT, check=True,
         )  # fmt: skip
-        if fresh:
-            processor = round(processor_minutes() - before, 1)
     if not (run / "metrics.json").is_file():
         subprocess.run(
             [
@@ -57,19 +51,12 @@ def run_seed(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
     finished = json.loads((run / "finished.json").read_text())
     row: dict[str, object] = {
         "seed": seed,
-        "processor_minutes": processor,
         "val_loss": round(float(finished["best_val_loss"]), 4),
     }
     for level in ("per_image", "record_weighted"):
         for metric in METRICS:
             row[f"{level}_{metric}"] = round(float(test[level][metric]), 4)
     return row
-
-
-def processor_minutes() -> float:
-    """Return what the processes started here have used: the clock would count others' work."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (used.ru_utime + used.ru_stime) / 60.0
 
 
 def with_summary(rows: list[dict[str, object]]) -> pd.DataFrame:
