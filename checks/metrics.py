@@ -8,13 +8,13 @@ from checks.findings import Finding, Repository, agree, skipped, some
 from ekg.errors import EvaluationError
 from ekg.evaluation.published import (
     FIGURES_FILE,
-    PUBLISHED_FOLDER,
     build_published_figures,
     prediction_folder,
     read_published_figures,
 )
 from ekg.evaluation.recomputed import differing
 from ekg.evaluation.runs import flatten
+from ekg.paths import PUBLISHED_FOLDER
 
 NAME = "published-figures"
 

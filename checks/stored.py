@@ -18,7 +18,6 @@ from checks.slices import DrawnRecord, draw_records, drawn_records, logits_of
 from checks.stored_data import data_facts
 from ekg.errors import EkgError
 from ekg.evaluation.predictions import probabilities_of, read_predictions
-from ekg.evaluation.published import PUBLISHED_MODEL
 from ekg.evaluation.recomputed import differing_in_fold
 from ekg.evaluation.results import METRICS_FILE, digest_of_lines, read_metrics
 from ekg.files import read_json, sha256_of_file
@@ -30,7 +29,7 @@ from ekg.model.engines import ONNX_FILE
 from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
 from ekg.model.loading import weights_file_of
 from ekg.model.onnx_engine import OnnxEngine
-from ekg.paths import default_model
+from ekg.paths import PUBLISHED_MODEL, default_model
 from ekg.progress import Progress
 from ekg.records.slicing import generator_for
 from ekg.simulator import VERSION

@@ -140,14 +140,7 @@ def test_the_real_road(clone, shared):
     assert "val (10 records)" in summary and "test (4 records)" in summary
 
 
-# What a command gets so that it is small, and those that are only parsed, each with the reason.
-SMALL = {
-    "make hackathon": [
-        "RECORDS=ptbdb-like",
-        "OPTIONS=--simulate 2 --epochs 1 --weights none --per-record 1 --resamples 0 "
-        "--set data.image_size=64",
-    ],
-}
+# Commands that are only parsed, each with the reason.
 PARSED_ONLY = {
     "make test": "this test is part of it",
     "make best-model": "these very files cannot be had from another server",
@@ -189,8 +182,7 @@ def test_every_command_of_the_readme_runs_at_toy_size(clone, tmp_path, monkeypat
             continue
         words = [word.replace("synthetic-quick", "synthetic-toy") for word in words]
         if words[0] == "make":
-            extra = SMALL.get(" ".join(words), [])
-            make(clone, *words[1:], *extra, "EXPERIMENT=toy.toml")
+            make(clone, *words[1:], "EXPERIMENT=toy.toml")
         else:
             assert words[:3] == ["python", "-m", "ekg"]
             subprocess.run([*ekg, *words[3:]], cwd=clone, check=True, capture_output=True)

@@ -94,8 +94,9 @@ def _published_beside(
 ) -> dict[str, Any] | None:
     """Return A beside the published model's own results, unless B or A is that model."""
     from ekg.evaluation.comparison import compare_sides
-    from ekg.evaluation.published import FIGURES_FILE, PUBLISHED_FOLDER, PUBLISHED_MODEL
+    from ekg.evaluation.published import FIGURES_FILE
     from ekg.evaluation.sides import DIFFERENT, load_side, relation
+    from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 
     published = load_side(PUBLISHED_FOLDER, arguments.fold)
     if published is None:

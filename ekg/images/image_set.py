@@ -36,6 +36,8 @@ from ekg.workers import Workers
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
+_FORMAT = 1
+"""Of the folder: raised when a set of an earlier version could no longer be resumed."""
 _SETTINGS, _JOURNAL, _STATE = ".settings.json", ".journal.jsonl", ".made-from.json"
 
 
@@ -129,6 +131,14 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
     settings = out / _SETTINGS
     if settings.is_file():
         found = read_json(settings)
+        # The first version did not write its number.
+        if (version := found.get("format", 1)) != _FORMAT:
+            raise ImageError(
+                f"field `format` is {version!r}: another version of this program draws such image "
+                f"sets, this one draws {_FORMAT}",
+                path=settings,
+                remedy="use that version, or delete the folder to draw it again",
+            )
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise ImageError(
@@ -143,7 +153,7 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
             path=out,
             remedy="choose another folder",
         )
-    write_json(settings, wanted)
+    write_json(settings, {"format": _FORMAT, **wanted})
 
 
 def _state(source: Path, out: Path, config: ImageSetConfig, **options: Any) -> str:

@@ -13,7 +13,7 @@ from ekg.evaluation.demands import check_demands, parse_demand
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import figures_of
 from ekg.evaluation.predictions import make_predictions
-from ekg.evaluation.published import FIGURES_FILE, PUBLISHED_FOLDER
+from ekg.evaluation.published import FIGURES_FILE
 from ekg.evaluation.results import fingerprints
 from ekg.evaluation.sides import (
     DIFFERENT,
@@ -24,6 +24,7 @@ from ekg.evaluation.sides import (
     load_side,
     relation,
 )
+from ekg.paths import PUBLISHED_FOLDER
 from ekg.records.diagnoses import CLASSES
 from tests.evaluation.conftest import make_toy_images, toy_predictions
 

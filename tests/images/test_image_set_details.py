@@ -185,10 +185,24 @@ def test_a_folder_of_other_settings_is_refused(few, tmp_path):
         "choose another folder, or delete this one to draw it again"
     )
     settings = json.loads((out / ".settings.json").read_text())
-    assert settings == {**TINY.pixel_settings(), "matplotlib": mpl.__version__}
+    assert settings == {"format": 1, **TINY.pixel_settings(), "matplotlib": mpl.__version__}
     (out / ".settings.json").write_text(json.dumps(settings | {"matplotlib": "1.0"}))
     assert "made with matplotlib 1.0, now" in error_of(
         ImageError, lambda: make_image_set(few, out, TINY)
+    )
+
+
+def test_a_folder_of_the_first_version_is_resumed_and_one_of_a_later_format_refused(few, tmp_path):
+    out = tmp_path / "set"
+    make_image_set(few, out, TINY, limit=1)
+    settings = json.loads((out / ".settings.json").read_text())
+    del settings["format"]
+    (out / ".settings.json").write_text(json.dumps(settings))
+    assert make_image_set(few, out, TINY).images > 0
+    (out / ".settings.json").write_text(json.dumps(settings | {"format": 2}))
+    assert error_of(ImageError, lambda: make_image_set(few, out, TINY)).endswith(
+        ".settings.json: field `format` is 2: another version of this program draws such image "
+        "sets, this one draws 1; use that version, or delete the folder to draw it again"
     )
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from ekg.cli import main
 from ekg.config_file import load_config
-from ekg.evaluation.published import PUBLISHED_FOLDER, read_published_figures
+from ekg.evaluation.published import read_published_figures
 from ekg.files import read_json
-from ekg.paths import default_model
+from ekg.paths import PUBLISHED_FOLDER, default_model
 from ekg.store.cards.own import _pictures, model_card
 from ekg.store.cards.published import RECIPE, published_card
 from ekg.store.cards.text import WIDTH, bullets, counts, paragraph
