@@ -102,7 +102,7 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def write_rules(folder: Path) -> None:
-    """Write what the page's reader of records knows: a module, for it is needed before any fetch."""
+    """Write what the page's reader knows, as a module: it is needed before any fetch."""
     content = json.dumps(rules_description(), indent=1, allow_nan=False)
     (folder / "rules.js").write_text(f"export default {content};\n", encoding="utf-8")
 

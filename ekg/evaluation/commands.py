@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
     from ekg.evaluation.reproduced import reproduced_lines
     from ekg.evaluation.summary import fold_summary
-    from ekg.training.compute import keep_freed_memory
     from ekg.paths import default_model
+    from ekg.training.compute import keep_freed_memory
 
     keep_freed_memory()
     if arguments.resamples < 0:

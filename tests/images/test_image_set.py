@@ -291,7 +291,7 @@ def test_bad_records_are_listed_with_their_reason(records, tmp_path, write_recor
         "X6": "X6.mat is missing",
         "X7": "truncated",
         "X8": "",
-        "X9": "cannot be read",
+        "X9": "no diagnosis in the header",
     }
     for name, reason in expected.items():
         assert rows[name]["status"] == "skipped", name

@@ -120,7 +120,7 @@ def test_an_unfinished_set_is_not_taken_for_whole(few, tmp_path, monkeypatch):
     make_image_set(few, out, TINY)
     before = (out / "manifest.csv").stat().st_ino
     with monkeypatch.context() as patch:
-        patch.setattr(drawing_run.DrawingRun, "draw", lambda run, executor, jobs: 1 / 0)
+        patch.setattr(drawing_run.DrawingRun, "draw", lambda run, workers: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             make_image_set(few, out, TINY)
     assert (out / "manifest.csv").stat().st_ino == before

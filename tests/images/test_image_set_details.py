@@ -99,14 +99,14 @@ def test_those_under_way_count_against_the_limit(few, tmp_path, monkeypatch):
     answers = []
     original = drawing_run.in_order
 
-    def asking(executor, function, work, window, may_start):
-        answers.append([window, *(may_start(number) for number in range(4))])
-        return original(executor, function, work, window, may_start)
+    def asking(workers, function, work, may_start):
+        answers.append([may_start(number) for number in range(4)])
+        return original(workers, function, work, may_start=may_start)
 
     monkeypatch.setattr(drawing_run, "in_order", asking)
     make_image_set(few, tmp_path / "set", TINY, limit=2)
     make_image_set(few, tmp_path / "all", TINY)
-    assert answers == [[1, True, True, False, False], [1, True, True, True, True]]
+    assert answers == [[True, True, False, False], [True, True, True, True]]
 
 
 def test_the_name_of_the_data_is_that_of_the_folder(few, tmp_path):
@@ -210,13 +210,13 @@ def test_the_folder_is_held_while_it_is_drawn_into(few, tmp_path, monkeypatch):
 
 
 def test_workers_are_asked_for_as_told(few, tmp_path, monkeypatch):
-    asked, original = [], image_set.workers
+    asked, original = [], image_set.Workers
 
     def noting(*arguments):
         asked.append(arguments)
         return original(1, *arguments[1:])
 
-    monkeypatch.setattr(image_set, "workers", noting)
+    monkeypatch.setattr(image_set, "Workers", noting)
     make_image_set(few, tmp_path / "set", TINY, jobs=2, start_method="spawn")
     assert asked == [(2, drawing.warm_up, (TINY,), "spawn")]
 
