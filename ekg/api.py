@@ -2,7 +2,7 @@
 
     import ekg
     model = ekg.load()                  # the default model, or a run, a folder, a file
-    record = ekg.read_record("path/to/A0001")
+    record = ekg.read_record("path/to/A0001")      # or .dcm, .scp, .xml, .edf, ...
     verdict = model.predict(record)     # .diagnosis, .probabilities, .slices, .warnings
     why = model.saliency(record)        # ["gradcam"], ["occlusion"]
 
@@ -17,7 +17,8 @@ from ekg.config import PAPER_SEED
 from ekg.model.engines import open_engine
 from ekg.paths import default_model
 from ekg.predict.predictor import Prediction, Predictor
-from ekg.records.record import Record, read_record
+from ekg.records.opening import read_record
+from ekg.records.record import Record
 
 __all__ = ["Prediction", "Predictor", "Record", "load", "read_record"]
 

@@ -20,6 +20,7 @@ DISTRIBUTION = "ekg-image-reader"
 VERBS = {
     "best-model": "ekg.datasets.commands_best_model",
     "compare": "ekg.evaluation.commands_compare",
+    "convert": "ekg.datasets.commands_convert",
     "counts": "ekg.images.commands_counts",
     "download": "ekg.datasets.commands",
     "evaluate": "ekg.evaluation.commands",

@@ -10,9 +10,15 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]
 
 from campaigns.fuzzing.case import Target
+from campaigns.fuzzing.format_files import every_file
 from ekg.config import SliceConfig
 from ekg.datasets.external_codes import label_of
-from ekg.datasets.external_labels import parse_statements, statements_of, units_of
+from ekg.datasets.external_labels import (
+    machine_statements_of,
+    parse_statements,
+    statements_of,
+    units_of,
+)
 from ekg.hackathon.ptbdb import (
     class_of_reason,
     patient_of_comments,
@@ -21,6 +27,9 @@ from ekg.hackathon.ptbdb import (
 )
 from ekg.images.renderer import Renderer
 from ekg.records.diagnoses import diagnoses_of_comments
+from ekg.records.formats.reading import header_of, open_recording, record_of
+from ekg.records.formats.sniff import format_of
+from ekg.records.formats.wfdb_writer import write_wfdb
 from ekg.records.quality import is_flat_throughout, warnings_of
 from ekg.records.record import LEADS, read_header, read_record
 from ekg.records.slicing import slice_starts
@@ -103,6 +112,19 @@ def _signal(data: bytes, folder: Path) -> None:
     use(path)
 
 
+def _formats(data: bytes, folder: Path) -> None:
+    """Read a file of another machine, and write it as WFDB."""
+    path = folder / "A0001"
+    path.write_bytes(data)
+    form = format_of(path)
+    if form is None:
+        return
+    found = open_recording(path, form, 500.0, "uV")
+    label_of(machine_statements_of(header_of(found)))
+    write_wfdb(found, folder, "B0001")
+    warnings_of(record_of(found, 500.0))
+
+
 def _comments(data: bytes, folder: Path) -> None:
     text = data.decode("utf-8", errors="replace")
     lines = text.splitlines()
@@ -170,6 +192,12 @@ TARGETS = (
     Target(
         "signal", _signal, _signal_seeds,
         (b"fLaC", b"\x00\x80", b"\xff\x7f"), 8000,
+    ),
+    Target(
+        "formats", _formats, lambda: list(every_file(60).values()),
+        (b"\x00\x00", b"\xff\xff\xff\xff", b"DICM", b"ISHNE1.0", b"<!DOCTYPE x [<!ENTITY a 'b'>]>",
+         b"</digits>", b"parsedwaveforms", b"99999999", b"-1", b"nan", b"1e309", b"MICROVOLTS"),
+        24_000,
     ),
     Target(
         "comments", _comments,

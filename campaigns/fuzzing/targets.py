@@ -11,6 +11,7 @@ _WHAT = {
         "header": "WFDB headers (`*.hea`)",
         "record": "WFDB headers with a signal file beside them",
         "signal": "signal files (`*.mat`, `*.dat`) of every WFDB format",
+        "formats": "files of other machines (DICOM, SCP-ECG, XML, EDF, ...)",
         "comments": "diagnoses, SNOMED CT and SCP statements",
         "lists": "lists of a database (`RECORDS`, `CONTROLS`)",
     },
@@ -45,7 +46,7 @@ _WHAT = {
 
 _MODULE_OF = {name: module for module, targets in _WHAT.items() for name in targets}
 _PACKAGES = {
-    "recordings": ("ekg", "wfdb"),
+    "recordings": ("ekg", "wfdb", "ecgdatakit", "pydicom"),
     "tables": ("ekg", "tomllib"),
     "pictures": ("ekg", "PIL", "tarfile", "zipfile", "numpy.lib"),
     "models": ("ekg",),

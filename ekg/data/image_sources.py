@@ -15,7 +15,7 @@ from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, shifted_start
 from ekg.data.image_checksums import ImageChecksums
 from ekg.errors import ImageError, RecordError
-from ekg.records.record import find_records, read_record
+from ekg.records.opening import find_records, read_record
 from ekg.records.slicing import generator_for, slice_starts
 
 _BYTES_KEPT = 768 * 2**20  # of signals in one process: thousands of records of 10 s

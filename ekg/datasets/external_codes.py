@@ -1,8 +1,9 @@
-"""Other hospitals' statements (SNOMED CT, SCP) mapped to the seven classes, by one table."""
+"""Statements (SNOMED CT, SCP, a machine's words) mapped to the seven classes, by one table."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,10 +13,17 @@ from ekg.errors import EkgError
 from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, DIAGNOSES, ECTOPY
 
 TABLE = Path(__file__).with_name("external_codes.csv")
-SYSTEMS = ("SNOMED", "SCP")
+SYSTEMS = ("SNOMED", "SCP", "MACHINE")
+"""MACHINE: the statements of electrocardiographs, in their own words (see `phrases_of`)."""
 ROLES = ("class", "ectopy", "companion", "finding", "conflict")
 LEAST_LIKELIHOOD = 50.0
 """Per cent; a diagnostic SCP statement below it names no class."""
+_JOINING = frozenset({"with", "and", "or", "also", "is"})
+_WHERE = re.compile(
+    r" in ((leads?|lead s) )?"
+    r"((i|ii|iii|av[rlf]|v[1-6]|leads|and|inferior|anterior|lateral|septal|anterolateral|"
+    r"anteroseptal|inferolateral) ?)+$"
+)
 _UNDER_SINUS_RHYTHM = frozenset({"I-AVB", "LBBB", "RBBB", "STD", "STE"})
 
 
@@ -159,7 +167,39 @@ def _code_of(name: str, likelihood: float | None) -> Code | None:
         return read_codes().get(("SCP", name))
     if name in BY_ABBREVIATION:  # headers are read with their codes turned to abbreviations
         name = BY_ABBREVIATION[name].codes[0]
-    return read_codes().get(("SNOMED", name))
+    return read_codes().get(("SNOMED", name)) or read_codes().get(("MACHINE", name))
+
+
+def phrases_of(statement: str) -> tuple[str, ...]:
+    """Return the table's phrases of which a machine's statement is made.
+
+    Vendors join them: `Sinus bradycardia with 1st degree A-V block`. The longest phrase counts,
+    `with`, `and` and `or` join, and the leads in which something is seen are left out. A
+    statement that is not wholly made of known phrases is returned as it is, in small letters.
+    """
+    plain = _plain_words(statement)
+    words = _WHERE.sub("", plain).split()
+    known, found, place = _machine_phrases(), [], 0
+    while place < len(words):
+        ends = range(len(words), place, -1)
+        end = next((e for e in ends if " ".join(words[place:e]) in known), None)
+        if end is not None:
+            found.append(" ".join(words[place:end]))
+            place = end
+        elif words[place] in _JOINING:
+            place += 1
+        else:
+            return (plain,) if plain else ()
+    return tuple(found)
+
+
+@cache
+def _machine_phrases() -> frozenset[str]:
+    return frozenset(code for system, code in read_codes() if system == "MACHINE")
+
+
+def _plain_words(statement: str) -> str:
+    return " ".join(re.sub(r"[^0-9a-z]+", " ", statement.casefold()).split())
 
 
 def missing_codes() -> list[str]:

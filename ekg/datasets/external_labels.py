@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from ekg.datasets.external_codes import phrases_of, read_codes
 from ekg.errors import EkgError
 from ekg.records.diagnoses import normalise_diagnoses
 from ekg.records.record import Header
@@ -101,6 +102,23 @@ def statements_of(header: Header, table: Mapping[str, Statements]) -> Statements
     return dict.fromkeys(header.diagnoses)
 
 
+def machine_statements_of(header: Header) -> Statements:
+    """Return what the recording's machine says, in the phrases of the table of codes.
+
+    A summary (`Abnormal ECG`) says nothing beside a class that is itself abnormal; beside sinus
+    rhythm alone it stays, and keeps the record from counting as normal.
+    """
+    phrases = [phrase for line in header.statements for phrase in phrases_of(line)]
+    table = read_codes()
+    roles = [table.get(("MACHINE", phrase)) for phrase in phrases]
+    abnormal = any(
+        code is not None and code.role == "class" and code.diagnosis != "Normal" for code in roles
+    )
+    return dict.fromkeys(
+        phrase for phrase in phrases if not (abnormal and phrase.endswith((" ecg", " ekg")))
+    )
+
+
 def units_of(header: Header) -> str:
-    """Return the units that a header states for its signals (`mV`), `not stated` without any."""
+    """Return the units that a file states for its signals (`mV`), `not stated` without any."""
     return ", ".join(dict.fromkeys(unit or "not stated" for unit in header.units)) or "not stated"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ekg.records.array_options import add_array_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -14,12 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: the default model)",
     )  # fmt: skip
     parser.add_argument(
-        "--records", type=Path, required=True, metavar="DIR", help="a folder of WFDB records"
+        "--records", type=Path, required=True, metavar="DIR", help="a folder of recordings"
     )
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE",
+        "--labels", metavar="FILE",
         help="a table of statements (ptbxl_database.csv, or columns record,diagnoses); default: "
-        "the headers' own",
+        "the headers' own; `machine`: what the recording machine itself states",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the results")
     parser.add_argument("--name", help="the data's name in the report; default: the folder's")
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=44, help="of sample and intervals (%(default)s)"
     )
+    add_array_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,13 +57,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise EvaluationError("--resamples is negative", remedy="give 0 or more")
     if not 0 <= arguments.least_likelihood <= 100:
         raise EvaluationError("--least-likelihood is no percentage", remedy="give 0 to 100")
+    machine = arguments.labels == "machine"
     model = arguments.model or default_model()
     content = evaluate_external(
         ExternalSettings(
             model=model,
             records=arguments.records,
             out=arguments.out,
-            labels=arguments.labels,
+            labels=None if machine or arguments.labels is None else Path(arguments.labels),
+            machine_labels=machine,
+            fs=arguments.fs,
+            unit=arguments.unit,
             name=arguments.name,
             allow_findings=arguments.allow_findings,
             least_likelihood=arguments.least_likelihood,

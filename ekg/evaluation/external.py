@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from ekg.datasets.external_codes import LEAST_LIKELIHOOD, label_of
-from ekg.datasets.external_labels import Statements, read_label_table, statements_of, units_of
+from ekg.datasets.external_labels import (
+    Statements,
+    machine_statements_of,
+    read_label_table,
+    statements_of,
+    units_of,
+)
 from ekg.errors import EvaluationError, RecordError
 from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external_report import report_of
@@ -28,8 +34,8 @@ from ekg.model.loading import weights_file_of
 from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
+from ekg.records.opening import find_records, read_header, read_record
 from ekg.records.quality import warnings_of
-from ekg.records.record import find_records, read_header, read_record
 from ekg.records.slicing import generator_for
 
 FOLD = "external"
@@ -48,10 +54,15 @@ class ExternalSettings:
     out: Path
     labels: Path | None = None
     """A table of statements; without one, the headers' own."""
+    machine_labels: bool = False
+    """Take the machine's own statements where a file has them and the table has none."""
     name: str | None = None
     """The data's name in the report; the folder's name by default."""
     allow_findings: bool = False
     least_likelihood: float = LEAST_LIKELIHOOD
+    fs: float | None = None
+    unit: str | None = None
+    """Of tables of numbers (CSV, NPY)."""
     limit: int | None = None
     """Read a random sample of so many kept records."""
     resamples: int = RESAMPLES
@@ -108,7 +119,10 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     # Saved predictions are what the network itself says; what its temperature would make of
     # them stands beside, under `calibration`.
     table = read_label_table(settings.labels) if settings.labels else {}
-    records = [examine(path, table, settings) for path in find_records(settings.records)]
+    records = [
+        examine(path, table, settings)
+        for path in find_records(settings.records, arrays=settings.fs is not None)
+    ]
     draw_sample(records, settings)
     if not any(record.status == "kept" for record in records):
         reasons = Counter(kind_of(record.reason) for record in records).most_common(1)
@@ -119,7 +133,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             remedy="give their labels with --labels, see docs/data.md",
         )
     with folder_lock(settings.out, "evaluating"):
-        rows = list(_read_kept(records, Predictor(TorchEngine(model))))
+        rows = list(_read_kept(records, Predictor(TorchEngine(model)), settings))
         write_records(settings.out / RECORDS_FILE, records)
         if not rows:
             raise EvaluationError(
@@ -169,11 +183,13 @@ def examine(
     """Read one header and decide by its statements; a header that cannot be read is skipped."""
     record = ExternalRecord(name=path.stem, path=path)
     try:
-        header = read_header(path)
+        header = read_header(path, fs=settings.fs, unit=settings.unit)
     except RecordError as error:
         record.reason = error.problem
         return record
     record.statements = statements_of(header, table)
+    if settings.machine_labels and not record.statements:
+        record.statements = machine_statements_of(header)
     record.sampling_frequency = header.sampling_frequency
     if header.n_samples is not None:
         record.seconds = header.n_samples / header.sampling_frequency
@@ -201,14 +217,14 @@ def draw_sample(records: Iterable[ExternalRecord], settings: ExternalSettings) -
 
 
 def _read_kept(
-    records: list[ExternalRecord], predictor: Predictor
+    records: list[ExternalRecord], predictor: Predictor, settings: ExternalSettings
 ) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Yield image name, record, label and probabilities of every slice of the kept records."""
     kept = [record for record in records if record.status == "kept"]
     with Progress(len(kept), "reading records", "record") as progress:
         for record in kept:
             try:
-                content = read_record(record.path)
+                content = read_record(record.path, fs=settings.fs, unit=settings.unit)
                 _, pictures = predictor.pictures(content)
             except RecordError as error:
                 record.status, record.reason = "skipped", error.problem

@@ -19,7 +19,7 @@ _SKIPS_SHOWN = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
-    parser.add_argument("--records", type=Path, required=True, help="folder of WFDB records")
+    parser.add_argument("--records", type=Path, required=True, help="folder of recordings")
     parser.add_argument("--out", type=Path, required=True, help="folder of the image set")
     parser.add_argument("--size", type=int, default=800, help="pixels on a side (default 800)")
     parser.add_argument(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ekg.records.array_options import add_array_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
-    parser.add_argument("record", type=Path, help="WFDB record (its header, with or without .hea)")
+    parser.add_argument("record", type=Path, help="recording of any format")
+    add_array_options(parser)
     parser.add_argument("--start", type=int, required=True, help="first sample, at 500 Hz")
     parser.add_argument(
         "--size", type=int,
@@ -24,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw the picture."""
     from ekg.images.looks import save_picture
-    from ekg.records.record import read_record
+    from ekg.records.opening import read_record
 
     save_picture(
-        read_record(arguments.record),
+        read_record(arguments.record, fs=arguments.fs, unit=arguments.unit),
         arguments.start,
         arguments.out,
         style=arguments.style,

@@ -19,7 +19,7 @@ from ekg.images.manifest import MANIFEST, read_manifest
 from ekg.images.pack import PackWriter
 from ekg.images.png import read_image
 from ekg.images.selection import ImageSetConfig
-from ekg.records.record import find_records
+from ekg.records.opening import find_records
 from ekg.workers import Workers
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
@@ -45,7 +45,7 @@ def make_image_set(
     Parameters
     ----------
     records
-        Folder of WFDB records, searched with the folders below it.
+        Folder of recordings, searched with the folders below it.
     out
         The image set's folder. What an earlier, interrupted run with the same settings
         finished is kept and checked by file size; the result is that of a single run.

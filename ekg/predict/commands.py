@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ekg.records.array_options import add_array_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -16,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="WFDB record, folder, image, pattern, or - for paths on standard input",
+        help="recording of any format, folder, image, pattern, or - for paths on standard input",
     )
     parser.add_argument(
         "--model",
@@ -42,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="write a picture of what each verdict rests on to this folder",
     )
+    add_array_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         explainer = Explainer(explainable_model(engine), arguments.explain)
     predictor = Predictor(engine, explainer=explainer, part=(arguments.begin, arguments.end))
-    predictions = predictor.predict_all(expand(arguments.paths, sys.stdin))
+    inputs = expand(arguments.paths, sys.stdin, fs=arguments.fs, unit=arguments.unit)
+    predictions = predictor.predict_all(inputs)
     read, refused = write_predictions(predictions, arguments.format, engine.classes, sys.stdout)
     print(
         f"{read} read, {refused} refused, by {engine.name}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ekg.records.formats.sniff import format_of
+from ekg.records.opening import other_files
 from ekg.records.record import natural_key
 
 STANDARD_INPUT = "-"
@@ -26,9 +28,19 @@ class Input:
     kind: Literal["record", "image", "none"]
     problem: str = ""
     """For kind "none"."""
+    fs: float | None = None
+    """Hz; of a table of numbers."""
+    unit: str | None = None
+    """Of a table of numbers."""
 
 
-def expand(arguments: Iterable[str], lines: Iterable[str] = ()) -> Iterator[Input]:
+def expand(
+    arguments: Iterable[str],
+    lines: Iterable[str] = (),
+    *,
+    fs: float | None = None,
+    unit: str | None = None,
+) -> Iterator[Input]:
     """Return the records and pictures that the arguments name, in their order.
 
     Parameters
@@ -39,6 +51,9 @@ def expand(arguments: Iterable[str], lines: Iterable[str] = ()) -> Iterator[Inpu
         where there are none, the images.
     lines
         Standard input; read only when `-` is among the arguments.
+    fs, unit
+        Sampling frequency (Hz) and unit of tables of numbers (CSV, NPY). With them the tables
+        in a folder are records too.
 
     Yields
     ------
@@ -52,12 +67,12 @@ def expand(arguments: Iterable[str], lines: Iterable[str] = ()) -> Iterator[Inpu
         else:
             paths = (argument,)
         for path in paths:
-            for found in _inputs_of(path):
+            for found in _inputs_of(path, fs is not None):
                 key = _identity(found)
                 if key in seen:
                     continue
                 seen.add(key)
-                yield found
+                yield replace(found, fs=fs, unit=unit)
 
 
 def _identity(found: Input) -> Path:
@@ -67,10 +82,10 @@ def _identity(found: Input) -> Path:
     return path.absolute()
 
 
-def _inputs_of(argument: str) -> Iterator[Input]:
+def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
     path = Path(argument)
     if path.is_dir():
-        yield from _inputs_of_folder(path)
+        yield from _inputs_of_folder(path, arrays)
     elif _is_record(path):
         yield Input(argument, _record_name(path), "record")
     elif path.is_file():
@@ -80,7 +95,7 @@ def _inputs_of(argument: str) -> Iterator[Input]:
         if not matches:
             yield Input(argument, path.stem, "none", "nothing matches this pattern")
         for match in matches:
-            yield from _inputs_of(match)
+            yield from _inputs_of(match, arrays)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
         yield Input(argument, path.stem, "none", "no such file; check the path")
     else:
@@ -89,16 +104,17 @@ def _inputs_of(argument: str) -> Iterator[Input]:
 
 
 def _is_record(path: Path) -> bool:
-    if path.suffix.lower() in RECORD_SUFFIXES:
+    if path.suffix.lower() in RECORD_SUFFIXES or format_of(path) is not None:
         return path.is_file()  # where the header is missing, the record's reader says so
     return not path.is_file() and path.with_name(path.name + ".hea").is_file()
 
 
 def _record_name(path: Path) -> str:
-    return path.stem if path.suffix.lower() in RECORD_SUFFIXES else path.name
+    is_file = path.suffix.lower() in RECORD_SUFFIXES or format_of(path) is not None
+    return path.stem if is_file else path.name
 
 
-def _inputs_of_folder(folder: Path) -> Iterator[Input]:
+def _inputs_of_folder(folder: Path, arrays: bool) -> Iterator[Input]:
     def files(suffixes: frozenset[str]) -> list[Path]:
         return sorted(
             (
@@ -111,13 +127,14 @@ def _inputs_of_folder(folder: Path) -> Iterator[Input]:
             key=lambda file: (natural_key(file.stem), natural_key(file.as_posix())),
         )
 
-    records = files(frozenset({".hea"}))
+    records = sorted(
+        [*files(frozenset({".hea"})), *other_files(folder, arrays=arrays)],
+        key=lambda file: (natural_key(file.stem), natural_key(file.as_posix())),
+    )
     images = [] if records else files(IMAGE_SUFFIXES)
     for file in records:
         yield Input(str(file), file.stem, "record")
     for file in images:
         yield Input(str(file), file.stem, "image")
     if not records and not images:
-        yield Input(
-            str(folder), folder.name, "none", "this folder has no WFDB header (*.hea) and no image"
-        )
+        yield Input(str(folder), folder.name, "none", "this folder has no recording and no image")

@@ -17,8 +17,9 @@ from ekg.images.renderer import Renderer
 from ekg.model import EkgModel
 from ekg.model.engines import Engine, TorchEngine
 from ekg.predict.inputs import Input
+from ekg.records.opening import read_record
 from ekg.records.quality import is_flat_throughout, warnings_of
-from ekg.records.record import Record, read_record
+from ekg.records.record import Record
 from ekg.records.slicing import number_of_slices, slice_starts
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Predictor:
             if found.kind == "image":
                 return self.predict_picture_file(found.path)
             begin, end = self.part
-            record = read_record(found.path, begin=begin, end=end)
+            record = read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
             return replace(self.predict(record), path=found.path)
         except EkgError as error:
             return replace(refused, error=str(error))

@@ -1,1 +1,1 @@
-"""What a recording is: records in millivolts, diagnoses, slices, and a simulator of records."""
+"""A recording in millivolts: WFDB and the formats of other machines, diagnoses, quality, slices."""

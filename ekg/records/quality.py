@@ -47,14 +47,16 @@ def warnings_of(record: Record) -> list[str]:
     Returns
     -------
     list of str
-        One sentence a finding, empty when nothing was found. What is looked for: leads that do
-        not change for a second, level-topped (clipped) peaks, signal outside the picture,
+        One sentence a finding, empty when nothing was found. What reading noted comes first
+        (leads computed, padding and pulses left out, samples missing). What is looked for: leads
+        that do not change for a second, level-topped (clipped) peaks, signal outside the picture,
         doubtful amplitude, a low sampling frequency, and limb leads that contradict the
         relations of Einthoven and Goldberger. Exchanged electrodes keep these relations, and
         no relation binds the chest leads: such errors are not found.
     """
     signal, rate = record.signal, record.sampling_frequency
     findings = [
+        *record.warnings,
         *_flat(signal, rate),
         *_clipped(signal, rate),
         *_outside_picture(signal),

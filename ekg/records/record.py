@@ -50,6 +50,10 @@ class Header:
     """Abbreviations; unknown codes as written; empty when none is given."""
     units: tuple[str | None, ...] = ()
     """Units of all signals, as written; None where the header names none."""
+    format: str = "WFDB"
+    """Name of the file's format."""
+    statements: tuple[str, ...] = ()
+    """The machine's own, in its words; no label unless one asks for them."""
 
 
 @dataclass(frozen=True)
@@ -240,11 +244,11 @@ def read_record(
     scales = _millivolts_per_unit(path, places, text)
     rates = (header.sampling_frequency, sampling_frequency)
     if header.n_samples is not None:  # before its files are looked for
-        first, last = _part(path, header.n_samples, rates[0], begin, end)
+        first, last = part_of(path, header.n_samples, rates[0], begin, end)
         check_length(path, last - first, *rates)
     files = find_signal_files(path, text)
     whole = check_signal_files(path, fields, files)
-    first, last = _part(path, whole, rates[0], begin, end)
+    first, last = part_of(path, whole, rates[0], begin, end)
     check_length(path, last - first, *rates)
     with contextlib.ExitStack() as stack:
         folder = (
@@ -266,7 +270,7 @@ def read_record(
     if computed:
         signal = np.stack([leads[lead] for lead in LEADS])
     if header.sampling_frequency != sampling_frequency:
-        signal = _resample(signal, header.sampling_frequency, sampling_frequency)
+        signal = resample(signal, header.sampling_frequency, sampling_frequency)
     return Record(
         header=header,
         signal=signal,
@@ -282,7 +286,7 @@ def read_record(
     )
 
 
-def _part(
+def part_of(
     path: Path, whole: int, rate: float, begin: float | None, end: float | None
 ) -> tuple[int, int]:
     """Return the first sample of the part that is asked for and the one after its last."""
@@ -325,16 +329,21 @@ class _Reading:
         )
 
 
-def _places_of_leads(header: Header) -> dict[str, int]:
-    """Return where each lead stands among the header's signals, in the order of `LEADS`.
+def standard_lead(written: str) -> str | None:
+    """Return which of `LEADS` a signal's name means, None where it means none of them.
 
     Letter case is free, and so is a prefix: `Lead I`, `ECG_LEAD_I` and `MDC_ECG_LEAD_I` (IEEE
     11073) are lead I.
     """
+    plain = re.sub(r"^((mdc|ecg|ekg|lead)[\s_]+)+", "", written.strip().lower()).strip()
+    return next((lead for lead in LEADS if lead.lower() == plain), None)
+
+
+def _places_of_leads(header: Header) -> dict[str, int]:
+    """Return where each lead stands among the header's signals, in the order of `LEADS`."""
     places: dict[str, int] = {}
-    known = {lead.lower(): lead for lead in LEADS}
     for index, written in enumerate(header.leads):
-        lead = known.get(re.sub(r"^((mdc|ecg|ekg|lead)[\s_]+)+", "", written.lower()))
+        lead = standard_lead(written)
         if lead in places:
             raise RecordError(
                 f"two signals are named {lead}: the {places[lead] + 1}. and the {index + 1}.",
@@ -439,7 +448,7 @@ def _check_sums(
         )
 
 
-def _resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
+def resample(signal: np.ndarray, old: float, new: float) -> np.ndarray:
     """Resample along the last axis by the exact ratio of the two rates."""
     ratio = (
         Fraction(new).limit_denominator(1000) / Fraction(old).limit_denominator(1000)

@@ -43,7 +43,7 @@ def test_a_folder_means_its_records_or_else_its_images(folder):
 def test_an_empty_folder_says_so(folder):
     (found,) = expand(["empty"])
     assert (found.kind, found.record) == ("none", "empty")
-    assert "no WFDB header" in found.problem
+    assert "no recording and no image" in found.problem
 
 
 def test_any_other_file_is_tried_as_an_image(folder):
