@@ -19,9 +19,7 @@ from ekg.paths import PUBLISHED_MODEL, default_model
 from tests.environment.stand_ins import requirements
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-NEED_A_CLONE = {
-    "best-model": [], "page": [], "paper": ["--run", "runs/some"], "verify": [],
-}  # fmt: skip
+NEED_A_CLONE = {"best-model": [], "page": [], "paper": ["--run", "runs/some"], "verify": []}
 
 
 @pytest.fixture(scope="session")

@@ -34,10 +34,15 @@ def write_set(folder):
         rng = np.random.default_rng(number)
         signal = rng.normal(0, 200, (4 * 360, len(names)))
         wfdb.wrsamp(
-            f"mine{number}", fs=360, units=["uV"] * len(names), sig_name=names, p_signal=signal,
-            fmt=["16"] * len(names), comments=[f"Dx: {('AF', '59118001')[number % 2]}"],
+            f"mine{number}",
+            fs=360,
+            units=["uV"] * len(names),
+            sig_name=names,
+            p_signal=signal,
+            fmt=["16"] * len(names),
+            comments=[f"Dx: {('AF', '59118001')[number % 2]}"],
             write_dir=str(folder),
-        )  # fmt: skip
+        )
 
 
 def test_ten_lines(commands, tmp_path, monkeypatch, capsys):
@@ -45,9 +50,13 @@ def test_ten_lines(commands, tmp_path, monkeypatch, capsys):
     write_set(tmp_path / "my_records")
     torch.manual_seed(0)
     metadata = {
-        "network": "mobilenetv3_small_custom", "classes": list(CLASSES), "image_size": 800,
-        "mean": 0.958, "std": 0.093, "in_channels": 1,
-    }  # fmt: skip
+        "network": "mobilenetv3_small_custom",
+        "classes": list(CLASSES),
+        "image_size": 800,
+        "mean": 0.958,
+        "std": 0.093,
+        "in_channels": 1,
+    }
     save_weights(tmp_path / "untrained.safetensors", build_network().state_dict(), metadata)
     printed = {}
     for command in commands:

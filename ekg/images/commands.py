@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ekg.config import PAPER_SEED
 
 if TYPE_CHECKING:
-    from ekg.images.drawing_run import ImageSetSummary
+    from ekg.images.image_set import ImageSetSummary
 
 _SKIPS_SHOWN = 10
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from ekg.images.image_set import make_image_set
-    from ekg.images.selection import ImageSetConfig
+    from ekg.images.record_images import ImageSetConfig
 
     summary = make_image_set(
         arguments.records,

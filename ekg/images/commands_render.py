@@ -14,19 +14,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_array_options(parser)
     parser.add_argument("--start", type=int, required=True, help="first sample, at 500 Hz")
     parser.add_argument(
-        "--size", type=int,
+        "--size",
+        type=int,
         help="pixels on the longer side (default 800; labelled 1400, clinical 2970)",
-    )  # fmt: skip
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, help="PNG (or PDF) file")
     parser.add_argument(
-        "--style", choices=("exact", "labelled", "clinical"), default="exact",
+        "--style",
+        choices=("exact", "labelled", "clinical"),
+        default="exact",
         help="exact: what the network sees (default); labelled and clinical: for people",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the picture."""
-    from ekg.images.looks import save_picture
+    from ekg.images.display import save_picture
     from ekg.records.opening import read_record
 
     save_picture(

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ekg.paths import natural_key
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import other_files
-from ekg.records.record import natural_key
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIXES = frozenset({".hea", ".mat", ".dat"})

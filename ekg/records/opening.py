@@ -6,10 +6,11 @@ import itertools
 from pathlib import Path
 
 from ekg.errors import RecordError
+from ekg.paths import natural_key
 from ekg.records import record as wfdb_records
 from ekg.records.formats.reading import header_of, open_recording, record_of
 from ekg.records.formats.sniff import format_of
-from ekg.records.record import Header, Record, natural_key
+from ekg.records.record import Header, Record
 
 
 def read_record(

@@ -86,6 +86,9 @@ def test_make_alone_prints_every_target_and_variable(root):
 def test_make_with_an_existing_python_builds_no_environment(root):
     done = subprocess.run(
         ["make", "-n", "lint", f"PYTHON={sys.executable}"],
-        cwd=root, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "make_environment" not in done.stdout and sys.executable in done.stdout

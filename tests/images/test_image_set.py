@@ -11,9 +11,10 @@ import pytest
 
 from ekg.errors import EkgError, ImageError, RecordError
 from ekg.files import folder_lock, sha256_of_file
-from ekg.images import drawing, drawing_run
+from ekg.images import image_set as drawing_run
+from ekg.images import record_images as drawing
 from ekg.images.image_set import make_image_set, read_image, read_manifest
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from ekg.records.record import read_record
 from ekg.records.slicing import slice_starts
 
@@ -54,8 +55,14 @@ def test_what_a_set_holds(records, tmp_path):
     manifest = read_manifest(out)
     assert (summary.kept, summary.excluded, summary.skipped) == (8, 3, 0)
     assert list(manifest.columns) == [
-        "image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction",
-    ]  # fmt: skip
+        "image",
+        "record",
+        "diagnosis",
+        "slice",
+        "start",
+        "sha256",
+        "clipped_fraction",
+    ]
     names = list(dict.fromkeys(manifest["record"]))
     assert names == ["S1", "S2", "S3", "S10", "T1", "T2", "T3", "T10"], "natural order"
     assert summary.classes == manifest["diagnosis"].value_counts().to_dict()
@@ -80,9 +87,14 @@ def test_records_and_description(records, tmp_path):
     rows = rows_of(out)
     assert len(rows) == 11
     assert rows["S10"] == {
-        "record": "S10", "diagnoses": "AF", "sampling_frequency": "500", "n_samples": "7200",
-        "slices": "4", "status": "kept", "reason": "",
-    }  # fmt: skip
+        "record": "S10",
+        "diagnoses": "AF",
+        "sampling_frequency": "500",
+        "n_samples": "7200",
+        "slices": "4",
+        "status": "kept",
+        "reason": "",
+    }
     assert rows["T1"]["diagnoses"] == "RBBB"
     assert (rows["U1"]["status"], rows["U1"]["reason"]) == ("excluded", "multi-label")
     assert rows["U1"]["diagnoses"] == "RBBB,AF"

@@ -1,16 +1,20 @@
-"""Statements (SNOMED CT, SCP, a machine's words) mapped to the seven classes, by one table."""
+"""Diagnoses in other hospitals' codes (SNOMED CT, SCP): where they are found, what they map to."""
 
 from __future__ import annotations
 
+import ast
 import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
 
 from ekg.errors import EkgError
-from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, DIAGNOSES, ECTOPY
+from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, DIAGNOSES, ECTOPY, normalise_diagnoses
+from ekg.records.record import Header
 
 TABLE = Path(__file__).with_name("external_codes.csv")
 SYSTEMS = ("SNOMED", "SCP", "MACHINE")
@@ -212,3 +216,114 @@ def missing_codes() -> list[str]:
         if ("SNOMED", code) not in table
         or table["SNOMED", code].diagnosis != diagnosis.abbreviation
     ]
+
+
+Statements = dict[str, float | None]
+"""SCP statement -> likelihood in per cent; SNOMED CT code or abbreviation -> None."""
+
+STATEMENT_COLUMNS = ("scp_codes", "dx", "diagnoses")
+RECORD_COLUMNS = ("record", "filename_hr", "filename_lr")
+
+
+def parse_statements(text: str) -> Statements:
+    """Read one cell: PTB-XL's dictionary of likelihoods, or codes separated by , or ;.
+
+    Raises
+    ------
+    ValueError
+        If a text that begins like a dictionary is none of statements and numbers. It is read
+        as a literal and never run.
+    """
+    text = text.strip()
+    if not text.startswith("{"):
+        return dict.fromkeys(normalise_diagnoses(text.replace(";", ",").split(",")))
+    try:
+        content = ast.literal_eval(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ValueError(f"{text[:60]!r} is not a dictionary of statements") from None
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, int | float) and 0 <= value <= 100
+        for name, value in content.items()
+    ):
+        raise ValueError(f"{text[:60]!r} does not give likelihoods of 0 to 100 by statement")
+    return {name: float(value) for name, value in content.items()}
+
+
+def read_label_table(path: Path) -> dict[str, Statements]:
+    """Read a table of statements.
+
+    Parameters
+    ----------
+    path
+        CSV with one row a record: a column `record` (or PTB-XL's `filename_hr`,
+        `filename_lr`, of which the last part counts) and a column `scp_codes`, `dx` or
+        `diagnoses`; other columns are passed over.
+
+    Returns
+    -------
+    dict
+        Record name -> statements.
+
+    Raises
+    ------
+    EkgError
+        If the file or a column is missing, a cell cannot be read, or two rows of one record
+        disagree.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise EkgError("no such label file", path=path, remedy="check --labels") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise EkgError(f"not a CSV file ({error})", path=path) from None
+    names = [column for column in RECORD_COLUMNS if column in table.columns]
+    cells = [column for column in STATEMENT_COLUMNS if column in table.columns]
+    if not names or not cells:
+        raise EkgError(
+            "columns are missing",
+            path=path,
+            remedy=f"give one of {', '.join(RECORD_COLUMNS)} and one of "
+            f"{', '.join(STATEMENT_COLUMNS)}",
+        )
+    labels: dict[str, Statements] = {}
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        try:
+            statements = parse_statements(row[cells[0]])
+        except ValueError as error:
+            raise EkgError(f"line {number}, column `{cells[0]}`: {error}", path=path) from None
+        for column in names:
+            name = PurePosixPath(row[column]).name
+            if not name:
+                continue
+            if labels.setdefault(name, statements) != statements:
+                raise EkgError(f"line {number} contradicts an earlier line on {name}", path=path)
+    return labels
+
+
+def statements_of(header: Header, table: Mapping[str, Statements]) -> Statements:
+    """Return a record's statements: from the table where it has the record, else its header."""
+    if header.name in table:
+        return table[header.name]
+    return dict.fromkeys(header.diagnoses)
+
+
+def machine_statements_of(header: Header) -> Statements:
+    """Return what the recording's machine says, in the phrases of the table of codes.
+
+    A summary (`Abnormal ECG`) says nothing beside a class that is itself abnormal; beside sinus
+    rhythm alone it stays, and keeps the record from counting as normal.
+    """
+    phrases = [phrase for line in header.statements for phrase in phrases_of(line)]
+    table = read_codes()
+    roles = [table.get(("MACHINE", phrase)) for phrase in phrases]
+    abnormal = any(
+        code is not None and code.role == "class" and code.diagnosis != "Normal" for code in roles
+    )
+    return dict.fromkeys(
+        phrase for phrase in phrases if not (abnormal and phrase.endswith((" ecg", " ekg")))
+    )
+
+
+def units_of(header: Header) -> str:
+    """Return the units that a file states for its signals (`mV`), `not stated` without any."""
+    return ", ".join(dict.fromkeys(unit or "not stated" for unit in header.units)) or "not stated"
