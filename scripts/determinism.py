@@ -30,8 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 
-from ekg.files import write_text
-from ekg.training.history import MEASURED_COLUMNS
+from ekg.files import write_text  # noqa: E402
+from ekg.training.history import MEASURED_COLUMNS  # noqa: E402
 
 TABLE = ROOT / "benchmarks" / "determinism.csv"
 STAGES = ("records", "images", "pack", "split", "weights", "history", "predictions", "metrics")

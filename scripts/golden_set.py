@@ -16,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from checks.golden import make_golden_set
-from ekg.errors import EkgError
+from checks.golden import make_golden_set  # noqa: E402
+from ekg.errors import EkgError  # noqa: E402
 
 
 def main() -> int:

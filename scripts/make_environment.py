@@ -60,7 +60,7 @@ def say(line: str) -> None:
 def check_python() -> None:
     """Refuse a Python that is too old or cannot make virtual environments."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  (this script is run by whatever Python there is)
         complain(
             f"Python {version} is too old ({sys.executable}); install Python 3.11 or newer and "
             "run `make BASE_PYTHON=/path/to/python3.11 ...`"

@@ -16,8 +16,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ekg.files import read_json, write_text
-from ekg.paths import default_model
+from ekg.files import read_json, write_text  # noqa: E402
+from ekg.paths import default_model  # noqa: E402
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 STORED = ROOT / "best_model_for_paper"

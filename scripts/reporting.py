@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ekg.files import write_text
+from ekg.files import write_text  # noqa: E402
 
 PAGES = ROOT / "docs" / "reporting"
 README = PAGES / "README.md"

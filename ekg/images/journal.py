@@ -22,7 +22,7 @@ class Journal:
 
     def __init__(self, path: Path):
         self.path = path
-        self._stream = open(path, "a+b")
+        self._stream = open(path, "a+b")  # noqa: SIM115 - closed by close()
         self._places: dict[str, int] = {}
         self._stream.seek(0)
         whole = 0

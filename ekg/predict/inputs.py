@@ -91,7 +91,7 @@ def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
     elif path.is_file():
         yield Input(argument, path.stem, "image")
     elif glob.has_magic(argument):
-        matches = sorted(glob.glob(argument, recursive=True), key=natural_key)
+        matches = sorted(glob.glob(argument, recursive=True), key=natural_key)  # noqa: PTH207
         if not matches:
             yield Input(argument, path.stem, "none", "nothing matches this pattern")
         for match in matches:

@@ -126,7 +126,7 @@ def seed_everything(seed: int) -> None:
     With the default 44 these are the paper's 44, 45 and 46.
     """
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - for libraries that use the global generator
     torch.manual_seed(seed + 1)
     if torch.cuda.is_available():  # pragma: no cover - needs a GPU
         torch.cuda.manual_seed_all(seed + 2)

@@ -103,15 +103,9 @@ def train(
             )
             world.wait()  # every process has looked before the first one changes anything
             tell = (speak or say) if world.is_first else _silent
+            pinned = settings.device.type == "cuda"
             data = stack.enter_context(
-                open_run_data(
-                    config,
-                    Path(images),
-                    Path(split_file),
-                    records,
-                    tell,
-                    pinned=settings.device.type == "cuda",
-                )
+                open_run_data(config, Path(images), Path(split_file), records, tell, pinned=pinned)
             )
             compute.seed_everything(config.training.seed)
             course = _Course(config, settings, world, run, data, tell)

@@ -18,7 +18,7 @@ def write_wfdb(folder, name, signal, rate):
     (folder / f"{name}.dat").write_bytes(np.ascontiguousarray(values.T).tobytes())
     leads = ["i", "ii", "iii", "avr", "avl", "avf", *(f"v{n}" for n in range(1, 7))]
     lines = [f"{name} 12 {rate} {values.shape[1]}"]
-    lines += [f"{name}.dat 16 2000 16 0 {row[0]} 0 0 {lead}" for lead, row in zip(leads, values)]
+    lines += [f"{name}.dat 16 2000 16 0 {row[0]} 0 0 {lead}" for lead, row in zip(leads, values)]  # noqa: B905
     (folder / f"{name}.hea").write_text("\n".join(lines) + "\n")
     return folder / f"{name}.hea"
 

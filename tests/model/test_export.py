@@ -66,7 +66,7 @@ def test_the_file_says_what_it_is(run_folder, exported):
     assert picture.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert [dims[0].dim_param, *(dim.dim_value for dim in dims[1:])] == ["batch", 1, 64, 64]
     assert (picture.name, output.name) == ("images", "probabilities")
-    assert os.fsencode(os.path.dirname(onnx.__file__)) not in proto.SerializeToString()
+    assert os.fsencode(os.path.dirname(onnx.__file__)) not in proto.SerializeToString()  # noqa: PTH120
 
 
 @pytest.mark.slow

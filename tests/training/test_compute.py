@@ -82,13 +82,13 @@ def test_cores_are_counted_where_the_system_cannot_say_which(monkeypatch):
 def test_random_states_are_taken_back():
     with torch.random.fork_rng(devices=[]):
         compute.seed_everything(44)
-        first = np.random.rand(), torch.rand(3)
+        first = np.random.rand(), torch.rand(3)  # noqa: NPY002
         state = compute.random_states()
         expected = torch.rand(3)
         compute.restore_random_states(state)
         assert torch.equal(torch.rand(3), expected)
         compute.seed_everything(44)
-        assert np.random.rand() == first[0] and torch.equal(torch.rand(3), first[1])
+        assert np.random.rand() == first[0] and torch.equal(torch.rand(3), first[1])  # noqa: NPY002
 
 
 def test_another_c_library_keeps_memory_as_it_likes(monkeypatch):
