@@ -15,6 +15,7 @@ from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import read_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import read_json
+from ekg.markdown import table
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -234,12 +235,19 @@ def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None =
 def criteria_table(published: dict[str, Any] | None = None) -> list[str]:
     """Return the criteria as a Markdown table, for docs/evaluation.md; by default the stored."""
     published = published or read_published_figures()
-    return [
-        "| figure, test, record-weighted | published | 95 % interval | a run must not be below |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {c.figure} | {c.published:.3f} | {c.interval[0]:.3f}-{c.interval[1]:.3f} "
-            f"| {c.interval[0]:.3f} |"
-            for c in criteria(published, published)
-        ),
-    ]
+    head = (
+        "figure, test, record-weighted",
+        "published",
+        "95 % interval",
+        "a run must not be below",
+    )
+    rows = (
+        [
+            c.figure,
+            f"{c.published:.3f}",
+            f"{c.interval[0]:.3f}-{c.interval[1]:.3f}",
+            f"{c.interval[0]:.3f}",
+        ]
+        for c in criteria(published, published)
+    )
+    return table(head, rows, numbers_from=1)
