@@ -17,6 +17,7 @@ from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import read_json
 from ekg.markdown import table
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
+from ekg.run import HISTORY_FILE
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIGURES_FILE = "published_figures.json"
@@ -68,7 +69,7 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
         As `metrics.json`, with `source`, `model_facts` and `abstract` beside the folds.
     """
     info = read_json(folder / "model_info.json")
-    history = pd.read_csv(folder / "train_results.csv")
+    history = pd.read_csv(folder / HISTORY_FILE)
     best = history.iloc[int(history["val_loss"].to_numpy().argmin())]
     content: dict[str, Any] = {
         "schema": SCHEMA,

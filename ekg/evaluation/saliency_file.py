@@ -30,9 +30,9 @@ from ekg.predict.saliency import (
 )
 from ekg.progress import Progress
 from ekg.records.record import LEADS
+from ekg.run import SALIENCY_FILE
 from ekg.seeds import generator_for
 
-SALIENCY_FILE = "saliency.npz"
 RECORDS_PER_CLASS = 6
 """Records of each class in the means: each costs 13 runs of the network."""
 

@@ -22,8 +22,7 @@ from ekg.hackathon.ptbdb import HACKATHON_CLASSES
 from ekg.hackathon.split import ACQUAINTANCE, PROTOCOLS, acquaintance, leakage
 from ekg.hackathon.training import TRAIN_PARTS
 from ekg.markdown import table
-from ekg.training.history import HISTORY_FILE
-from ekg.training.run_folder import CONFIG_FILE, FINISHED_FILE
+from ekg.run import CONFIG_FILE, FINISHED_FILE, HISTORY_FILE
 
 _LEVELS = {
     "per_image": "every image",

@@ -16,10 +16,10 @@ from ekg.errors import ModelError
 from ekg.files import sha256_of_file
 from ekg.model.ekg_model import EkgModel
 from ekg.model.loading import load_model, weights_file_of
+from ekg.run import ONNX_FILE
 
 ENGINES = ("torch", "onnx")
 ONNX_SUFFIX = ".onnx"
-ONNX_FILE = "model.onnx"
 BATCH_SIZE = 16
 _ERRORS_ONLY = 3
 

@@ -24,9 +24,10 @@ from ekg.model.networks import PAPER_NETWORK
 from ekg.model.weights import fill_network
 from ekg.progress import Progress, say
 from ekg.records.diagnoses import CLASSES
+from ekg.run import CHECKPOINT_FILE
 from ekg.training import compute, distributed, run_folder
 from ekg.training import compute as memory
-from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
+from ekg.training.checkpoint import save_checkpoint
 from ekg.training.compute import Compute
 from ekg.training.forecast import Forecast, time_left
 from ekg.training.history import line_of
