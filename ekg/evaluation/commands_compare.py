@@ -56,9 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, write comparison.json and comparison.md, print a table."""
     from ekg.errors import EvaluationError
     from ekg.evaluation.comparison import check_demands, compare_sides, parse_demand
-    from ekg.evaluation.comparison_report import markdown, terminal_lines
+    from ekg.evaluation.comparison_report import markdown_report, terminal_lines
     from ekg.evaluation.sides import ImageSet, baseline_of, first_side, image_set_of, second_side
     from ekg.files import write_json, write_text
+    from ekg.run import COMPARISON_FILE
     from ekg.training.compute import keep_freed_memory
 
     keep_freed_memory()
@@ -81,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     if published := _published_beside(a, content, arguments):
         content["published"] = published
     content["at_least"] = check_demands(content, demands)
-    write_text(out / "comparison.md", markdown(content))
-    write_json(out / "comparison.json", content)  # last: it stands for both
+    write_text(out / "comparison.md", markdown_report(content))
+    write_json(out / COMPARISON_FILE, content)  # last: it stands for both
     print("\n".join(terminal_lines(content)))
     for result in content["at_least"]:
         state = "met" if result["met"] else "not met"

@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     from ekg.config import load_config
+    from ekg.run import CONFIG_FILE
     from ekg.training.distributed import is_first_process
-    from ekg.training.run_folder import CONFIG_FILE
     from ekg.training.trainer import train
 
     overrides = list(arguments.overrides)
