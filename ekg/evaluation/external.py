@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ekg.datasets.external_codes import LEAST_LIKELIHOOD, label_of
-from ekg.datasets.external_labels import (
+from ekg.datasets.labels import (
+    LEAST_LIKELIHOOD,
     Statements,
+    label_of,
     machine_statements_of,
     matched,
     read_label_table,
@@ -29,7 +31,7 @@ from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
-from ekg.model import load_model
+from ekg.model import EkgModel, load_model
 from ekg.model.engines import TorchEngine
 from ekg.model.loading import weights_file_of
 from ekg.predict.predictor import Predictor
@@ -37,7 +39,7 @@ from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
 from ekg.records.opening import named_records, read_header, read_record
 from ekg.records.quality import warnings_of
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 
 FOLD = "external"
 """The name under which the figures and predictions are filed, beside train, val and test."""
@@ -145,33 +147,8 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             images, names, labels, np.stack(probabilities), model.classes
         )
         write_predictions(settings.out / f"predictions_{FOLD}.csv", predictions)
-        figures = evaluate_predictions(
-            predictions, model.classes, resamples=settings.resamples, seed=settings.seed
-        )
-        if temperature is not None:
-            figures["calibration"] = before_and_after(predictions, temperature)
-        figures["groups"] = figures_by_group(
-            (record.person, record.prediction == record.diagnosis)
-            for record in records
-            if record.slices
-        )
-        name = settings.name or settings.records.resolve().name
-        content = {
-            "schema": SCHEMA,
-            "dataset": name,
-            "model": model.name,
-            "classes": list(model.classes),
-            "weights_sha256": sha256_of_file(weights),
-            "probabilities": "uncalibrated (softmax of the logits)",
-            "rule": {
-                "allow_findings": settings.allow_findings,
-                "least_likelihood": settings.least_likelihood,
-                "sample": settings.limit,
-                "seed": settings.seed,
-            },
-            "data": describe(records) | ({} if rows is None else {"label_table": rows}),
-            FOLD: {"dataset": name, **figures, **fingerprints(predictions)},
-        }
+        content = _content(settings, model, sha256_of_file(weights), records, rows)
+        content[FOLD] |= _metrics(settings, model, temperature, predictions, records)
         write_json(settings.out / "external.json", content)
         write_text(settings.out / "external.md", report_of(content))
     return content
@@ -195,6 +172,54 @@ def _rows_matched(
         return {"rows": len(table), "rows_of_records_here": len(matched(table, records))}
     except EkgError as error:
         raise EvaluationError(error.problem, path=settings.labels, remedy=error.remedy) from None
+
+
+def _content(
+    settings: ExternalSettings,
+    model: EkgModel,
+    sha256: str,
+    records: list[ExternalRecord],
+    rows: dict[str, int] | None,
+) -> dict[str, Any]:
+    """Return `external.json` without the metrics."""
+    name = settings.name or settings.records.resolve().name
+    return {
+        "schema": SCHEMA,
+        "dataset": name,
+        "model": model.name,
+        "classes": list(model.classes),
+        "weights_sha256": sha256,
+        "probabilities": "uncalibrated (softmax of the logits)",
+        "rule": {
+            "allow_findings": settings.allow_findings,
+            "least_likelihood": settings.least_likelihood,
+            "sample": settings.limit,
+            "seed": settings.seed,
+        },
+        "data": describe(records) | ({} if rows is None else {"label_table": rows}),
+        FOLD: {"dataset": name},
+    }
+
+
+def _metrics(
+    settings: ExternalSettings,
+    model: EkgModel,
+    temperature: float | None,
+    predictions: pd.DataFrame,
+    records: list[ExternalRecord],
+) -> dict[str, Any]:
+    """Return the metrics, what the temperature changes, and the metrics of groups of people."""
+    metrics = evaluate_predictions(
+        predictions, model.classes, resamples=settings.resamples, seed=settings.seed
+    )
+    if temperature is not None:
+        metrics["calibration"] = before_and_after(predictions, temperature)
+    metrics["groups"] = figures_by_group(
+        (record.person, record.prediction == record.diagnosis)
+        for record in records
+        if record.slices
+    )
+    return {**metrics, **fingerprints(predictions)}
 
 
 def examine(
@@ -305,9 +330,21 @@ def write_records(path: Path, records: list[ExternalRecord]) -> None:
     with atomic_open(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(
-            ["record", "statements", "status", "diagnosis", "prediction", "reason", "others",
-             "sampling_frequency", "seconds", "units", "slices", "warnings"]
-        )  # fmt: skip
+            [
+                "record",
+                "statements",
+                "status",
+                "diagnosis",
+                "prediction",
+                "reason",
+                "others",
+                "sampling_frequency",
+                "seconds",
+                "units",
+                "slices",
+                "warnings",
+            ]
+        )
         for record in records:
             statements = (
                 name if likelihood is None else f"{name} {likelihood:g}"
@@ -315,10 +352,17 @@ def write_records(path: Path, records: list[ExternalRecord]) -> None:
             )
             writer.writerow(
                 [
-                    record.name, ", ".join(statements), record.status, record.diagnosis,
-                    record.prediction, record.reason, "; ".join(record.others),
+                    record.name,
+                    ", ".join(statements),
+                    record.status,
+                    record.diagnosis,
+                    record.prediction,
+                    record.reason,
+                    "; ".join(record.others),
                     "" if record.sampling_frequency is None else f"{record.sampling_frequency:g}",
-                    "" if record.seconds is None else f"{record.seconds:.3f}", record.units,
-                    record.slices, "; ".join(record.warnings),
+                    "" if record.seconds is None else f"{record.seconds:.3f}",
+                    record.units,
+                    record.slices,
+                    "; ".join(record.warnings),
                 ]
-            )  # fmt: skip
+            )

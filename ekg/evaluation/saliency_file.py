@@ -1,29 +1,138 @@
-"""`saliency.npz`: an example of each class, and means over a sample of records."""
+"""`saliency.npz`: an example of each class, means over records, a check with random weights."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from scipy.stats import spearmanr
+from torch import nn
 
 from ekg.data.image_sources import ImageSource, open_source
 from ekg.data.loader import batches_of
 from ekg.evaluation.intervals import FEWEST_RECORDS, percentile_interval
 from ekg.evaluation.predictions import PROBABILITY_PREFIX
 from ekg.evaluation.resampling import resample_counts
-from ekg.evaluation.saliency_check import randomised_correlations
 from ekg.files import atomic_open
 from ekg.model import EkgModel
-from ekg.predict.saliency import explain_images, occlusion_by_lead, probabilities_of
+from ekg.paths import natural_key
+from ekg.predict.saliency import (
+    Explanation,
+    explain_images,
+    gradcam,
+    occlusion_by_lead,
+    probabilities_of,
+)
 from ekg.progress import Progress
-from ekg.records.record import LEADS, natural_key
-from ekg.records.slicing import generator_for
+from ekg.records.record import LEADS
+from ekg.run import SALIENCY_FILE
+from ekg.seeds import generator_for
 
-SALIENCY_FILE = "saliency.npz"
 RECORDS_PER_CLASS = 6
 """Records of each class in the means: each costs 13 runs of the network."""
+
+
+def stages_from_the_top(network: nn.Module) -> list[tuple[str, list[nn.Module]]]:
+    """Return the network's stages, last one first, each with its layers that can be drawn anew.
+
+    A stage is a child of the network, or a member of `features` where there is one.
+    """
+    stages: dict[str, list[nn.Module]] = {}
+    for name, module in network.named_modules():
+        if callable(getattr(module, "reset_parameters", None)):
+            parts = name.split(".")
+            stage = ".".join(parts[:2]) if parts[0] == "features" else parts[0]
+            stages.setdefault(stage, []).append(module)
+    return list(stages.items())[::-1]
+
+
+def cascade(model: EkgModel, seed: int) -> Iterator[tuple[str, EkgModel]]:
+    """Yield ever more randomised copies of a model, from the last stage to the first.
+
+    Adebayo et al. 2018, "Sanity Checks for Saliency Maps" (cascading randomisation).
+
+    Parameters
+    ----------
+    model
+        It is not changed.
+    seed
+        Of the new weights; the caller's random state stays as it was.
+    """
+    device = model.mean.device
+    randomised = copy.deepcopy(model).eval()
+    for index, (stage, layers) in enumerate(stages_from_the_top(randomised.network)):
+        # On the CPU, so that a GPU gets the same weights and keeps its own random state.
+        randomised.cpu()
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed + index)
+            for layer in layers:
+                layer.reset_parameters()  # type: ignore[operator]
+        yield stage, randomised.to(device)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the mean over images of Spearman's correlation of two maps; NaN where constant.
+
+    Parameters
+    ----------
+    first, second
+        float (n, ...): a map an image.
+    """
+    values = [
+        spearmanr(a.ravel(), b.ravel()).statistic if np.ptp(a) > 0 and np.ptp(b) > 0 else np.nan
+        for a, b in zip(first, second, strict=True)
+    ]
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def randomised_correlations(
+    model: EkgModel, images: np.ndarray, targets: np.ndarray, seed: int
+) -> tuple[list[str], np.ndarray, float]:
+    """Compare saliency of the model with that of randomised copies.
+
+    Parameters
+    ----------
+    model
+        In eval mode.
+    images
+        uint8 (n, size, size).
+    targets
+        Class index to explain, int (n,).
+    seed
+        Of the new weights.
+
+    Returns
+    -------
+    stages : list of str
+        What was randomised last; everything after it was randomised before.
+    gradcam : numpy.ndarray
+        float (n_stages,): mean rank correlation of the Grad-CAM maps (before the rectifier)
+        with those of the model. Near 0 means: the maps depend on what was learnt.
+    occlusion : float
+        The same of occlusion by lead, everything randomised.
+    """
+    original = gradcam(model, images, targets)
+    stages, correlations = [], []
+    last = model
+    for stage, last in cascade(model, seed):
+        stages.append(stage)
+        correlations.append(rank_correlation(original, gradcam(last, images, targets)))
+
+    def occlusion(which: EkgModel) -> np.ndarray:
+        chosen = probabilities_of(which, images)[np.arange(len(images)), targets]
+        return occlusion_by_lead(which, images, targets, chosen)
+
+    return (
+        stages,
+        np.array(correlations, np.float32),
+        rank_correlation(occlusion(model), occlusion(last)),
+    )
 
 
 def choose_examples(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
@@ -111,7 +220,6 @@ def save_saliency(
     classes, dataset, fold, model name what it is about.
     """
     classes = model.classes
-    index = {name: k for k, name in enumerate(classes)}
     examples = choose_examples(predictions, classes)
     sample = choose_sample(predictions, classes, seed, RECORDS_PER_CLASS)
     source = open_source(images, rows, size=model.image_size)
@@ -120,35 +228,12 @@ def save_saliency(
     stages, correlation, occlusion_correlation = randomised_correlations(
         model, pictures, shown.targets, seed
     )
-    parts = []
-    with Progress(len(sample), "occluding leads", "record") as progress:
-        for piece in batches_of(sample.index.to_numpy(), 8):
-            parts.append(_occlusion(model, source, piece))
-            progress.update(len(piece))
-    drops = np.concatenate(parts)
-    labels = sample["label"].map(index).to_numpy(np.int64)
-    by_class = np.stack(
-        [
-            drops[labels == k].mean(axis=0) if (labels == k).any() else np.full(12, np.nan)
-            for k in range(len(classes))
-        ]
-    )
-    arrays = {
-        "image": _text(examples["image"]),
-        "record": _text(examples["record"]),
-        "label": _text(examples["label"]),
-        "pred": _text(examples["pred"]),
-        "probability": shown.probabilities.astype(np.float32),
-        "images": pictures,
-        "gradcam": shown.gradcam.astype(np.float16),
-        "occlusion": shown.occlusion,
+    labels = sample["label"].map(classes.index).to_numpy(np.int64)
+    arrays: dict[str, Any] = {
+        **_example_arrays(examples, pictures, shown),
+        **_mean_arrays(_occlusions(model, source, sample), labels, len(classes), seed, resamples),
         "leads": np.array(LEADS),
         "classes": np.array(classes),
-        "mean_occlusion_by_lead": drops.mean(axis=0),
-        "mean_occlusion_interval": _interval_of_means(drops, seed, resamples),
-        "mean_occlusion_by_class": by_class.astype(np.float32),
-        "mean_occlusion_records_by_class": np.bincount(labels, minlength=len(classes)),
-        "mean_occlusion_records": np.array(len(sample)),
         "randomised_stage": np.array(stages),
         "randomised_correlation": correlation,
         "randomised_occlusion_correlation": np.array(occlusion_correlation, np.float32),
@@ -158,15 +243,52 @@ def save_saliency(
     }
     with atomic_open(out / SALIENCY_FILE, "wb") as stream:
         np.savez_compressed(stream, **arrays)
-    wrong = examples[examples["label"] != examples["pred"]]
     return [
         "saliency against randomised weights, mean rank correlation over "
         f"{len(examples)} examples: Grad-CAM {correlation[0]:.2f} (last stage randomised) to "
         f"{correlation[-1]:.2f} (all), occlusion by lead {occlusion_correlation:.2f} (all)",
     ] + [
         f"saliency: no image of {row['label']} is read correctly; its example is a wrong one"
-        for _, row in wrong.iterrows()
+        for _, row in examples[examples["label"] != examples["pred"]].iterrows()
     ]
+
+
+def _example_arrays(
+    examples: pd.DataFrame, pictures: np.ndarray, shown: Explanation
+) -> dict[str, np.ndarray]:
+    named = {name: _text(examples[name]) for name in ("image", "record", "label", "pred")}
+    return {
+        **named,
+        "probability": shown.probabilities.astype(np.float32),
+        "images": pictures,
+        "gradcam": shown.gradcam.astype(np.float16),
+        "occlusion": shown.occlusion,
+    }
+
+
+def _mean_arrays(
+    drops: np.ndarray, labels: np.ndarray, n_classes: int, seed: int, resamples: int
+) -> dict[str, np.ndarray]:
+    by_class = [
+        drops[labels == k].mean(axis=0) if (labels == k).any() else np.full(len(LEADS), np.nan)
+        for k in range(n_classes)
+    ]
+    return {
+        "mean_occlusion_by_lead": drops.mean(axis=0),
+        "mean_occlusion_interval": _interval_of_means(drops, seed, resamples),
+        "mean_occlusion_by_class": np.stack(by_class).astype(np.float32),
+        "mean_occlusion_records_by_class": np.bincount(labels, minlength=n_classes),
+        "mean_occlusion_records": np.array(len(drops)),
+    }
+
+
+def _occlusions(model: EkgModel, source: ImageSource, sample: pd.DataFrame) -> np.ndarray:
+    parts = []
+    with Progress(len(sample), "occluding leads", "record") as progress:
+        for piece in batches_of(sample.index.to_numpy(), 8):
+            parts.append(_occlusion(model, source, piece))
+            progress.update(len(piece))
+    return np.concatenate(parts)
 
 
 def _occlusion(model: EkgModel, source: ImageSource, rows: np.ndarray) -> np.ndarray:

@@ -15,8 +15,13 @@ import matplotlib as mpl
 from ekg._version import __version__
 from ekg.errors import ImageError
 from ekg.files import atomic_open, atomic_path, read_json, sha256_of_file, write_json
-from ekg.images.drawing import (
+from ekg.images.journal import Journal
+from ekg.images.manifest import MANIFEST, MANIFEST_COLUMNS
+from ekg.images.pack import PackWriter
+from ekg.images.record_images import (
+    ImageSetConfig,
     RecordJob,
+    decide,
     draw_record,
     examine,
     fingerprint,
@@ -24,18 +29,20 @@ from ekg.images.drawing import (
     image_name,
     skipped,
 )
-from ekg.images.journal import Journal
-from ekg.images.manifest import MANIFEST, MANIFEST_COLUMNS
-from ekg.images.pack import PackWriter
-from ekg.images.selection import ImageSetConfig, decide
 from ekg.progress import Progress
 from ekg.workers import Lost, Workers, in_order
 
 RECORDS, DATASET = "records.csv", "dataset.json"
 RECORDS_COLUMNS = (
-    "record", "diagnoses", "sampling_frequency", "n_samples", "slices", "status", "reason",
+    "record",
+    "diagnoses",
+    "sampling_frequency",
+    "n_samples",
+    "slices",
+    "status",
+    "reason",
     "warnings",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -281,9 +288,12 @@ class DrawingRun:
         for image in (self.out / "all").glob("*/*_PIL.png"):
             record, _, number = image.name.removesuffix("_PIL.png").rpartition("-s")
             entry = self.journal.get(record) if record in members else None
-            if entry is None or not number.isdecimal() or int(number) >= len(entry["images"]) or (
-                entry["diagnosis"] != image.parent.name
-            ):  # fmt: skip
+            if (
+                entry is None
+                or not number.isdecimal()
+                or int(number) >= len(entry["images"])
+                or (entry["diagnosis"] != image.parent.name)
+            ):
                 image.unlink()
 
     def _describe(

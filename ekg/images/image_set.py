@@ -23,14 +23,13 @@ from ekg.files import (
     sha256_of_file,
     write_json,
 )
-from ekg.images.drawing import fingerprint, warm_up
 from ekg.images.drawing_run import DrawingRun, ImageSetSummary, summary_of
 from ekg.images.journal import Journal
 from ekg.images.layout import check_size
 from ekg.images.manifest import DESCRIPTION, MANIFEST, read_manifest
 from ekg.images.pack import PackWriter
 from ekg.images.png import read_image
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig, fingerprint, warm_up
 from ekg.records.opening import named_records
 from ekg.workers import Workers
 
@@ -98,9 +97,14 @@ def make_image_set(
     out, source = Path(out), Path(records).resolve()
     headers = named_records(records)
     state = _state(
-        source, out.resolve(), config,
-        limit=limit, png=png, pack=pack, dataset=dataset or _name_of_dataset(source),
-    )  # fmt: skip
+        source,
+        out.resolve(),
+        config,
+        limit=limit,
+        png=png,
+        pack=pack,
+        dataset=dataset or _name_of_dataset(source),
+    )
     if unless_current and not strict and _is_current(out, state):
         return summary_of(out)
     with _disk_errors(out), folder_lock(out, "drawing images"):
@@ -109,9 +113,16 @@ def make_image_set(
         with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
             _claim_source(out, source, headers, journal)
             run = DrawingRun(
-                out, config, headers, journal, packer,
-                limit=limit, png=png, pack=pack, strict=strict,
-            )  # fmt: skip
+                out,
+                config,
+                headers,
+                journal,
+                packer,
+                limit=limit,
+                png=png,
+                pack=pack,
+                strict=strict,
+            )
             run.look_at_what_is_there()
             jobs = run.useful_workers(jobs)
             with Workers(jobs, warm_up, (config,), start_method) as workers:

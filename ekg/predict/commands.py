@@ -1,4 +1,4 @@
-"""Read records or pictures with a model: the diagnosis and its probability."""
+"""The verb `predict`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from ekg.records.array_options import add_array_options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = (
         "Exit status: 0 when anything was read, 1 when nothing was, 2 when the command could "
@@ -26,13 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: the default model)",
     )
     parser.add_argument(
-        "--from", dest="begin", type=float, metavar="SECONDS",
+        "--from",
+        dest="begin",
+        type=float,
+        metavar="SECONDS",
         help="read each record from here on (default: its begin)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--to", dest="end", type=float, metavar="SECONDS",
+        "--to",
+        dest="end",
+        type=float,
+        metavar="SECONDS",
         help="read each record up to here (default: its end)",
-    )  # fmt: skip
+    )
     parser.add_argument("--format", choices=("text", "json", "csv"), default="text")
     parser.add_argument(
         "--engine",
@@ -47,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_array_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Read everything and return 0 when anything could be read, else 1."""
+def run_predict(arguments: argparse.Namespace) -> int:
+    """Read records or pictures with a model: the diagnosis and its probability."""
     from ekg.model.engines import open_engine
     from ekg.paths import default_model
     from ekg.predict.formats import write_predictions
@@ -60,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     engine = open_engine(arguments.model or default_model(), arguments.engine)
     explainer = None
     if arguments.explain is not None:
-        from ekg.predict.explanation import Explainer
+        from ekg.predict.saliency import Explainer
 
         explainer = Explainer(explainable_model(engine), arguments.explain)
     predictor = Predictor(engine, explainer=explainer, part=(arguments.begin, arguments.end))

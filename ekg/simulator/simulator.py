@@ -9,12 +9,12 @@ import numpy as np
 
 from ekg.errors import ConfigError
 from ekg.records.diagnoses import BY_ABBREVIATION
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 from ekg.simulator import acquisition, atria, mix, rhythm
+from ekg.simulator.acquisition import Placement, draw_placement
 from ekg.simulator.heart import Heart, draw_heart
 from ekg.simulator.leads import atrial_lead_field, twelve_leads
-from ekg.simulator.patient import draw_patient
-from ekg.simulator.placement import draw_placement
+from ekg.simulator.patient import Patient, draw_patient
 from ekg.simulator.repolarisation import Beat, qt_interval
 from ekg.simulator.waves import Waves, add_waves
 
@@ -81,9 +81,8 @@ def simulate_record(
     whose = f"simulate/{patient or name}"
     person = draw_patient(generator_for(seed, f"{whose}/person"), findings)
     heart = draw_heart(generator_for(seed, f"{whose}/heart/{','.join(findings)}"), person, findings)
-    length_generator = generator_for(seed, f"simulate/{name}/length")
-    drawn_seconds = mix.seconds_of(length_generator)
-    seconds = drawn_seconds if seconds is None else seconds
+    if seconds is None:
+        seconds = mix.seconds_of(generator_for(seed, f"simulate/{name}/length"))
     n_samples = round(seconds * sampling_frequency)
     beats, rate = _beats(generator_for(seed, f"simulate/{name}/rhythm"), heart, findings, seconds)
     margin = round(_MARGIN * sampling_frequency)
@@ -91,27 +90,42 @@ def simulate_record(
     device = acquisition.draw_device(noise_generator)
     placement = draw_placement(noise_generator)
     leads = _draw(
-        generator_for(seed, f"simulate/{name}/beats"), heart, beats,
-        placement.field(person.lead_field), n_samples + 2 * margin, sampling_frequency,
-    )  # fmt: skip
+        generator_for(seed, f"simulate/{name}/beats"),
+        heart,
+        beats,
+        placement.field(person.lead_field),
+        n_samples + 2 * margin,
+        sampling_frequency,
+    )
     recorded = acquisition.record(
         noise_generator, device, leads, placement.order(), sampling_frequency, noise
     )
     kept = acquisition.quantised(recorded[:, margin : margin + n_samples], device.resolution)
     signal = twelve_leads(kept[:8])
-    if frank:
-        signal = np.vstack([signal, kept[8:]])
+    signal = np.vstack([signal, kept[8:]]) if frank else signal
+    parameters = _drawn(person, heart, placement, beats, seconds)
+    parameters |= {"rate": rate, "sampling_frequency": sampling_frequency}
+    return signal, findings, parameters | heart.notes
+
+
+def _drawn(
+    person: Patient, heart: Heart, placement: Placement, beats: rhythm.Beats, seconds: float
+) -> dict[str, Any]:
+    """Return what was drawn for one recording, by name."""
     inside = (beats.onset >= 0) & (beats.onset < seconds)
-    parameters: dict[str, Any] = {
-        "age": person.age, "sex": person.sex, "rate": rate, "qrs": heart.conducted.duration,
-        "qt": heart.conducted.qt, "pr": None if heart.fibrillating else heart.pr,
+    return {
+        "age": person.age,
+        "sex": person.sex,
+        "qrs": heart.conducted.duration,
+        "qt": heart.conducted.qt,
+        "pr": None if heart.fibrillating else heart.pr,
         "f_rate": heart.f_rate if heart.fibrillating else None,
-        "swapped": placement.swapped, "raised": placement.raised, "seconds": seconds,
-        "sampling_frequency": sampling_frequency,
-        "onsets": beats.onset[inside].tolist(), "kinds": beats.kind[inside].tolist(),
-        **heart.notes,
-    }  # fmt: skip
-    return signal, findings, parameters
+        "swapped": placement.swapped,
+        "raised": placement.raised,
+        "seconds": seconds,
+        "onsets": beats.onset[inside].tolist(),
+        "kinds": beats.kind[inside].tolist(),
+    }
 
 
 def _check(findings: Collection[str], sampling_frequency: float, seconds: float | None) -> None:

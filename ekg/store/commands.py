@@ -1,4 +1,4 @@
-"""Keep a finished run as a stored model, with model.onnx and a model card."""
+"""The verb `store`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import argparse
 from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_store_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="DIR")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
         help="best_model_for_paper/<date>_<name>; the default model is named in `default` there",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--command", help="what made the run, for the card; default: the training's command line"
     )
     parser.add_argument(
-        "--external", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--external",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="results of `python -m ekg external` with this model and with the published one; "
         "default: the run's folder `external`, if it has one",
-    )  # fmt: skip
+    )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the verb."""
+def run_store(arguments: argparse.Namespace) -> int:
+    """Keep a finished run as a stored model, with model.onnx and a model card."""
     from ekg.store.stored_model import store_model
 
     names = store_model(arguments.run_folder, arguments.out, arguments.command, arguments.external)

@@ -7,9 +7,15 @@ import pytest
 
 from ekg.cli import main
 from ekg.errors import EvaluationError
-from ekg.evaluation.comparison import NOT_COMPARABLE, UNPAIRED, compare_sides, resampled_p
-from ekg.evaluation.comparison_report import markdown, terminal_lines
-from ekg.evaluation.demands import check_demands, parse_demand
+from ekg.evaluation.comparison import (
+    NOT_COMPARABLE,
+    UNPAIRED,
+    check_demands,
+    compare_sides,
+    parse_demand,
+    resampled_p,
+)
+from ekg.evaluation.comparison_report import markdown_report, terminal_lines
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import figures_of
 from ekg.evaluation.predictions import make_predictions
@@ -32,9 +38,14 @@ from tests.evaluation.conftest import make_toy_images, toy_predictions
 def side(name="a", table=None, dataset="toy", **identity):
     table = toy_predictions() if table is None else table
     return Side(
-        name=name, dataset=dataset, fold="test", source=name, classes=CLASSES,
-        predictions=table, identity=fingerprints(table) | identity,
-    )  # fmt: skip
+        name=name,
+        dataset=dataset,
+        fold="test",
+        source=name,
+        classes=CLASSES,
+        predictions=table,
+        identity=fingerprints(table) | identity,
+    )
 
 
 def better(table):
@@ -114,7 +125,7 @@ def test_different_data_is_refused_unless_asked_for():
         entries = list(level["figures"].values())
         entries += [e for c in level["per_class"].values() for e in c.values()]
         assert entries and all(e["difference"] is None and e["p"] is None for e in entries)
-    for text in ("\n".join(terminal_lines(content)), markdown(content)):
+    for text in ("\n".join(terminal_lines(content)), markdown_report(content)):
         assert NOT_COMPARABLE in text and "McNemar" not in text and "difference" not in text
 
 
@@ -122,11 +133,19 @@ def test_figures_alone_are_unpaired_and_said_so():
     from ekg.evaluation.intervals import evaluate_predictions
 
     table = toy_predictions()
-    figures = Side("b", "toy", "test", "b", CLASSES, None,
-                   evaluate_predictions(table, resamples=50), fingerprints(table))  # fmt: skip
+    figures = Side(
+        "b",
+        "toy",
+        "test",
+        "b",
+        CLASSES,
+        None,
+        evaluate_predictions(table, resamples=50),
+        fingerprints(table),
+    )
     content = compare_sides(side("a", better(table)), figures, resamples=50)
     assert content["comparable"] and not content["paired"]
-    assert content["statement"] == UNPAIRED and UNPAIRED in markdown(content)
+    assert content["statement"] == UNPAIRED and UNPAIRED in markdown_report(content)
     entry = content["levels"]["record_weighted"]["figures"]["accuracy"]
     assert entry["difference"] > 0 and entry["interval"] is None and entry["p"] is None
     assert entry["a_interval"] and entry["b_interval"] and content["records"] is None
@@ -170,7 +189,7 @@ def test_p_of_resampled_differences():
 def test_markdown_names_the_dataset_in_every_heading():
     table = toy_predictions()
     content = compare_sides(side("a", better(table)), side("b", table), resamples=50)
-    lines = markdown(content).splitlines()
+    lines = markdown_report(content).splitlines()
     headings = [line for line in lines if line.startswith(("# ", "## "))]
     assert len(headings) >= 8
     assert all("toy" in heading for heading in headings if heading != "## Notes")
@@ -212,10 +231,24 @@ def evaluated(toy_model, toy_images, tmp_path):
         model = EkgModel(build_network(), image_size=32, mean=0.5, std=0.2)
     second = tmp_path / "second"
     save_weights(second / "weights.safetensors", model.network.state_dict(), model.metadata)
-    assert main([
-        "evaluate", "--model", str(first), "--images", str(toy_images), "--split",
-        str(toy_images / "split.csv"), "--out", str(first), "--resamples", "20",
-    ]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "evaluate",
+                "--model",
+                str(first),
+                "--images",
+                str(toy_images),
+                "--split",
+                str(toy_images / "split.csv"),
+                "--out",
+                str(first),
+                "--resamples",
+                "20",
+            ]
+        )
+        == 0
+    )
     return first, second
 
 
@@ -284,7 +317,7 @@ def test_a_model_of_another_size_is_not_run(evaluated, tmp_path, capsys):
 def test_without_another_the_published_figures_are_shown_but_not_compared(
     evaluated, monkeypatch, tmp_path, capsys
 ):
-    from ekg.evaluation import pairing
+    from ekg.evaluation import sides as pairing
 
     monkeypatch.setattr(pairing, "default_model", lambda: evaluated[0])
     figures = tmp_path / "figures_only"
