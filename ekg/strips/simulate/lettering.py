@@ -114,6 +114,8 @@ def lettering(text: str, font: str, height: float, stretch: float = 1.0) -> Lett
 @functools.lru_cache(maxsize=4096)
 def _outline(text: str, font: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the outline of a text for a font of size 1."""
+    if not text.strip():
+        return np.zeros((0, 2)), np.zeros(0, dtype=np.uint8)
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
     made = TextPath((0, 0), text, size=100, prop=FontProperties(fname=str(path)), usetex=False)
     return np.asarray(made.vertices) / 100.0, np.asarray(made.codes)

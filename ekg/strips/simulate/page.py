@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -138,6 +138,7 @@ def simulate_page(
     layout: str | None = None,
     style: str | None = None,
     subject: str | None = None,
+    finest: float | None = None,
 ) -> SimulatedPage:
     """Simulate the image of one page.
 
@@ -157,6 +158,8 @@ def simulate_page(
         Names in `layouts.LAYOUTS` and `styles.STYLES`.
     subject
         `ekg`, or one of `not_ekg.SUBJECTS`; by default 10 % of the pages are no EKG.
+    finest
+        Pixels a mm at most, where less will do; by default what the kind gives.
 
     Returns
     -------
@@ -170,6 +173,9 @@ def simulate_page(
     """
     chooser = generator_for(seed, f"page/{name}/choices")
     chosen_kind = _one(chooser, KINDS, kind, "kind")
+    if finest is not None:
+        low, high = chosen_kind.resolution
+        chosen_kind = replace(chosen_kind, resolution=(min(low, finest), min(high, finest)))
     if subject is None:
         subject = draw_subject(generator_for(seed, f"page/{name}/subject"))
     elif subject != "ekg" and subject not in not_ekg.SUBJECTS:

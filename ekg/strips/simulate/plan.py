@@ -291,7 +291,7 @@ def printed_name(name: str, form: str) -> str:
         return f"D{name}"
     if form == "german" and name.startswith("V"):
         return f"C{name[1]}"
-    return f"{name}:" if form == "colon" else name
+    return f"{name}:" if form == "colon" else f"{name}." if form == "dot" else name
 
 
 def _pulses(

@@ -43,15 +43,17 @@ def through_mesh(
         for j in range(columns)
     ]
     mesh = list(zip(boxes, map(tuple, quads.reshape(-1, 8).tolist()), strict=True))
-    # Four channels as CMYK: Pillow would multiply the first three of RGBA by the fourth.
-    four = picture.ndim == 3 and picture.shape[2] == 4
-    source = (
-        Image.fromarray(picture)
-        if not four
-        else Image.frombytes("CMYK", picture.shape[1::-1], np.ascontiguousarray(picture).tobytes())
-    )
+    source = _as_picture(picture)
     turned = source.transform(size, Image.Transform.MESH, mesh, resample=Image.Resampling.BILINEAR)
     return np.asarray(turned)
+
+
+def _as_picture(picture: np.ndarray) -> Image.Image:
+    """Return an array as a picture; four channels as CMYK, since RGBA would be multiplied by A."""
+    if picture.ndim == 3 and picture.shape[2] == 4:
+        content = np.ascontiguousarray(picture).tobytes()
+        return Image.frombytes("CMYK", picture.shape[1::-1], content)
+    return Image.fromarray(picture)
 
 
 def to_image(
@@ -90,7 +92,7 @@ def to_flat(
     # A finer image is first made about as coarse as the result: nothing folds back.
     shrink = page_map.pixels_per_mm() / resolution
     if shrink > 1.15:
-        smaller = Image.fromarray(image).resize(
+        smaller = _as_picture(image).resize(
             (round(image.shape[1] / shrink), round(image.shape[0] / shrink)),
             Image.Resampling.BOX if shrink > 1.8 else Image.Resampling.BILINEAR,
         )
