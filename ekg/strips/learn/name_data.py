@@ -15,6 +15,7 @@ from ekg.progress import Progress
 from ekg.strips.learn.name_samples import name_sample
 from ekg.strips.learn.recipe import StripRecipe
 from ekg.strips.names import HEIGHT, WIDTH
+from ekg.strips.simulate.page import VERSION
 from ekg.waveform.slicing import generator_for
 
 _AT_A_TIME = 500
@@ -25,7 +26,7 @@ class NameData:
 
     def __init__(self, recipe: StripRecipe, folder: Path, jobs: int):
         self.recipe = recipe
-        path = folder / f"names-{recipe.seed}-{recipe.samples}.npz"
+        path = folder / f"names-v{VERSION}-{recipe.seed}-{recipe.samples}.npz"
         if not path.is_file():
             _simulate(path, recipe, jobs)
         with np.load(path, allow_pickle=False) as stored:

@@ -13,6 +13,7 @@ from ekg.processes import end_with_parent
 from ekg.strips.learn.recipe import StripRecipe
 from ekg.strips.learn.segment_samples import squares
 from ekg.strips.segment import network_inputs
+from ekg.strips.simulate.page import VERSION
 from ekg.waveform.slicing import generator_for
 
 
@@ -24,7 +25,8 @@ class SegmentData:
     """
 
     def __init__(self, recipe: StripRecipe, folder: Path, jobs: int):
-        self.recipe, self.folder = recipe, folder / f"squares-{recipe.seed}-{recipe.crops}"
+        self.recipe = recipe
+        self.folder = folder / f"squares-v{VERSION}-{recipe.seed}-{recipe.crops}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._pool = ProcessPoolExecutor(jobs, initializer=end_with_parent)
         self._coming: dict[int, Future[None]] = {
