@@ -24,6 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j", "--jobs", type=int, default=1, help="processes that simulate (default: 1)"
     )
+    parser.add_argument("--steps", type=int, help="stop, to be resumed, after so many steps in all")
+    parser.add_argument(
+        "--store", action="store_true", help="put the network into the package, with its card"
+    )
+    parser.add_argument(
+        "--check-start", action="store_true", help="repeat the first steps of the stored network"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,10 +38,18 @@ def run(arguments: argparse.Namespace) -> int:
     from ekg.files import folder_lock
     from ekg.strips.learn.loop import ONNX, train
     from ekg.strips.learn.recipe import load_recipe
+    from ekg.strips.learn.store import repeat_start, store
 
     recipe = load_recipe(arguments.experiment)
+    jobs = max(arguments.jobs, 1)
+    if arguments.check_start:
+        steps = repeat_start(recipe, arguments.data, jobs)
+        print(f"{recipe.network}: the first {steps} steps give the stored weights", file=sys.stderr)
+        return 0
     with folder_lock(arguments.folder, "training"):
-        training = train(recipe, arguments.folder, arguments.data, jobs=max(arguments.jobs, 1))
+        training = train(recipe, arguments.folder, arguments.data, jobs=jobs, steps=arguments.steps)
+        if arguments.store:
+            store(training, arguments.folder)
     print(
         f"{recipe.network}: {training.done:,} steps in {training.seconds / 60:.1f} minutes, "
         f"network in {arguments.folder / ONNX}",

@@ -146,30 +146,44 @@ class Training:
         self.history = [(int(step), float(loss)) for step, loss in saved["history"]]
 
 
-def train(recipe: StripRecipe, folder: Path, data_folder: Path, *, jobs: int = 1) -> Training:
-    """Train a network, from the start or from the checkpoint in `folder`, and export it."""
+def train(
+    recipe: StripRecipe, folder: Path, data_folder: Path, *, jobs: int = 1, steps: int | None = None
+) -> Training:
+    """Train a network, from the start or from the checkpoint in `folder`, and export it.
+
+    Parameters
+    ----------
+    recipe
+        How.
+    folder, data_folder
+        For the checkpoint and the network, and for what is simulated.
+    jobs
+        Processes that simulate; the network does not depend on it.
+    steps
+        Stop, to be resumed, when so many steps are done in all.
+    """
     data_folder.mkdir(parents=True, exist_ok=True)
     data = make_data(recipe, data_folder, jobs)
     try:
         training = Training(recipe, data)
         if (folder / CHECKPOINT).is_file():
             training.load(folder)
-        _run(training, folder)
+        _run(training, folder, min(recipe.steps, recipe.steps if steps is None else steps))
     finally:
         data.close()
     return training
 
 
-def _run(training: Training, folder: Path) -> None:
+def _run(training: Training, folder: Path, end: int) -> None:
     recipe = training.recipe
     recent: list[float] = []
     with Progress(recipe.steps, "training", "step", done=training.done) as progress:
-        while training.done < recipe.steps:
+        while training.done < end:
             started = time.monotonic()
             recent.append(training.step())
             training.seconds += time.monotonic() - started
             progress.update()
-            last = training.done == recipe.steps
+            last = training.done == end
             if training.done % recipe.checkpoint_steps == 0 or last:
                 mean = sum(recent) / len(recent)
                 training.history.append((training.done, round(mean, 6)))
@@ -178,7 +192,8 @@ def _run(training: Training, folder: Path) -> None:
                 training.save(folder)
             if training.done % recipe.export_steps == 0 or last:
                 export(training, folder / ONNX)
-    write_json(folder / "finished.json", {"steps": training.done, "seconds": training.seconds})
+    if training.done == recipe.steps:
+        write_json(folder / "finished.json", {"steps": training.done, "seconds": training.seconds})
 
 
 def checksum(network: nn.Module) -> str:
