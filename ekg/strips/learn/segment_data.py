@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class SegmentData:
         self.recipe = recipe
         self.folder = folder / f"squares-v{VERSION}-{recipe.seed}-{recipe.crops}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._pool = ProcessPoolExecutor(jobs, initializer=end_with_parent)
+        self._pool = ProcessPoolExecutor(jobs, initializer=_wait_behind)
         self._coming: dict[int, Future[None]] = {
             number: self._pool.submit(make_squares, self.folder, number, recipe.seed, recipe.crops)
             for number in range(recipe.samples)
@@ -67,6 +68,13 @@ class SegmentData:
     def close(self) -> None:
         """End the simulation in the background."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _wait_behind() -> None:
+    """Let a worker end with its parent, and leave the processor to the training."""
+    end_with_parent()
+    if hasattr(os, "nice"):
+        os.nice(5)
 
 
 def make_squares(folder: Path, number: int, seed: int, count: int) -> None:
