@@ -16,10 +16,11 @@ from torch import nn
 from torch.nn import functional
 
 from ekg.errors import TrainingError
-from ekg.files import atomic_path, write_json, write_text
+from ekg.files import atomic_open, write_json, write_text
 from ekg.progress import Progress
 from ekg.strips.learn.networks import NameNetwork, SegmentNetwork
 from ekg.strips.learn.recipe import StripRecipe
+from ekg.strips.names import HEIGHT, WIDTH
 from ekg.training.averaging import WeightAverage
 from ekg.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -208,20 +209,33 @@ def checksum(network: nn.Module) -> str:
 def export(training: Training, path: Path) -> None:
     """Write the averaged weights as ONNX."""
     network = training.average.network.eval()
-    names = training.recipe.network == "names"
-    example = torch.zeros(2, 2, 24, 64) if names else torch.zeros(1, 6, 64, 96)
-    free = {0: "n"} if names else {2: "height", 3: "width"}
-    with atomic_path(path) as temporary:
-        torch.onnx.export(
-            network,
-            (example,),
-            str(temporary),
-            input_names=["ink" if names else "page"],
-            output_names=["logits"],
-            dynamic_axes={"ink" if names else "page": free, "logits": free},
-            opset_version=17,
-            dynamo=False,
-        )
+    example: torch.Tensor
+    if training.recipe.network == "names":
+        name, example, free = "ink", torch.zeros(2, 2, HEIGHT, WIDTH), {0: torch.export.Dim("n")}
+    else:
+        height, width = (torch.export.Dim(d, min=2, max=4096) for d in ("height", "width"))
+        name, example, free = "page", torch.zeros(1, 6, 64, 96), {2: 16 * height, 3: 16 * width}
+    program = torch.onnx.export(
+        network,
+        (example,),
+        input_names=[name],
+        output_names=["logits"],
+        dynamic_shapes=(free,),
+        opset_version=18,
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise TrainingError(f"torch could not export the network {training.recipe.network}")
+    proto = program.model_proto
+    # The exporter notes source lines of the machine that it ran on.
+    for node in proto.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        del value.metadata_props[:]
+    with atomic_open(path, "wb") as stream:
+        stream.write(proto.SerializeToString())
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[int, str]] | list[tuple[int, float]]) -> str:
