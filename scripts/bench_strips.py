@@ -2,6 +2,7 @@
 
     python scripts/bench_strips.py photos --shared ../shared
     python scripts/bench_strips.py pages --shared ../shared
+    python scripts/bench_strips.py simulated [--pages 20] [-j 2]
 
 A set is a list of cases; `evaluate` reads each page, compares it with its truth by
 `ekg.strips.metrics` and writes one row a page and a last row of the set's figures. Further sets
@@ -27,9 +28,22 @@ from ekg.strips.metrics import GOOD_LEAD, PageScore, score_page, summarise
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = (
-    "kind", "name", "outcome", "median_db", "lowest_db", "good_leads", "leads", "gain", "time",
-    "faults", "challenge_db", "kaggle_db", "seconds", "reason",
-)  # fmt: skip
+    "kind",
+    "name",
+    "readable",
+    "outcome",
+    "median_db",
+    "lowest_db",
+    "good_leads",
+    "leads",
+    "gain",
+    "time",
+    "faults",
+    "challenge_db",
+    "kaggle_db",
+    "seconds",
+    "reason",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,8 @@ class Case:
     truth: np.ndarray
     """Millivolts, shape (12, N), NaN where a lead is not printed; sample 0 is the left end."""
     sampling_frequency: float
+    readable: bool = True
+    """Whether a person could read it; what is no EKG counts as read wrong where it is read."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,13 @@ class Outcome:
     score: PageScore | None
     reason: str
     seconds: float
+    accepted: bool = False
+    """Whether the page was read, rightly or not."""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something wrong was read."""
+        return self.accepted and (self.score is None or bool(self.score.faults))
 
 
 def evaluate(cases: Iterator[Case]) -> Iterator[Outcome]:
@@ -70,8 +93,11 @@ def evaluate(cases: Iterator[Case]) -> Iterator[Outcome]:
         signal = reading.record.signal
         if case.sampling_frequency != reading.record.sampling_frequency:
             raise SystemExit(f"{case.name}: the truth must have 500 Hz")
+        if not np.isfinite(case.truth).any():
+            yield Outcome(case, None, "read, though it shows no EKG", seconds, True)
+            continue
         score = score_page(signal, case.truth, case.sampling_frequency)
-        yield Outcome(case, score, "", seconds)
+        yield Outcome(case, score, "", seconds, True)
 
 
 def row_of(outcome: Outcome) -> dict[str, object]:
@@ -81,13 +107,14 @@ def row_of(outcome: Outcome) -> dict[str, object]:
         "name": outcome.case.name,
         "seconds": f"{outcome.seconds:.2f}",
         "reason": outcome.reason,
+        "readable": "yes" if outcome.case.readable else "no",
+        "outcome": "wrong" if outcome.wrong else "read" if outcome.accepted else "refused",
     }
     score = outcome.score
     if score is None:
-        return row | {"outcome": "refused"}
+        return row
     snrs = [lead.snr for lead in score.leads]
     return row | {
-        "outcome": "wrong" if score.faults else "read",
         "median_db": f"{score.median:.2f}",
         "lowest_db": f"{min(snrs):.2f}",
         "good_leads": sum(snr >= GOOD_LEAD for snr in snrs),
@@ -109,8 +136,10 @@ def summary_rows(outcomes: list[Outcome]) -> Iterator[dict[str, object]]:
         yield {
             "kind": kind,
             "name": "(summary; lowest_db is the 10th percentile)",
-            "outcome": f"{figures['read']} read, {figures['wrong']} of them wrong, "
-            f"{figures['refused']} refused",
+            "readable": sum(outcome.case.readable for outcome in part),
+            "outcome": f"{sum(o.accepted for o in part)} read, {sum(o.wrong for o in part)} of "
+            f"them wrong, {sum(o.case.readable and not o.accepted for o in part)} readable "
+            f"and {sum(not (o.case.readable or o.accepted) for o in part)} others refused",
             "median_db": f"{figures['median_db']:.2f}",
             "lowest_db": f"{figures['p10_db']:.2f}",
             "good_leads": f"{figures['good_leads']:.3f}",
@@ -139,7 +168,15 @@ def photos(shared: Path) -> Iterator[Case]:
         yield Case("photo", page.stem, page, truth, 500.0)
 
 
-SETS: dict[str, Callable[[Path], Iterator[Case]]] = {"photos": photos}
+def simulated(shared: Path, pages: int = 20, jobs: int = 1) -> Iterator[Case]:
+    """Return simulated pages of machines, fonts and layouts that no training has seen."""
+    from simulated_strips import simulated_pages
+
+    for page in simulated_pages(ROOT / "data" / "strips" / "benchmark", pages, jobs):
+        yield Case(page.kind, page.name, page.page, page.truth, 500.0, page.readable)
+
+
+SETS: dict[str, Callable[[Path], Iterator[Case]]] = {"photos": photos, "simulated": simulated}
 
 
 def main() -> None:
@@ -149,8 +186,13 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--only", default="", help="read only pages whose name contains this")
     parser.add_argument("--out", type=Path, help="default: benchmarks/strips_SET.csv")
+    parser.add_argument("--pages", type=int, default=20, help="simulated pages of each kind")
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="processes that simulate")
     arguments = parser.parse_args()
-    cases = (case for case in SETS[arguments.set](arguments.shared) if arguments.only in case.name)
+    every = SETS[arguments.set](arguments.shared)
+    if arguments.set == "simulated":
+        every = simulated(arguments.shared, arguments.pages, arguments.jobs)
+    cases = (case for case in every if arguments.only in case.name)
     outcomes = []
     for outcome in evaluate(cases):
         row = row_of(outcome)
