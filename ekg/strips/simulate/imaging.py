@@ -239,15 +239,11 @@ def as_file(
     if generator.random() < kind.copy:
         image, parameters = photography.photocopied(generator, image)
         effects.append(Effect("photocopy", parameters))
+        if generator.random() < 0.4:  # dots of black and white become greys, as by fax
+            least = min(max(4.3 / page_map.pixels_per_mm(), 0.4), 0.9)
+            image, page_map = _smaller(generator, image, page_map, (least, 0.92), effects)
     if generator.random() < kind.moire:
-        sharp = bool(generator.random() < 0.5)
-        factor = generator.uniform(0.82, 0.98)
-        smaller = photography.resampled(image, factor, sharp)
-        page_map = page_map.scaled(
-            (smaller.shape[1] / image.shape[1], smaller.shape[0] / image.shape[0])
-        )
-        image = smaller
-        effects.append(Effect("resampling", {"factor": round(factor, 3), "sharp": sharp}))
+        image, page_map = _smaller(generator, image, page_map, (0.82, 0.98), effects)
     if generator.random() < kind.lossless:
         return photography.png(image), ".png", page_map
     first, second = (int(q) for q in generator.integers(*kind.quality, size=2))
@@ -260,6 +256,22 @@ def as_file(
         effects.append(Effect("second JPEG", {"quality": second, "left": left, "top": top}))
     effects.append(Effect("JPEG", {"quality": first}))
     return content, ".jpg", page_map
+
+
+def _smaller(
+    generator: np.random.Generator,
+    image: np.ndarray,
+    page_map: PageMap,
+    factors: tuple[float, float],
+    effects: list[Effect],
+) -> tuple[np.ndarray, PageMap]:
+    """Resize an image by a factor drawn from a range, sharply or not."""
+    sharp = bool(generator.random() < 0.5)
+    factor = generator.uniform(*factors)
+    smaller = photography.resampled(image, factor, sharp)
+    effects.append(Effect("resampling", {"factor": round(factor, 3), "sharp": sharp}))
+    ratio = smaller.shape[1] / image.shape[1], smaller.shape[0] / image.shape[0]
+    return smaller, page_map.scaled(ratio)
 
 
 def pixels_of(content: bytes) -> np.ndarray:
