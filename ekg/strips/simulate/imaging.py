@@ -128,7 +128,11 @@ def sheet_in_colour(
         share = generator.uniform(0.02, 0.2)
         strength = strength * paper.patchy_ink(generator, size, share)
         effects.append(Effect("patchy ink", {"share": round(share, 3)}))
-    page = compose(layers, plan, strength, generator.uniform(0.6, 1.15))
+    # The grid is as pale as nothing on some sheets and as dark as the pen on others.
+    grid = (
+        generator.uniform(1.15, 1.7) if generator.random() < 0.2 else generator.uniform(0.5, 1.15)
+    )
+    page = compose(layers, plan, strength, grid)
     if pen is not None:
         inks = ((0.1, 0.15, 0.5), (0.08, 0.08, 0.1), (0.7, 0.1, 0.12), (0.1, 0.35, 0.2))
         ink = np.array(inks[int(generator.integers(len(inks)))], dtype=np.float32)

@@ -22,7 +22,7 @@ from ekg.waveform.records import LEADS
 from ekg.waveform.slicing import generator_for
 from ekg.waveform.synthetic import simulate_record
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same (seed, name) gives another page."""
 
 SHARE_WITHOUT_EKG = 0.1

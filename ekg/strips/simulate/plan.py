@@ -69,6 +69,10 @@ class Grid:
     fine_strength: float
     colour: tuple[float, float, float]
     paper: tuple[float, float, float]
+    heavy_width: float = 0.0
+    """Of a still bolder line every 25 mm; 0: none."""
+    border_width: float = 0.0
+    """Of a line around the area; 0: none."""
 
 
 @dataclass
@@ -173,15 +177,20 @@ def page_grid(
     paper = 1 - np.abs(generator.normal(0, 0.015, 3)) - generator.uniform(0, 0.03)
     if generator.random() < 0.3:
         paper = paper - 0.12 * (1 - colour) * generator.uniform(0.2, 1)
+    heavy = generator.uniform(1.3, 2.2) if generator.random() < 0.12 else 0.0
+    border = generator.uniform(1.0, 2.0) if generator.random() < 0.15 else 0.0
+    bold = generator.uniform(*style.bold_width)
     return Grid(
         area,
         (float(origin[0]), float(origin[1])),
         str(_pick(generator, style.fine)),
         generator.uniform(*style.fine_width),
-        generator.uniform(*style.bold_width),
+        bold,
         generator.uniform(*style.fine_strength),
         tuple(colour),
         tuple(np.clip(paper, 0, 1)),
+        heavy * bold,
+        border * bold,
     )
 
 
