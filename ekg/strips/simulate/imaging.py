@@ -170,6 +170,7 @@ def photographed(
     image = to_image(
         np.concatenate([sheet, opaque], axis=2), view.page_resolution, view.page_map, view.size
     )
+    around: np.ndarray | np.float32
     if view.photo:
         around = photography.desk(generator, view.size).astype(np.float32)
     else:

@@ -45,9 +45,9 @@ def grid_ink(grid: Grid, shape: tuple[int, ...], resolution: float) -> np.ndarra
     rows, columns = shape[:2]
     left, top, right, bottom = grid.area
 
-    def places(origin: float, low: float, high: float, period: float) -> np.ndarray:
+    def places(origin: float, low: float, high: float, period: float) -> list[float]:
         first = origin + np.ceil((low - origin) / period - 1e-9) * period
-        return np.arange(first, high + 1e-9, period)
+        return list(np.arange(first, high + 1e-9, period))
 
     def ink(period: float, width: float) -> tuple[np.ndarray, np.ndarray]:
         across = stripes(places(grid.origin[0], left, right, period), width, columns, resolution)
