@@ -71,6 +71,13 @@ def repeat_start(recipe: StripRecipe, data_folder: Path, jobs: int) -> int:
     stored = {int(step): sha for step, sha in facts.get("start", {}).items()}
     if facts.get("recipe") != asdict(recipe) or not stored:
         raise TrainingError("no network trained with this recipe is stored", path=NETWORKS / FACTS)
+    if facts["simulator_version"] != VERSION:
+        raise TrainingError(
+            f"the stored network learned from version {facts['simulator_version']} of the "
+            f"simulator, this is version {VERSION}",
+            path=NETWORKS / FACTS,
+            remedy="train it again with --store, then compare",
+        )
     data_folder.mkdir(parents=True, exist_ok=True)
     data = make_data(recipe, data_folder, jobs)
     try:
@@ -128,12 +135,15 @@ def _cell(facts: dict[str, Any], network: str, title: str) -> str:
         return "not trained"
     f = facts[network]
     recipe = f["recipe"]
-    things = "words" if network == "names" else "pages"
+    things, count = "words", recipe["samples"]
+    if network == "segment":  # pages join as the training goes on
+        things = "pages"
+        count = min(count, recipe["first_pages"] + (f["steps"] - 1) // recipe["steps_a_page"])
     figures = (f"{name.replace('_', ' ')} {value:.3f}" for name, value in f["held_out"].items())
     return {
         "parameters": f"{f['parameters']:,}",
         "file": f"{f['bytes'] / 1000:,.0f} kB",
-        "trained on": f"{recipe['samples']:,} simulated {things}, seed {recipe['seed']}, "
+        "trained on": f"{count:,} simulated {things}, seed {recipe['seed']}, "
         f"simulator version {f['simulator_version']}",
         "training": f"{f['steps']:,} of {recipe['steps']:,} steps of {recipe['batch_size']}, "
         f"{f['minutes']:g} minutes",
