@@ -15,6 +15,7 @@ from ekg.strips.intake import SourcePage, StripError, open_pages, render
 from ekg.strips.judge import Verdict, judge
 from ekg.strips.layout import layout_named, layouts
 from ekg.strips.overlay import draw_overlay
+from ekg.strips.picture import PictureOptions, read_picture
 from ekg.strips.reading import RATE, Reading, to_record
 from ekg.strips.traced import TracedPage
 from ekg.strips.vector import VectorOptions, read_vector
@@ -177,7 +178,12 @@ def _read_page(source: SourcePage, options: ReadOptions) -> _ReadPage:
         page = read_vector(source.pdf, VectorOptions(options.speed, options.gain), scale)
         if page is not None:
             return _ReadPage(source, judge(page), scale)
-    raise StripError("pictures are not read yet")
+    rgb = source.pixels()
+    layout = None if options.layout is None else layout_named(options.layout)
+    found = read_picture(rgb, PictureOptions(layout, options.speed, options.gain))
+    pixels = found.facts["pixels_per_mm"]
+    assert isinstance(pixels, float)
+    return _ReadPage(source, judge(found), pixels)
 
 
 def _grouped(pages: list[_ReadPage]) -> list[list[_ReadPage]]:

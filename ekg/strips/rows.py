@@ -72,17 +72,21 @@ def without_bars(strength: np.ndarray, pen: float) -> tuple[np.ndarray, list[tup
 
 
 def long_lines(strength: np.ndarray, top: int, bottom: int) -> list[int]:
-    """Return the x of thin upright lines, dashed ones too, that cross several rows."""
-    part = strength[max(0, top) : bottom] > STROKE
-    if part.shape[0] < 30 * FLAT:
+    """Return the x of thin upright lines, dashed ones too, that run through several rows.
+
+    QRS of several rows may stand below each other: a line is there between the rows as well.
+    """
+    part = (strength[max(0, top) : bottom] > STROKE).astype(np.uint8)
+    piece = round(4 * FLAT)
+    count = part.shape[0] // piece
+    if count < 8:
         return []
-    share = part.mean(axis=0)
-    usual = ndimage.median_filter(share, 61)
-    high = share - usual > 0.22
-    labels, count = ndimage.label(high)
+    pieces = part[: count * piece].reshape(count, piece, -1).mean(axis=1)
+    filled = (pieces > 0.3).mean(axis=0)
+    labels, number = ndimage.label(filled > 0.85)
     found = []
-    for number in range(1, count + 1):
-        columns = np.flatnonzero(labels == number)
+    for one in range(1, number + 1):
+        columns = np.flatnonzero(labels == one)
         if len(columns) <= 0.9 * FLAT:
             found.append(int(columns.mean()))
     return found
@@ -158,8 +162,9 @@ def _extent(strength: np.ndarray, rough: np.ndarray) -> tuple[int, int]:
     near = np.zeros(len(x))
     for step in range(-2, 3):
         near = np.maximum(near, strength[np.clip(rough + step, 0, strength.shape[0] - 1), x])
-    hit = near > STROKE
-    filled = ndimage.binary_opening(hit, np.ones(max(2, round(0.5 * FLAT))))
+    # Left-overs of the grid are paler than the row's own stroke, or short.
+    smooth = ndimage.uniform_filter1d(near, round(2 * FLAT) | 1)
+    filled = smooth > 0.6 * float(np.quantile(smooth, 0.6))
     filled = ndimage.binary_closing(np.pad(filled, 60), np.ones(round(8 * FLAT)))[60:-60]
     labels, count = ndimage.label(filled)
     if count == 0:

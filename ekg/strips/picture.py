@@ -1,0 +1,400 @@
+"""Read the traces of a picture: grid, flat page, ink, rows, names, traces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from ekg.strips.arrange import Arrangement, arrange
+from ekg.strips.flatten import FLAT, FlatPage, flatten, refine
+from ekg.strips.grid import darkness, find_seed, grow
+from ekg.strips.ink import Ink, find_ink
+from ekg.strips.intake import StripError
+from ekg.strips.layout import Layout, describe
+from ekg.strips.pulses import Pulse, find_pulses
+from ekg.strips.rows import (
+    STROKE,
+    Row,
+    find_rows,
+    long_lines,
+    pen_width,
+    without_bars,
+    without_specks,
+)
+from ekg.strips.trace import Path, follow, own_ink
+from ekg.strips.traced import Scale, Trace, TracedPage
+from ekg.strips.words import Word, find_words
+
+_WORK = 2000
+"""Pixels of the longer side of the picture in which the grid is found."""
+_SHARPEST = 1.0
+_FEWEST = 3.0
+"""Pixels a millimetre below which no trace is read."""
+_PEN_CONFIDENT = 0.55
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """What the user has said about the page."""
+
+    layout: Layout | None = None
+    speed: float | None = None
+    gain: float | None = None
+
+
+@dataclass
+class _Found:
+    """What was found in one orientation of the flat page."""
+
+    turns: int
+    strength: np.ndarray
+    rows: list[Row]
+    pen: float
+    pulses: list[Pulse]
+    words: list[Word]
+    left: int
+    right: int
+    paths: list[Path]
+    arrangement: Arrangement | None
+
+
+def read_picture(rgb: np.ndarray, options: PictureOptions) -> TracedPage:
+    """Read a picture of a page.
+
+    Parameters
+    ----------
+    rgb
+        uint8, shape (rows, columns, 3).
+    options
+        Layout, speed and gain, where the user gives them.
+
+    Raises
+    ------
+    StripError
+        If there is no grid, no trace, or no arrangement of leads that can be told.
+    """
+    flat, unit, seed_margin = flat_page(rgb)
+    if unit < _FEWEST:
+        raise StripError(
+            f"the picture has {unit:.1f} pixels a millimetre, expected at least {_FEWEST:g}",
+            remedy="give the original picture or a sharper scan",
+        )
+    ink = find_ink(flat)
+    found = _best_orientation(ink, options)
+    scale, warnings = _scale(found.pulses, options)
+    traces, names_source = _traces(found, flat)
+    if names_source == "layout":
+        warnings.append("no lead names could be read: the usual order is assumed; see --layout")
+    arrangement = found.arrangement
+    assert arrangement is not None
+    return TracedPage(
+        traces=traces,
+        scale=scale,
+        layout=describe([list(row) for row in _named_rows(traces)]),
+        method="picture",
+        length=(found.right - found.left) / FLAT,
+        names_source=names_source,
+        facts={
+            "pixels_per_mm": round(unit, 2),
+            "pulse_mm": round(float(np.median([p.height for p in found.pulses])), 2)
+            if found.pulses
+            else None,
+            "turned_degrees": 90 * found.turns,
+            "names_seen": round(arrangement.seen, 2),
+            "layout_margin": round(arrangement.margin, 2),
+            "grid_margin": round(seed_margin, 2),
+        },
+        warnings=warnings,
+    )
+
+
+def flat_page(rgb: np.ndarray) -> tuple[FlatPage, float, float]:
+    """Return the flat page, the picture's pixels a millimetre, and the period's margin."""
+    factor = max(1, -(-max(rgb.shape[:2]) // _WORK))
+    picture = Image.fromarray(rgb)
+    work = np.asarray(picture.reduce(factor)) if factor > 1 else rgb
+    most, least = darkness(work, 16)
+    seed = find_seed(most)
+    if seed is None or seed.score < 4.5:
+        raise StripError(
+            "no millimetre grid was found", remedy="give a sharper, evenly lit picture"
+        )
+    lattice, grower = grow(most, seed)
+    if (lattice.quality > 0).sum() < 60:
+        raise StripError(
+            "the grid could not be followed over the page",
+            remedy="give a sharper, evenly lit picture",
+        )
+    nodes, quality = refine(lattice, grower, np.stack([most, least], axis=2))
+    unit = grower.unit * factor
+    nodes = (nodes + 0.5) * factor - 0.5
+    shrink = max(1, int(unit / FLAT))
+    source = rgb
+    if shrink > 1:
+        source = np.asarray(picture.reduce(shrink))
+        nodes = (nodes + 0.5) / shrink - 0.5
+    flat = flatten(source, nodes, quality)
+    flat = replace(
+        flat,
+        map_x=(flat.map_x + 0.5) * shrink - 0.5,
+        map_y=(flat.map_y + 0.5) * shrink - 0.5,
+    )
+    return flat, unit, seed.margin
+
+
+def _best_orientation(ink: Ink, options: PictureOptions) -> _Found:
+    """Look at the page as it is, then turned, until the names and rows fit."""
+    best: _Found | None = None
+    for turns in (0, 2, 1, 3):
+        found = _look(np.ascontiguousarray(np.rot90(ink.strength, -turns)), turns, options)
+        if found is None or found.arrangement is None:
+            continue
+        if best is None or best.arrangement is None or (
+            found.arrangement.score > best.arrangement.score + 0.05
+        ):
+            best = found
+        if best.arrangement is not None and best.arrangement.seen > 0.5:
+            break
+    if best is None:
+        raise StripError(
+            "no arrangement of leads was recognised", remedy="give it with --layout"
+        )
+    return best
+
+
+def _look(strength: np.ndarray, turns: int, options: PictureOptions) -> _Found | None:
+    strength = without_specks(strength)
+    rows = _traces_only(find_rows(strength))
+    if not rows:
+        return None
+    pen = pen_width(strength, rows)
+    pulses = find_pulses(strength, rows)
+    clean = _without_pulses(strength, pulses)
+    clean = _without_ticks(clean, rows, pen)
+    for x in long_lines(clean, round(rows[0].y - 12 * FLAT), round(rows[-1].y + 12 * FLAT)):
+        clean[:, max(0, x - 2) : x + 3] = 0.0
+    left, right = _extent(rows, pulses)
+    covers = [_cover(clean, row, left, right) for row in rows]
+    rows = [row for row, cover in zip(rows, covers, strict=True) if cover > 0.8 * max(covers)]
+    paths = []
+    for number, row in enumerate(rows):
+        own = own_ink(clean, rows, number, pen)
+        paths.append(follow(own, row, left, right, pen))
+    text = _without_paths(clean, paths, pen)
+    words = find_words(text, rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
+    arrangement, first = _arranged(rows, paths, left, right, words, options.layout)
+    count = 0 if arrangement is None else len(arrangement.names)
+    part = slice(first, first + count)
+    return _Found(
+        turns, clean, rows[part], pen, pulses, words, left, right, paths[part], arrangement
+    )
+
+
+def _arranged(
+    rows: list[Row],
+    paths: list[Path],
+    left: int,
+    right: int,
+    words: list[Word],
+    wanted: Layout | None,
+) -> tuple[Arrangement | None, int]:
+    """Return the best arrangement and the row it begins at: outer rows may be frames or text."""
+    best: tuple[float, Arrangement | None, int] = (-np.inf, None, 0)
+    waves = [float(np.ptp(np.nanquantile(path.y, (0.01, 0.99)))) / FLAT for path in paths]
+    for first in range(min(3, len(rows))):
+        for last in range(len(rows), max(first, len(rows) - 3), -1):
+            found = arrange(rows[first:last], left, right, words, wanted)
+            if found is None:
+                continue
+            lost = [*waves[:first], *waves[last:]]
+            score = found.score - 0.25 * sum(wave > 1.5 for wave in lost)
+            if score > best[0]:
+                best = (score, found, first)
+    return best[1], best[2]
+
+
+def _traces_only(rows: list[Row]) -> list[Row]:
+    """Leave out what is no row of traces: frames, lines of text, short pieces."""
+    if not rows:
+        return rows
+    widths = np.array([row.right - row.left for row in rows])
+    usual = float(np.quantile(widths, 0.7))
+    kept = []
+    for row, width in zip(rows, widths, strict=True):
+        inner = row.rough[row.left + width // 20 : row.right - width // 20]
+        if width < 0.6 * usual or len(inner) < 10:
+            continue
+        # A frame is level, or bends slowly with what is left of the page's own bend.
+        steps = np.abs(np.diff(inner))
+        if float(np.mean(steps > 0)) < 0.02 and float(steps.max()) < 3:
+            continue
+        kept.append(row)
+    return kept
+
+
+def _cover(strength: np.ndarray, row: Row, left: int, right: int) -> float:
+    """Return over how much of the columns' width a row has a stroke."""
+    x = np.arange(left, right + 1)
+    near = np.max([strength[np.clip(row.rough[x] + k, 0, len(strength) - 1), x] for k in (-1, 0, 1)], axis=0)
+    return float((near > 0.5).mean())
+
+
+def _without_pulses(strength: np.ndarray, pulses: list[Pulse]) -> np.ndarray:
+    clean = strength.copy()
+    for pulse in pulses:
+        clean[pulse.top - 4 : pulse.foot - 3, max(0, pulse.left - 3) : pulse.right + 3] = 0.0
+    return clean
+
+
+def _without_ticks(strength: np.ndarray, rows: list[Row], pen: float) -> np.ndarray:
+    """Take out bars that stand at one x and one height beside several rows."""
+    _, bars = without_bars(strength, pen)
+    clean = strength.copy()
+    near = []
+    for x, top, bottom in bars:
+        for row in rows:
+            offset = 0.5 * (top + bottom) - row.y
+            if abs(offset) < 6 * FLAT:
+                near.append((x, bottom - top, offset))
+    done: set[int] = set()
+    for x, height, offset in near:
+        if any(abs(x - other) < 4 for other in done):
+            continue
+        alike = [
+            one
+            for one in near
+            if abs(one[0] - x) < 4
+            and abs(one[1] - height) < 0.8 * FLAT
+            and abs(one[2] - offset) < 1.2 * FLAT
+        ]
+        if len(alike) < 2:
+            continue
+        done.add(x)
+        middle = float(np.median([one[2] for one in alike]))
+        half = 0.5 * float(np.median([one[1] for one in alike]))
+        place = round(float(np.median([one[0] for one in alike])))
+        for row in rows:
+            top, bottom = round(row.y + middle - half) - 2, round(row.y + middle + half) + 3
+            box = clean[max(0, top) : bottom, max(0, place - 4) : place + 5]
+            if box.size and (box.max(axis=1) > 0.5).mean() > 0.75:
+                box[:] = 0.0
+    return clean
+
+
+def _extent(rows: list[Row], pulses: list[Pulse]) -> tuple[int, int]:
+    """Return where the columns begin and end: at the same place in most rows.
+
+    What is left of frames and folds makes single rows longer. 10 s, or half of it, is usual.
+    """
+    lefts = [float(row.left) for row in rows]
+    rights = [float(row.right) for row in rows]
+    if pulses:
+        start = float(np.median([pulse.left for pulse in pulses]))
+        end = float(np.median([pulse.right for pulse in pulses]))
+        if end < 0.5 * (np.median(lefts) + np.median(rights)):
+            lefts = [end]
+        else:
+            rights = [start]
+    best = (-np.inf, 0.0, 0.0)
+    for left in lefts:
+        for right in rights:
+            votes = sum(abs(left - other) < 1.5 * FLAT for other in lefts) / len(lefts)
+            votes += sum(abs(right - other) < 1.5 * FLAT for other in rights) / len(rights)
+            usual = min(abs((right - left) / FLAT - length) for length in (250.0, 125.0))
+            score = votes + (0.4 if usual < 2.0 else 0.0) - 1e-5 * (right - left)
+            if score > best[0]:
+                best = (score, left, right)
+    return round(best[1]), round(best[2])
+
+
+def _without_paths(strength: np.ndarray, paths: list[Path], pen: float) -> np.ndarray:
+    """Return the ink that no trace has visited."""
+    clean = strength.copy()
+    reach = round(0.5 * pen + 1)
+    for path in paths:
+        for column in range(len(path.y)):
+            low, high = int(path.low[column]), int(path.high[column])
+            clean[max(0, low - reach) : high + reach + 1, path.left + column] = 0.0
+    return clean
+
+
+def _scale(pulses: list[Pulse], options: PictureOptions) -> tuple[Scale, list[str]]:
+    warnings = []
+    gain, gain_source = 10.0, "assumed"
+    if pulses:
+        height = float(np.median([pulse.height for pulse in pulses]))
+        gain, gain_source = min((5.0, 10.0, 20.0), key=lambda one: abs(height - one)), "pulse"
+        if len(pulses) == 1 and gain != 10.0:
+            gain, gain_source = 10.0, "assumed"
+    if options.gain is not None:
+        gain, gain_source = options.gain, "given"
+    speed, speed_source = 25.0, "assumed"
+    if options.speed is not None:
+        speed, speed_source = options.speed, "given"
+    if gain_source == "assumed":
+        warnings.append("gain assumed to be 10 mm/mV: no pulse was found; see --gain")
+    if speed_source == "assumed":
+        warnings.append("speed assumed to be 25 mm/s; see --speed")
+    return Scale(speed, gain, speed_source, gain_source), warnings
+
+
+def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
+    arrangement = found.arrangement
+    assert arrangement is not None
+    traces = []
+    width = found.right - found.left
+    columns = max(len(row) for row in arrangement.names)
+    for number, (names, path) in enumerate(zip(arrangement.names, found.paths, strict=True)):
+        edges = np.rint(np.linspace(0, width, len(names) + 1)).astype(int)
+        for column, lead in enumerate(names):
+            part = slice(edges[column], edges[column + 1] + (column == len(names) - 1))
+            x = np.arange(width + 1)[part]
+            y = path.y[part]
+            if not np.isfinite(y).any():
+                continue
+            traces.append(
+                Trace(
+                    lead=lead,
+                    x=x / FLAT,
+                    y=-(y - float(np.nanmedian(y))) / FLAT,
+                    confidence=float(
+                        np.mean(np.isfinite(y) & (path.confidence[part] > _PEN_CONFIDENT))
+                    ),
+                    row=number,
+                    column=column,
+                    rhythm=len(names) == 1 and columns > 1,
+                    line=_on_picture(x + found.left, y, flat, found.turns),
+                )
+            )
+    return traces, "picture" if arrangement.seen >= 0.5 else "layout"
+
+
+def _on_picture(x: np.ndarray, y: np.ndarray, flat: FlatPage, turns: int) -> np.ndarray:
+    """Return where points of the turned flat page lie in the picture."""
+    rows, columns = flat.map_x.shape
+    known = np.isfinite(y)
+    line = np.full((len(x), 2), np.nan)
+    px, py = x[known].astype(float), y[known]
+    if turns == 1:
+        px, py = py, rows - 1 - px
+    elif turns == 2:
+        px, py = columns - 1 - px, rows - 1 - py
+    elif turns == 3:
+        px, py = columns - 1 - py, px
+    left = np.clip(px.astype(int), 0, columns - 2)
+    top = np.clip(py.astype(int), 0, rows - 2)
+    dx, dy = px - left, py - top
+    for axis, plane in enumerate((flat.map_x, flat.map_y)):
+        upper = plane[top, left] * (1 - dx) + plane[top, left + 1] * dx
+        lower = plane[top + 1, left] * (1 - dx) + plane[top + 1, left + 1] * dx
+        line[known, axis] = upper * (1 - dy) + lower * dy
+    return line
+
+
+def _named_rows(traces: list[Trace]) -> list[list[str]]:
+    rows: dict[int, list[str]] = {}
+    for trace in traces:
+        rows.setdefault(trace.row, []).append(trace.lead)
+    return [rows[number] for number in sorted(rows)]
