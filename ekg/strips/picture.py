@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ekg.strips.arrange import Arrangement, arrange
+from ekg.strips.fit import fit_drawing
 from ekg.strips.flatten import FLAT, FlatPage, flatten, refine
 from ekg.strips.grid import darkness, find_seed, grow
 from ekg.strips.ink import Ink, find_ink
@@ -23,6 +24,7 @@ from ekg.strips.rows import (
     without_bars,
     without_specks,
 )
+from ekg.strips.shared import taken_away
 from ekg.strips.trace import Path, follow, own_ink
 from ekg.strips.traced import Scale, Trace, TracedPage
 from ekg.strips.words import Word, find_words
@@ -179,9 +181,12 @@ def _look(strength: np.ndarray, turns: int, options: PictureOptions) -> _Found |
     covers = [_cover(clean, row, left, right) for row in rows]
     rows = [row for row, cover in zip(rows, covers, strict=True) if cover > 0.8 * max(covers)]
     paths = []
+    taken = taken_away(clean, rows)
     for number, row in enumerate(rows):
-        own = own_ink(clean, rows, number, pen)
-        paths.append(follow(own, row, left, right, pen))
+        own = own_ink(clean, rows, number, pen, taken[number])
+        path = follow(own, row, left, right, pen)
+        known = ~((clean > 0.3) & (own <= 0.0))
+        paths.append(replace(path, line=fit_drawing(own, known, path, pen)))
     text = _without_paths(clean, paths, pen)
     words = find_words(text, rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
     arrangement, first = _arranged(rows, paths, left, right, words, options.layout)
@@ -226,12 +231,22 @@ def _traces_only(rows: list[Row]) -> list[Row]:
         inner = row.rough[row.left + width // 20 : row.right - width // 20]
         if width < 0.6 * usual or len(inner) < 10:
             continue
-        # A frame is level, or bends slowly with what is left of the page's own bend.
-        steps = np.abs(np.diff(inner))
-        if float(np.mean(steps > 0)) < 0.02 and float(steps.max()) < 3:
-            continue
-        kept.append(row)
+        if _straight(inner) < 0.5:
+            kept.append(row)
     return kept
+
+
+def _straight(line: np.ndarray) -> float:
+    """Return the share of a line's 50-mm pieces that are straight: frames are, traces beat."""
+    piece = round(50 * FLAT)
+    starts = range(0, max(1, len(line) - piece + 1), piece // 2)
+    x = np.arange(piece)
+    straight = []
+    for start in starts:
+        part = line[start : start + piece].astype(float)
+        rest = part - np.polyval(np.polyfit(x[: len(part)], part, 1), x[: len(part)])
+        straight.append(float(np.quantile(np.abs(rest), 0.98)) < 0.3 * FLAT)
+    return float(np.mean(straight))
 
 
 def _cover(strength: np.ndarray, row: Row, left: int, right: int) -> float:

@@ -39,14 +39,21 @@ class Path:
     """Uppermost and lowermost pixel visited in each column."""
     high: np.ndarray
     confidence: np.ndarray
+    line: np.ndarray | None = None
+    """The fitted line, every half column from `left`."""
 
 
-def own_ink(strength: np.ndarray, rows: list[Row], number: int, pen: float) -> np.ndarray:
-    """Return the ink of one row: what hangs together with its line, without the other rows'."""
+def own_ink(
+    strength: np.ndarray, rows: list[Row], number: int, pen: float, taken: np.ndarray
+) -> np.ndarray:
+    """Return the ink of one row: what hangs together with its line, without the other rows'.
+
+    `taken` are strokes that touch its line but are a neighbour's.
+    """
     row = rows[number]
     top = max(0, round(row.y) - _BAND)
     bottom = min(strength.shape[0], round(row.y) + _BAND + 1)
-    part = strength[top:bottom].copy()
+    part = np.where(taken[top:bottom], 0.0, strength[top:bottom])
     reach = max(1, round(0.5 * pen + 1))
     x = np.arange(strength.shape[1])
     keep = np.zeros(part.shape, bool)
