@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from ekg.strips.arrange import Arrangement, arrange
-from ekg.strips.fit import fit_drawing
+from ekg.strips.fit import NODES, fit_drawing
 from ekg.strips.flatten import FLAT, FlatPage, flatten, refine
 from ekg.strips.grid import darkness, find_seed, grow
 from ekg.strips.ink import Ink, find_ink
@@ -174,12 +175,16 @@ def _look(strength: np.ndarray, turns: int, options: PictureOptions) -> _Found |
     pen = pen_width(strength, rows)
     pulses = find_pulses(strength, rows)
     clean = _without_pulses(strength, pulses)
-    clean = _without_ticks(clean, rows, pen)
+    left, right = _extent(rows, pulses)
+    clean = _without_ticks(clean, rows, pen, left, right)
     for x in long_lines(clean, round(rows[0].y - 12 * FLAT), round(rows[-1].y + 12 * FLAT)):
         clean[:, max(0, x - 2) : x + 3] = 0.0
-    left, right = _extent(rows, pulses)
     covers = [_cover(clean, row, left, right) for row in rows]
     rows = [row for row, cover in zip(rows, covers, strict=True) if cover > 0.8 * max(covers)]
+    words = find_words(_apart(clean, rows, pen), rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
+    words = [word for word in words if word.chances[:-1].max() > 0.5]
+    for word in words:
+        clean[word.top - 1 : word.bottom + 1, word.left - 1 : word.right + 1] = 0.0
     paths = []
     taken = taken_away(clean, rows)
     for number, row in enumerate(rows):
@@ -188,13 +193,26 @@ def _look(strength: np.ndarray, turns: int, options: PictureOptions) -> _Found |
         known = ~((clean > 0.3) & (own <= 0.0))
         paths.append(replace(path, line=fit_drawing(own, known, path, pen)))
     text = _without_paths(clean, paths, pen)
-    words = find_words(text, rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
+    words += find_words(text, rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
     arrangement, first = _arranged(rows, paths, left, right, words, options.layout)
     count = 0 if arrangement is None else len(arrangement.names)
     part = slice(first, first + count)
     return _Found(
         turns, clean, rows[part], pen, pulses, words, left, right, paths[part], arrangement
     )
+
+
+def _apart(strength: np.ndarray, rows: list[Row], pen: float) -> np.ndarray:
+    """Return the ink that does not hang together with any row's line."""
+    labels, count = ndimage.label(strength > STROKE, np.ones((3, 3)))
+    touched = np.zeros(count + 1, bool)
+    x = np.arange(strength.shape[1])
+    reach = round(0.5 * pen + 1)
+    for row in rows:
+        for step in range(-reach, reach + 1):
+            touched[labels[np.clip(row.rough + step, 0, len(strength) - 1), x]] = True
+    touched[0] = False
+    return np.where(touched[labels], 0.0, strength)
 
 
 def _arranged(
@@ -263,12 +281,17 @@ def _without_pulses(strength: np.ndarray, pulses: list[Pulse]) -> np.ndarray:
     return clean
 
 
-def _without_ticks(strength: np.ndarray, rows: list[Row], pen: float) -> np.ndarray:
-    """Take out bars that stand at one x and one height beside several rows."""
+def _without_ticks(
+    strength: np.ndarray, rows: list[Row], pen: float, left: int, right: int
+) -> np.ndarray:
+    """Take out bars between columns that stand at one x and one height beside several rows."""
     _, bars = without_bars(strength, pen)
     clean = strength.copy()
     near = []
+    borders = [left + (right - left) * k / n for n in (2, 4, 5) for k in range(n + 1)]
     for x, top, bottom in bars:
+        if min(abs(x - border) for border in borders) > 2.5 * FLAT:
+            continue
         for row in rows:
             offset = 0.5 * (top + bottom) - row.y
             if abs(offset) < 6 * FLAT:
@@ -363,10 +386,15 @@ def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
     columns = max(len(row) for row in arrangement.names)
     for number, (names, path) in enumerate(zip(arrangement.names, found.paths, strict=True)):
         edges = np.rint(np.linspace(0, width, len(names) + 1)).astype(int)
+        places = np.arange(NODES * width + 1) / NODES
+        assert path.line is not None
+        inked = np.interp(places, np.arange(width + 1), np.isfinite(path.y).astype(float)) > 0.4
+        line = np.where(inked, path.line, np.nan)
         for column, lead in enumerate(names):
-            part = slice(edges[column], edges[column + 1] + (column == len(names) - 1))
-            x = np.arange(width + 1)[part]
-            y = path.y[part]
+            last = column == len(names) - 1
+            part = slice(edges[column], edges[column + 1] + last)
+            nodes = slice(NODES * edges[column], NODES * edges[column + 1] + last)
+            x, y = places[nodes], line[nodes]
             if not np.isfinite(y).any():
                 continue
             traces.append(
@@ -375,7 +403,9 @@ def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
                     x=x / FLAT,
                     y=-(y - float(np.nanmedian(y))) / FLAT,
                     confidence=float(
-                        np.mean(np.isfinite(y) & (path.confidence[part] > _PEN_CONFIDENT))
+                        np.mean(
+                            np.isfinite(path.y[part]) & (path.confidence[part] > _PEN_CONFIDENT)
+                        )
                     ),
                     row=number,
                     column=column,
@@ -383,7 +413,42 @@ def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
                     line=_on_picture(x + found.left, y, flat, found.turns),
                 )
             )
+    traces = _with_known_rhythm(traces)
     return traces, "picture" if arrangement.seen >= 0.5 else "layout"
+
+
+_FITS = 0.9
+"""Correlation from which a rhythm row is the lead that it is said to be."""
+
+
+def _with_known_rhythm(traces: list[Trace]) -> list[Trace]:
+    """Name the rhythm rows that fit a lead above them; leave out those that fit none."""
+    kept = [trace for trace in traces if not trace.rhythm]
+    for row in (trace for trace in traces if trace.rhythm):
+        fits = sorted(
+            ((likeness(row, trace), trace.lead) for trace in kept if not trace.rhythm),
+            reverse=True,
+        )
+        own = [fit for fit, lead in fits if lead == row.lead]
+        if row.lead != "?" and (not own or own[0] > _FITS):
+            kept.append(row)
+        elif row.lead == "?" and fits and fits[0][0] > 0.97 and fits[0][0] - fits[1][0] > 0.01:
+            kept.append(replace(row, lead=fits[0][1]))
+    return sorted(kept, key=lambda trace: (trace.row, trace.column))
+
+
+def likeness(long: Trace, short: Trace) -> float:
+    """Return the correlation of a trace with the same stretch of a longer one."""
+    known = np.isfinite(short.y)
+    whole = np.isfinite(long.y)
+    if known.sum() < 100 or whole.sum() < 100:
+        return 0.0
+    best = 0.0
+    for late in np.arange(-1.5, 1.55, 0.1):
+        other = np.interp(short.x[known] + late, long.x[whole], long.y[whole])
+        if np.ptp(other) > 0 and np.ptp(short.y[known]) > 0:
+            best = max(best, float(np.corrcoef(short.y[known], other)[0, 1]))
+    return best
 
 
 def _on_picture(x: np.ndarray, y: np.ndarray, flat: FlatPage, turns: int) -> np.ndarray:
