@@ -257,7 +257,7 @@ strips-model: $(ENVIRONMENT) ## train the networks that read printed pages, and 
 	done
 
 strips-benchmark: $(ENVIRONMENT) ## read simulated pages and those of EKG_SHARED, and compare with what is printed on them
-	@$(PY) scripts/bench_strips.py simulated
+	@$(PY) scripts/bench_strips.py simulated -j $(JOBS)
 
 # --- checks ---------------------------------------------------------------------------------
 .PHONY: verify test test-page test-all test-faults test-mutation coverage lint

@@ -27,7 +27,7 @@ from ekg.training.checkpoint import load_checkpoint, save_checkpoint
 CHECKPOINT, HISTORY, START, ONNX = "checkpoint.pt", "history.csv", "start.csv", "network.onnx"
 NOTED_STEPS = (1, 10, 50, 100, 200)
 """Steps after which the weights' checksum is noted in `start.csv`."""
-_CLASS_WEIGHTS = (2.0, 2.0, 2.0, 1.0)
+_CLASS_WEIGHTS = (2.0, 2.0, 3.0, 1.0)
 """Of trace, text, mark and background in the loss of the segmentation."""
 
 

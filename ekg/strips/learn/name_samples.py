@@ -43,12 +43,16 @@ def name_sample(
     else:
         text = _other_text(generator)
     height = generator.uniform(1.7, 4.0)
-    letters = lettering(text, str(generator.choice(fonts)), height, generator.uniform(0.7, 1.15))
+    # Slant and weight beyond what the few fonts have: machines have hundreds.
+    slant = generator.normal(0, 0.12) if generator.random() < 0.6 else 0.0
+    font, stretch = str(generator.choice(fonts)), generator.uniform(0.65, 1.25)
+    letters = lettering(text, font, height, stretch, float(np.clip(slant, -0.1, 0.35)))
     left, top, right, bottom = letters.box
     sheet = (right - left + 12.0, bottom - top + 12.0)
     canvas = Canvas(*sheet, RESOLUTION)
     if text:
-        canvas.letters(letters, 6.0 - left, 6.0 - top, generator.normal(0, 2.5))
+        bolder = generator.uniform(0, 0.11) * height if generator.random() < 0.5 else 0.0
+        canvas.letters(letters, 6.0 - left, 6.0 - top, generator.normal(0, 2.5), bolder)
     else:
         sheet, box = _scribble(generator, canvas, sheet)
     ink = canvas.coverage().astype(np.float32) / 255

@@ -45,19 +45,20 @@ class SegmentData:
         recipe = self.recipe
         generator = generator_for(recipe.seed, f"squares/batch/{step}")
         known = min(recipe.samples, recipe.first_pages + step // recipe.steps_a_page)
-        inputs, targets, seen = [], [], []
+        parts: list[list[torch.Tensor]] = [[], [], []]
         for _ in range(recipe.batch_size):
             page, corners = self._page(int(generator.integers(known)))
             which = int(generator.integers(recipe.crops))
             one = augmented(generator, page[which], corners[which])
-            for parts, part in zip((inputs, targets, seen), one, strict=True):
-                parts.append(torch.from_numpy(part))
-        return torch.stack(inputs), torch.stack(targets), torch.stack(seen)
+            for column, part in zip(parts, one, strict=True):
+                column.append(torch.from_numpy(part))
+        inputs, targets, seen = (torch.stack(column) for column in parts)
+        return inputs, targets, seen
 
     def _page(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         if number not in self._held:
             coming = self._coming.pop(number, None)
-            if coming is not None:
+            if coming is not None and not self._path(number).is_file():
                 coming.result()
             with np.load(self._path(number), allow_pickle=False) as stored:
                 self._held[number] = stored["squares"], stored["corners"]
@@ -78,7 +79,9 @@ def _wait_behind() -> None:
 
 
 def make_squares(folder: Path, number: int, seed: int, count: int) -> None:
-    """Simulate one page and write its squares."""
+    """Simulate one page and write its squares, unless they are there."""
+    if (folder / f"T{number:05d}.npz").is_file():
+        return
     torch.set_num_threads(1)
     cut, corners = squares(f"T{number:05d}", seed, count)
     with atomic_path(folder / f"T{number:05d}.npz") as temporary:

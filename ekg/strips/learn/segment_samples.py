@@ -8,7 +8,7 @@ from ekg.strips.segment import RESOLUTION, grey_and_chroma
 from ekg.strips.simulate import SimulatedPage, simulate_page
 from ekg.strips.simulate.effects import stretched
 from ekg.strips.simulate.printing import print_layers
-from ekg.strips.simulate.warping import flat_nodes, through_mesh, to_flat
+from ekg.strips.simulate.warping import flat_nodes, flat_size, through_mesh, to_flat
 from ekg.waveform.slicing import generator_for
 
 SIDE = 256
@@ -16,6 +16,8 @@ SIDE = 256
 CHANNELS = ("grey", "chroma", "trace", "text", "mark", "seen")
 FINEST = 7.0
 """Pixels a mm of a training page, at most: what is finer is lost when it is flattened."""
+MARGIN = 12.0
+"""mm around the sheet: a reader's flat page shows some of the desk too."""
 _STEP = 18
 _PHASE_ERROR, _LOCAL_ERROR = 0.03, 0.04
 """mm: errors of the grid that a reader makes, over the page and from place to place."""
@@ -27,32 +29,32 @@ def flattened(page: SimulatedPage, generator: np.random.Generator) -> tuple[np.n
     Returns
     -------
     flat : ndarray
-        uint8 of shape (H, W, 3), 6 pixels a mm, with the sheet's corner at pixel (0, 0).
+        uint8 of shape (H, W, 3), 6 pixels a mm: the sheet and `MARGIN` mm around it.
     layers : ndarray
         uint8 of shape (4, H, W): coverage by trace, text and marks where the flattened image
-        shows them, and 255 where the image shows the sheet.
+        shows them, and 255 where the image shows something.
     """
     sheet = page.plan.sheet
-    size = round(sheet[0] * RESOLUTION), round(sheet[1] * RESOLUTION)
+    size = flat_size(sheet, RESOLUTION, MARGIN)
     nodes = flat_nodes(size, _STEP)
-    shape = nodes.shape[:2]
+    shape = nodes.shape[1::-1]
     shift = np.stack(
         [
-            _LOCAL_ERROR * stretched(generator.standard_normal((4, 5)), (shape[1], shape[0]))
+            _LOCAL_ERROR * stretched(generator.standard_normal((4, 5)), shape)
             + generator.normal(0, _PHASE_ERROR)
             for _ in range(2)
         ],
         axis=-1,
     )
-    seen = np.concatenate([page.image, _visible(page)[:, :, None]], axis=2)
-    flat = to_flat(seen, page.page_map, sheet, RESOLUTION, shift, _STEP)
+    image = np.concatenate([page.image, _visible(page)[:, :, None]], axis=2)
+    flat = to_flat(image, page.page_map, sheet, RESOLUTION, shift, _STEP, MARGIN)
     clean = print_layers(page.plan, RESOLUTION)
-    text = clean.text
+    places = nodes / RESOLUTION - MARGIN + shift
+    inks = np.stack([clean.trace, clean.text, clean.marks], axis=-1)
+    layers = through_mesh(inks, places * RESOLUTION, _STEP, size)
     if any(effect.name == "pen" for effect in page.effects):
-        factor = page.layers.resolution / RESOLUTION
-        text = through_mesh(page.layers.text, nodes * factor, _STEP, size)
-    inks = np.stack([clean.trace, text, clean.marks], axis=-1)
-    layers = through_mesh(inks, nodes + shift * RESOLUTION, _STEP, size)
+        written = through_mesh(page.layers.text, places * page.layers.resolution, _STEP, size)
+        layers = np.stack([layers[:, :, 0], written, layers[:, :, 2]], axis=-1)
     layers = np.concatenate([layers, flat[:, :, 3:]], axis=2).transpose(2, 0, 1)
     return np.ascontiguousarray(flat[:, :, :3]), layers
 
@@ -96,5 +98,5 @@ def squares(
             if inked > wanted and part[5].mean() > 150:
                 break
         out[number] = part
-        corners[number] = np.array([left, top]) / RESOLUTION - page.plan.grid.origin
+        corners[number] = np.array([left, top]) / RESOLUTION - MARGIN - page.plan.grid.origin
     return out, corners

@@ -51,15 +51,21 @@ class Canvas:
         for points in lines:
             self.line(points, width)
 
-    def letters(self, text: Lettering, x: float, y: float, angle: float = 0.0) -> None:
-        """Draw text whose base line begins at (x, y) mm, turned by `angle` degrees."""
+    def letters(
+        self, text: Lettering, x: float, y: float, angle: float = 0.0, bolder: float = 0.0
+    ) -> None:
+        """Draw text whose base line begins at (x, y) mm.
+
+        It is turned by `angle` degrees, and its strokes are `bolder` mm wider than the font's.
+        """
         turn = Affine2D().rotate_deg(angle).translate(x, y)
         if text.outline is not None:
             pen = self._agg.new_gc()
-            pen.set_linewidth(0.0)
+            pen.set_linewidth(bolder * self.resolution)
+            pen.set_foreground((1.0, 1.0, 1.0, 1.0), isRGBA=True)
             pen.set_snap(False)
             self._agg.draw_path(pen, text.outline, turn + self._to_agg, (1.0, 1.0, 1.0, 1.0))
-        self.lines((turn.transform(stroke) for stroke in text.strokes), text.width)
+        self.lines((turn.transform(stroke) for stroke in text.strokes), text.width + bolder)
 
     def area(self, points: np.ndarray) -> None:
         """Fill the polygon through `points` (N, 2)."""

@@ -128,7 +128,11 @@ def sheet_in_colour(
         share = generator.uniform(0.02, 0.2)
         strength = strength * paper.patchy_ink(generator, size, share)
         effects.append(Effect("patchy ink", {"share": round(share, 3)}))
-    page = compose(layers, plan, strength, generator.uniform(0.6, 1.15))
+    # The grid is as pale as nothing on some sheets and as dark as the pen on others.
+    grid = (
+        generator.uniform(1.15, 1.7) if generator.random() < 0.2 else generator.uniform(0.5, 1.15)
+    )
+    page = compose(layers, plan, strength, grid)
     if pen is not None:
         inks = ((0.1, 0.15, 0.5), (0.08, 0.08, 0.1), (0.7, 0.1, 0.12), (0.1, 0.35, 0.2))
         ink = np.array(inks[int(generator.integers(len(inks)))], dtype=np.float32)
@@ -166,6 +170,7 @@ def photographed(
     image = to_image(
         np.concatenate([sheet, opaque], axis=2), view.page_resolution, view.page_map, view.size
     )
+    around: np.ndarray | np.float32
     if view.photo:
         around = photography.desk(generator, view.size).astype(np.float32)
     else:
@@ -239,15 +244,11 @@ def as_file(
     if generator.random() < kind.copy:
         image, parameters = photography.photocopied(generator, image)
         effects.append(Effect("photocopy", parameters))
+        if generator.random() < 0.4:  # dots of black and white become greys, as by fax
+            least = min(max(4.3 / page_map.pixels_per_mm(), 0.4), 0.9)
+            image, page_map = _smaller(generator, image, page_map, (least, 0.92), effects)
     if generator.random() < kind.moire:
-        sharp = bool(generator.random() < 0.5)
-        factor = generator.uniform(0.82, 0.98)
-        smaller = photography.resampled(image, factor, sharp)
-        page_map = page_map.scaled(
-            (smaller.shape[1] / image.shape[1], smaller.shape[0] / image.shape[0])
-        )
-        image = smaller
-        effects.append(Effect("resampling", {"factor": round(factor, 3), "sharp": sharp}))
+        image, page_map = _smaller(generator, image, page_map, (0.82, 0.98), effects)
     if generator.random() < kind.lossless:
         return photography.png(image), ".png", page_map
     first, second = (int(q) for q in generator.integers(*kind.quality, size=2))
@@ -260,6 +261,22 @@ def as_file(
         effects.append(Effect("second JPEG", {"quality": second, "left": left, "top": top}))
     effects.append(Effect("JPEG", {"quality": first}))
     return content, ".jpg", page_map
+
+
+def _smaller(
+    generator: np.random.Generator,
+    image: np.ndarray,
+    page_map: PageMap,
+    factors: tuple[float, float],
+    effects: list[Effect],
+) -> tuple[np.ndarray, PageMap]:
+    """Resize an image by a factor drawn from a range, sharply or not."""
+    sharp = bool(generator.random() < 0.5)
+    factor = generator.uniform(*factors)
+    smaller = photography.resampled(image, factor, sharp)
+    effects.append(Effect("resampling", {"factor": round(factor, 3), "sharp": sharp}))
+    ratio = smaller.shape[1] / image.shape[1], smaller.shape[0] / image.shape[0]
+    return smaller, page_map.scaled(ratio)
 
 
 def pixels_of(content: bytes) -> np.ndarray:

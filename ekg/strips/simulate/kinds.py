@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ekg.strips.simulate.styles import Range
 
@@ -46,27 +46,30 @@ class Kind:
     lossless: float = 0.0
 
 
-_CAMERA = {
-    "photo": 1.0,
-    "turn": (0.0, 14.0),
-    "tilt": (0.0, 26.0),
-    "fill": (0.7, 1.03),
-    "sideways": 0.06,
-    "curl": (0.0, 0.3),
-    "fading": 0.3,
-    "patchy": 0.2,
-    "pen": 0.2,
-    "fingers": 0.1,
-    "shadow": 0.35,
-    "blur": (0.02, 0.14),
-    "motion": 0.15,
-    "noise": (0.006, 0.035),
-    "cut": 0.2,
-    "moire": 0.2,
-    "quality": (45, 95),
-    "stains": 0.06,
-    "close_up": 0.3,
-}
+_CAMERA = Kind(
+    "photographed",
+    (4.5, 10.5),
+    2.5,
+    photo=1.0,
+    turn=(0.0, 14.0),
+    tilt=(0.0, 26.0),
+    fill=(0.7, 1.03),
+    sideways=0.06,
+    curl=(0.0, 0.3),
+    fading=0.3,
+    patchy=0.2,
+    pen=0.2,
+    fingers=0.1,
+    shadow=0.35,
+    blur=(0.02, 0.14),
+    motion=0.15,
+    noise=(0.006, 0.035),
+    cut=0.2,
+    moire=0.2,
+    quality=(45, 95),
+    stains=0.06,
+    close_up=0.3,
+)
 
 KINDS: tuple[Kind, ...] = (
     Kind(
@@ -126,36 +129,39 @@ KINDS: tuple[Kind, ...] = (
         moire=0.2,
         lossless=0.4,
     ),
-    Kind("photographed", (4.5, 10.5), 2.5, **_CAMERA),
-    Kind("folded", (4.8, 10.5), 2.0, **{**_CAMERA, "folds": (1, 5), "wrinkles": (0, 40)}),
-    Kind(
-        "stained",
-        (4.8, 10.5),
-        1.0,
-        **{
-            **_CAMERA,
-            "photo": 0.5,
-            "tilt": (0.0, 15.0),
-            "curl": (0.0, 0.15),
-            "stains": 1.0,
-            "pen": 0.8,
-        },
+    _CAMERA,
+    replace(
+        _CAMERA,
+        name="folded",
+        resolution=(4.8, 10.5),
+        weight=2.0,
+        folds=(1, 5),
+        wrinkles=(0, 40),
     ),
-    Kind(
-        "low",
-        (4.0, 5.2),
-        1.0,
-        **{
-            **_CAMERA,
-            "photo": 0.6,
-            "turn": (0.0, 6.0),
-            "tilt": (0.0, 15.0),
-            "curl": (0.0, 0.15),
-            "fill": (0.9, 1.1),
-            "close_up": 0.6,
-            "blur": (0.05, 0.16),
-            "quality": (30, 80),
-        },
+    replace(
+        _CAMERA,
+        name="stained",
+        resolution=(4.8, 10.5),
+        weight=1.0,
+        photo=0.5,
+        tilt=(0.0, 15.0),
+        curl=(0.0, 0.15),
+        stains=1.0,
+        pen=0.8,
+    ),
+    replace(
+        _CAMERA,
+        name="low",
+        resolution=(4.0, 5.2),
+        weight=1.0,
+        photo=0.6,
+        turn=(0.0, 6.0),
+        tilt=(0.0, 15.0),
+        curl=(0.0, 0.15),
+        fill=(0.9, 1.1),
+        close_up=0.6,
+        blur=(0.05, 0.16),
+        quality=(30, 80),
     ),
 )
 

@@ -99,14 +99,20 @@ class Lettering:
     """Left, top, right, bottom of the ink."""
 
 
-def lettering(text: str, font: str, height: float, stretch: float = 1.0) -> Lettering:
-    """Return `text` with capitals `height` mm tall; `stretch` is a factor on its width."""
+def lettering(
+    text: str, font: str, height: float, stretch: float = 1.0, slant: float = 0.0
+) -> Lettering:
+    """Return `text` with capitals `height` mm tall.
+
+    `stretch` is a factor on its width, `slant` leans it to the right by so much of its height.
+    """
     if font in ("plotter", "round", "dots"):
-        return _stroked(text, font, height, stretch)
+        return _stroked(text, font, height, stretch, slant)
     vertices, codes = _outline(text, font)
     scaled = vertices * np.array([height / _CAPITAL * stretch, -height / _CAPITAL])
     if not len(scaled):
         return Lettering(None, (), 0.0, (0.0, 0.0, 0.0, 0.0))
+    scaled[:, 0] -= slant * scaled[:, 1]
     (left, top), (right, bottom) = scaled.min(axis=0), scaled.max(axis=0)
     return Lettering(Outline(scaled, codes), (), 0.0, (left, top, right, bottom))
 
@@ -121,7 +127,7 @@ def _outline(text: str, font: str) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(made.vertices) / 100.0, np.asarray(made.codes)
 
 
-def _stroked(text: str, font: str, height: float, stretch: float) -> Lettering:
+def _stroked(text: str, font: str, height: float, stretch: float, slant: float) -> Lettering:
     unit = height / 6.0
     across = unit * stretch
     pitch, strokes, x = 6.0, [], 0.0
@@ -139,6 +145,8 @@ def _stroked(text: str, font: str, height: float, stretch: float) -> Lettering:
         strokes = [dot for stroke in strokes for dot in _dotted(stroke, unit)]
     if not strokes:
         return Lettering(None, (), 0.0, (0.0, 0.0, 0.0, 0.0))
+    for stroke in strokes:
+        stroke[:, 0] -= slant * stroke[:, 1]
     width = {"plotter": 0.9, "round": 0.7, "dots": 0.95}[font] * unit
     every = np.concatenate(strokes)
     (left, top), (right, bottom) = every.min(axis=0) - width / 2, every.max(axis=0) + width / 2

@@ -21,7 +21,14 @@ def plan_subject(generator: np.random.Generator, subject: str, style: Style) -> 
     sheet = style.sheet
     grid = page_grid(generator, style, sheet, 20.0)
     if subject != "paper":
-        grid = replace(grid, area=(0.0, 0.0, 0.0, 0.0), bold_width=0.0, fine="absent")
+        grid = replace(
+            grid,
+            area=(0.0, 0.0, 0.0, 0.0),
+            bold_width=0.0,
+            fine="absent",
+            heavy_width=0.0,
+            border_width=0.0,
+        )
     plan = Plan(sheet, style.name, "none", 25.0, 10.0, 0.25, (0.1, 0.1, 0.1), _white(grid, subject))
     if subject == "table":
         _table(generator, plan)

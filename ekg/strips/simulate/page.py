@@ -22,7 +22,7 @@ from ekg.waveform.records import LEADS
 from ekg.waveform.slicing import generator_for
 from ekg.waveform.synthetic import simulate_record
 
-VERSION = 1
+VERSION = 3
 """Raised whenever the same (seed, name) gives another page."""
 
 SHARE_WITHOUT_EKG = 0.1
@@ -217,11 +217,12 @@ def _one(
     drawn = pool[int(generator.choice(len(pool), p=weights / weights.sum()))]
     if wanted is None:
         return drawn
-    everything: dict[str, Any] = {
+    tables: dict[str, dict[str, Any]] = {
         "kind": kinds.BY_NAME,
         "style": styles.BY_NAME,
         "layout": layouts.BY_NAME,
-    }[what]
+    }
+    everything = tables[what]
     if wanted not in everything:
         raise ConfigError(f"unknown {what} {wanted!r}", remedy=f"choose {', '.join(everything)}")
     found: _Choice = everything[wanted]

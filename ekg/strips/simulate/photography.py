@@ -189,6 +189,7 @@ def photocopied(
         level = generator.uniform(0.45, 0.75)
         grey = (grey + 0.06 * noise > level).astype(np.float32)
     elif kind == "dither":
+        tiled: np.ndarray
         screen = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16
         rows, columns = grey.shape
         tiled = np.tile(screen, (rows // 4 + 1, columns // 4 + 1))[:rows, :columns]

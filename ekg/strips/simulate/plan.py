@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +13,8 @@ from ekg.strips.simulate.layouts import Layout
 from ekg.strips.simulate.lettering import Lettering, lettering
 from ekg.strips.simulate.styles import Style
 from ekg.waveform.records import LEADS
+
+_Thing = TypeVar("_Thing")
 
 FREQUENCY = 500
 """Hz, of the truth."""
@@ -69,6 +73,10 @@ class Grid:
     fine_strength: float
     colour: tuple[float, float, float]
     paper: tuple[float, float, float]
+    heavy_width: float = 0.0
+    """Of a still bolder line every 25 mm; 0: none."""
+    border_width: float = 0.0
+    """Of a line around the area; 0: none."""
 
 
 @dataclass
@@ -141,7 +149,7 @@ def plan_page(
         seconds * len(layout.columns),
     )
     baselines = top + row_height * (np.arange(rows) + 0.5) + generator.normal(0, 0.8, rows)
-    font = str(_pick(generator, fonts or style.fonts))
+    font = _pick(generator, fonts or style.fonts)
     _traces(generator, plan, signal, layout, style, seconds, left, baselines)
     _names(generator, plan, style, font, row_height)
     _pulses(generator, plan, style, left, baselines)
@@ -150,7 +158,7 @@ def plan_page(
     return plan
 
 
-def _pick(generator: np.random.Generator, choices: tuple) -> object:  # type: ignore[type-arg]
+def _pick(generator: np.random.Generator, choices: Sequence[_Thing]) -> _Thing:
     return choices[int(generator.integers(len(choices)))]
 
 
@@ -173,15 +181,20 @@ def page_grid(
     paper = 1 - np.abs(generator.normal(0, 0.015, 3)) - generator.uniform(0, 0.03)
     if generator.random() < 0.3:
         paper = paper - 0.12 * (1 - colour) * generator.uniform(0.2, 1)
+    heavy = generator.uniform(1.3, 2.2) if generator.random() < 0.12 else 0.0
+    border = generator.uniform(1.0, 2.0) if generator.random() < 0.15 else 0.0
+    bold = generator.uniform(*style.bold_width)
     return Grid(
         area,
         (float(origin[0]), float(origin[1])),
-        str(_pick(generator, style.fine)),
+        _pick(generator, style.fine),
         generator.uniform(*style.fine_width),
-        generator.uniform(*style.bold_width),
+        bold,
         generator.uniform(*style.fine_strength),
         tuple(colour),
         tuple(np.clip(paper, 0, 1)),
+        heavy * bold,
+        border * bold,
     )
 
 
@@ -197,7 +210,7 @@ def _traces(
 ) -> None:
     together = generator.random() < 0.1  # all columns show the same seconds
     gap = generator.uniform(0.5, 2.0) if "gap" in style.separators else 0.0
-    pen_rate = float(_pick(generator, style.points_a_second))  # type: ignore[arg-type]
+    pen_rate = _pick(generator, style.points_a_second)
     whole = round(plan.page_seconds * FREQUENCY)
     for row in range(layout.rows):
         switches = np.arange(1, len(layout.columns)) * seconds
@@ -264,7 +277,7 @@ def _names(
 ) -> None:
     height = min(generator.uniform(*style.name_height), row_height * 0.2)
     stretch = generator.uniform(0.75, 1.1)
-    place = str(_pick(generator, style.name_place))
+    place = _pick(generator, style.name_place)
     form = generator.choice(
         ["plain", "upper", "lead", "german", "colon"], p=[0.8, 0.1, 0.04, 0.03, 0.03]
     )
@@ -355,7 +368,7 @@ def _separators(
 def _texts(generator: np.random.Generator, plan: Plan, style: Style, font: str, top: float) -> None:
     kind = _pick(generator, style.header)
     height = generator.uniform(1.7, 2.6)
-    other = font if generator.random() < 0.5 else str(_pick(generator, style.fonts))
+    other = font if generator.random() < 0.5 else _pick(generator, style.fonts)
 
     def write(text: str, x: float, y: float, size: float = height) -> None:
         plan.words.append(Words(text, lettering(text, other, size, 0.85), x, y))

@@ -45,9 +45,9 @@ def grid_ink(grid: Grid, shape: tuple[int, ...], resolution: float) -> np.ndarra
     rows, columns = shape[:2]
     left, top, right, bottom = grid.area
 
-    def places(origin: float, low: float, high: float, period: float) -> np.ndarray:
+    def places(origin: float, low: float, high: float, period: float) -> list[float]:
         first = origin + np.ceil((low - origin) / period - 1e-9) * period
-        return np.arange(first, high + 1e-9, period)
+        return list(np.arange(first, high + 1e-9, period))
 
     def ink(period: float, width: float) -> tuple[np.ndarray, np.ndarray]:
         across = stripes(places(grid.origin[0], left, right, period), width, columns, resolution)
@@ -55,6 +55,14 @@ def grid_ink(grid: Grid, shape: tuple[int, ...], resolution: float) -> np.ndarra
         return across, down
 
     bold = crossed(*ink(5.0, grid.bold_width))
+    if grid.heavy_width:
+        bold = np.maximum(bold, crossed(*ink(25.0, grid.heavy_width)))
+    if grid.border_width:
+        sides = [
+            stripes(pair, grid.border_width, count, resolution)
+            for pair, count in (((left, right), columns), ((top, bottom), rows))
+        ]
+        bold = np.maximum(bold, crossed(*sides))
     if grid.fine == "absent":
         result = bold
     else:
@@ -67,8 +75,9 @@ def grid_ink(grid: Grid, shape: tuple[int, ...], resolution: float) -> np.ndarra
             wide = ink(1.0, max(grid.fine_width * 2, 0.25))
             fine = wide[0][None, :] * wide[1][:, None]
         result = np.maximum(bold, grid.fine_strength * fine)
-    inside = stripes([(left + right) / 2], right - left + grid.bold_width, columns, resolution)
-    within = stripes([(top + bottom) / 2], bottom - top + grid.bold_width, rows, resolution)
+    edge = max(grid.bold_width, grid.border_width)
+    inside = stripes([(left + right) / 2], right - left + edge, columns, resolution)
+    within = stripes([(top + bottom) / 2], bottom - top + edge, rows, resolution)
     return result * inside[None, :] * within[:, None]
 
 

@@ -71,6 +71,7 @@ def to_flat(
     resolution: float,
     shift: np.ndarray | None = None,
     step: int = 12,
+    margin: float = 0.0,
 ) -> np.ndarray:
     """Flatten an image: the page again, `resolution` pixels a mm, by the exact map.
 
@@ -83,9 +84,11 @@ def to_flat(
     shift
         An error to be made, mm, at the nodes: shape (rows, columns, 2) for nodes every `step`
         pixels of the result.
+    margin
+        mm of what lies around the sheet, on each side.
     """
-    size = round(sheet[0] * resolution), round(sheet[1] * resolution)
-    points = flat_nodes(size, step) / resolution
+    size = flat_size(sheet, resolution, margin)
+    points = flat_nodes(size, step) / resolution - margin
     if shift is not None:
         points = points + shift
     shape = points.shape
@@ -100,6 +103,13 @@ def to_flat(
         image, page_map = np.asarray(smaller), page_map.scaled(factor)
     pixels = page_map.to_pixel(points.reshape(-1, 2)).reshape(shape)
     return through_mesh(image, pixels, step, size)
+
+
+def flat_size(
+    sheet: tuple[float, float], resolution: float, margin: float = 0.0
+) -> tuple[int, int]:
+    """Return width and height of a flattened page, pixels."""
+    return round((sheet[0] + 2 * margin) * resolution), round((sheet[1] + 2 * margin) * resolution)
 
 
 def flat_nodes(size: tuple[int, int], step: int) -> np.ndarray:
