@@ -124,9 +124,7 @@ def _pixels(
     """Return the pixels near the line: x and y, strength, and weight."""
     xs, ys = [], []
     for column in range(first, last + 1):
-        near = nodes[
-            max(0, NODES * (column - first - 1)) : NODES * (column - first + 1) + 1
-        ]
+        near = nodes[max(0, NODES * (column - first - 1)) : NODES * (column - first + 1) + 1]
         low = int(min(near.min(), path.low[column])) - 4
         high = int(max(near.max(), path.high[column])) + 5
         y = np.arange(max(0, low), min(ink.shape[0], high))

@@ -82,9 +82,7 @@ def darkness(rgb: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     return most, least
 
 
-def enlarge(
-    blocks: np.ndarray, shape: tuple[int, ...], block: tuple[int, int]
-) -> np.ndarray:
+def enlarge(blocks: np.ndarray, shape: tuple[int, ...], block: tuple[int, int]) -> np.ndarray:
     """Return values of blocks as a picture, linear between the blocks' middles."""
     weights = [
         _linear(blocks.shape[axis], (np.arange(shape[axis]) + 0.5) / block[axis] - 0.5)
@@ -223,9 +221,7 @@ def _seed_of(rays: _Rays, shape: tuple[int, ...]) -> Seed | None:
         return None
     meanings.sort(key=lambda meaning: -meaning[0])
     total, pair, cell, score = meanings[0]
-    rivals = [
-        one[0] for one in meanings if abs(np.log(one[1][0] / pair[0] * cell / one[2])) > 0.1
-    ]
+    rivals = [one[0] for one in meanings if abs(np.log(one[1][0] / pair[0] * cell / one[2])) > 0.1]
     gradients = np.array(
         [
             [np.cos(angle) / period * cell, np.sin(angle) / period * cell]
@@ -407,9 +403,7 @@ def _seed_phase(grower: Grower, seed: Seed) -> np.ndarray:
     return place[0]
 
 
-def grow(
-    dark: np.ndarray, seed: Seed, weight: np.ndarray | None = None
-) -> tuple[Lattice, Grower]:
+def grow(dark: np.ndarray, seed: Seed, weight: np.ndarray | None = None) -> tuple[Lattice, Grower]:
     """Grow the lattice from the seed as far as the grid's lines can be followed."""
     grower = Grower(dark, weight, seed)
     span = int(np.ceil(1.5 * np.hypot(*dark.shape) / (CELL * grower.unit))) + 4

@@ -151,49 +151,68 @@ def _best_orientation(ink: Ink, options: PictureOptions) -> _Found:
     """Look at the page as it is, then turned, until the names and rows fit."""
     best: _Found | None = None
     for turns in (0, 2, 1, 3):
-        found = _look(np.ascontiguousarray(np.rot90(ink.strength, -turns)), turns, options)
+        found = _look(_turned(ink, turns), turns, options)
         if found is None or found.arrangement is None:
             continue
-        if best is None or best.arrangement is None or (
-            found.arrangement.score > best.arrangement.score + 0.05
+        if (
+            best is None
+            or best.arrangement is None
+            or (found.arrangement.score > best.arrangement.score + 0.05)
         ):
             best = found
         if best.arrangement is not None and best.arrangement.seen > 0.5:
             break
     if best is None:
-        raise StripError(
-            "no arrangement of leads was recognised", remedy="give it with --layout"
-        )
+        raise StripError("no arrangement of leads was recognised", remedy="give it with --layout")
     return best
 
 
-def _look(strength: np.ndarray, turns: int, options: PictureOptions) -> _Found | None:
-    strength = without_specks(strength)
+def _turned(ink: Ink, turns: int) -> Ink:
+    return replace(
+        ink,
+        strength=np.ascontiguousarray(np.rot90(ink.strength, -turns)),
+        trace=np.ascontiguousarray(np.rot90(ink.trace, -turns)),
+        raw=np.ascontiguousarray(np.rot90(ink.raw, -turns)),
+    )
+
+
+def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
+    strength = without_specks(ink.trace)
     rows = _traces_only(find_rows(strength))
     if not rows:
         return None
     pen = pen_width(strength, rows)
-    pulses = find_pulses(strength, rows)
+    pulses = find_pulses(ink.strength, rows)
     clean = _without_pulses(strength, pulses)
+    every = _without_pulses(ink.strength, pulses)
     left, right = _extent(rows, pulses)
     clean = _without_ticks(clean, rows, pen, left, right)
     for x in long_lines(clean, round(rows[0].y - 12 * FLAT), round(rows[-1].y + 12 * FLAT)):
         clean[:, max(0, x - 2) : x + 3] = 0.0
     covers = [_cover(clean, row, left, right) for row in rows]
     rows = [row for row, cover in zip(rows, covers, strict=True) if cover > 0.8 * max(covers)]
-    words = find_words(_apart(clean, rows, pen), rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
+    words = find_words(_apart(every, rows, pen), rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
     words = [word for word in words if word.chances[:-1].max() > 0.5]
     for word in words:
-        clean[word.top - 1 : word.bottom + 1, word.left - 1 : word.right + 1] = 0.0
+        for picture in (clean, every):
+            picture[word.top - 1 : word.bottom + 1, word.left - 1 : word.right + 1] = 0.0
     paths = []
     taken = taken_away(clean, rows)
+    raw = np.where((ink.strength > 0.3) & (clean < 0.05), 0.0, ink.raw)
     for number, row in enumerate(rows):
         own = own_ink(clean, rows, number, pen, taken[number])
+        close = ndimage.binary_dilation(own > 0.3, np.ones((3, 3)), iterations=2)
+        own = np.where(close & ~((clean > 0.3) & (own <= 0.0)), raw, own)
         path = follow(own, row, left, right, pen)
         known = ~((clean > 0.3) & (own <= 0.0))
         paths.append(replace(path, line=fit_drawing(own, known, path, pen)))
-    text = _without_paths(clean, paths, pen)
-    words += find_words(text, rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
+    text = _without_paths(every, paths, pen)
+    # Pieces of strokes that were not visited look like an I: those are taken from above only.
+    words += [
+        word
+        for word in find_words(text, rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
+        if max(word.chance(lead) for lead in ("I", "II", "III")) < 0.3
+    ]
     arrangement, first = _arranged(rows, paths, left, right, words, options.layout)
     count = 0 if arrangement is None else len(arrangement.names)
     part = slice(first, first + count)
@@ -270,7 +289,9 @@ def _straight(line: np.ndarray) -> float:
 def _cover(strength: np.ndarray, row: Row, left: int, right: int) -> float:
     """Return over how much of the columns' width a row has a stroke."""
     x = np.arange(left, right + 1)
-    near = np.max([strength[np.clip(row.rough[x] + k, 0, len(strength) - 1), x] for k in (-1, 0, 1)], axis=0)
+    near = np.max(
+        [strength[np.clip(row.rough[x] + k, 0, len(strength) - 1), x] for k in (-1, 0, 1)], axis=0
+    )
     return float((near > 0.5).mean())
 
 
@@ -432,7 +453,8 @@ def _with_known_rhythm(traces: list[Trace]) -> list[Trace]:
         own = [fit for fit, lead in fits if lead == row.lead]
         if row.lead != "?" and (not own or own[0] > _FITS):
             kept.append(row)
-        elif row.lead == "?" and fits and fits[0][0] > 0.97 and fits[0][0] - fits[1][0] > 0.01:
+        elif len(fits) > 1 and fits[0][0] > 0.97 and fits[0][0] - fits[1][0] > 0.01:
+            # Seen amiss or not at all: ten seconds of the same beats say more than one word.
             kept.append(replace(row, lead=fits[0][1]))
     return sorted(kept, key=lambda trace: (trace.row, trace.column))
 

@@ -96,7 +96,9 @@ def _between(
     quarter = (foot - top) // 4
     inner = sums[foot - quarter] - sums[top + quarter]
     inner = np.concatenate([[0.0], np.cumsum(inner)])
-    inside = (inner[right - 3] - inner[left + 4]) / ((right - left - 7) * (foot - top - 2 * quarter))
+    inside = (inner[right - 3] - inner[left + 4]) / (
+        (right - left - 7) * (foot - top - 2 * quarter)
+    )
     clarity = np.minimum(np.minimum(edge[left], edge[right]), cover) - inside
     place = int(np.argmax(clarity))
     if clarity[place] < _CLEAR:

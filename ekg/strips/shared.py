@@ -65,8 +65,6 @@ def _limits(piece: np.ndarray) -> tuple[int, int]:
     return (len(span), len(span)) if above >= below else (0, 0)
 
 
-def _forbid(
-    mask: np.ndarray, own: np.ndarray, top: int, left: int, first: int, last: int
-) -> None:
+def _forbid(mask: np.ndarray, own: np.ndarray, top: int, left: int, first: int, last: int) -> None:
     part = own[first:last]
     mask[top + first : top + first + len(part), left : left + own.shape[1]] |= part

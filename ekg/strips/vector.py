@@ -324,8 +324,7 @@ def _named(
         own = sorted(
             (word.x, lead)
             for lead, word in names
-            if abs(word.y - level) <= 3 * unit
-            and row[0].left - 15 * unit < word.x < row[-1].right
+            if abs(word.y - level) <= 3 * unit and row[0].left - 15 * unit < word.x < row[-1].right
         )
         parts = _parts(row, own, unit)
         if parts:
