@@ -8,7 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from ekg.strips.grid import CELL, GOOD, Grower, Lattice, Seed
+from ekg.strips.grid import CELL, GOOD, Grower, Lattice
+from ekg.strips.seed import Seed
 
 FLAT = 6.0
 """Pixels a millimetre of the flat page."""

@@ -72,7 +72,7 @@ def describe(rows: list[list[str]]) -> str:
     """
     for layout in layouts():
         if len(layout.rows) == len(rows) and all(
-            wanted == ("*",) and len(row) == 1 or list(wanted) == row
+            (wanted == ("*",) and len(row) == 1) or list(wanted) == row
             for wanted, row in zip(layout.rows, rows, strict=True)
         ):
             return layout.name

@@ -17,7 +17,6 @@ from ekg.strips.layout import layout_named, layouts
 from ekg.strips.overlay import draw_overlay
 from ekg.strips.picture import PictureOptions, read_picture
 from ekg.strips.reading import RATE, Reading, to_record
-from ekg.strips.traced import TracedPage
 from ekg.strips.vector import VectorOptions, read_vector
 from ekg.waveform.records import LEADS
 
