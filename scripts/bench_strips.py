@@ -156,7 +156,7 @@ def truth_of(path: Path) -> np.ndarray:
     """Return a WFDB record's leads in millivolts, NaN where a lead is not printed."""
     import wfdb
 
-    from ekg.waveform.records import LEADS
+    from ekg.records.record import LEADS
 
     record = wfdb.rdrecord(str(path))
     places = {str(name).lower(): index for index, name in enumerate(record.sig_name)}

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ekg.records.record import LEADS
 from ekg.strips.flatten import FLAT
 from ekg.strips.layout import Layout, layouts
 from ekg.strips.names import NAMES
 from ekg.strips.rows import Row
 from ekg.strips.words import Word
-from ekg.waveform.records import LEADS
 
 _BEFORE, _AFTER = 9.0, 16.0
 """Millimetres from a column's beginning within which its lead's name begins."""
