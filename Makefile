@@ -15,8 +15,20 @@ SIMULATED ?= 6000
 SEED ?= 2023
 endif
 
+# What a user names may have spaces: in a recipe it is one word of the shell, in a list of
+# prerequisites one word of make.
+empty :=
+space := $(empty) $(empty)
+quoted = '$(subst ','\'',$(1))'
+escaped = $(subst $(space),\ ,$(1))
+# Two folders of one name are two data sets: the checksum of the whole path tells them apart.
+ifneq ($(RECORDS),)
+LOCAL := $(shell at="$$(cd -- $(call quoted,$(RECORDS)) 2>/dev/null && pwd -P || echo $(call quoted,$(RECORDS)))"; \
+  printf 'local-%s-%08x' "$$(basename -- "$$at" | tr -c 'A-Za-z0-9._\n-' '_')" "$$(printf %s "$$at" | cksum | cut -d ' ' -f 1)")
+endif
+
 # --- variables ------------------------------------------------------------------------------
-DATASET ?= $(if $(RECORDS),local-$(notdir $(patsubst %/,%,$(RECORDS))),synthetic)#? name of the data: synthetic, cpsc2018, ptbxl, georgia, ... (`python -m ekg download --list`)
+DATASET ?= $(or $(LOCAL),synthetic)#? name of the data: synthetic, cpsc2018, ptbxl, georgia, ... (`python -m ekg download --list`)
 RECORDS ?=#? a folder of WFDB records to use instead of DATASET's own
 SIZE ?= 800#? side of the images in pixels
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)#? parallel processes
@@ -25,14 +37,14 @@ RUN ?= $(DATASET)-$(basename $(notdir $(EXPERIMENT)))#? name of the run: its res
 SPLIT ?=#? a ready split file (record,diagnoses,split) to use instead of making one
 SIMULATED ?= 1500#? how many records DATASET=synthetic has (synthetic-NAME is another such set)
 SEED ?= 44#? seed of simulation, slices and split
-MODEL ?= runs/$(RUN)#? the model that predict, export and external use: a run, a stored model, a weights file
-BASELINE ?=#? what compare compares with; the default is the newest stored model of our own
+MODEL ?=#? the model that predict, external and page use, instead of the default model; for export, of RUN
+BASELINE ?=#? what compare compares with; without it the default model
 PATHS ?=#? records, folders or images for `make predict`
 PYTHON ?=#? an existing Python environment to use instead of building .venv
 FROM ?=#? a local copy of the published model's files, for `make best-model`
 OPTIONS ?=#? further options of `make hackathon` and `make verify` (python -m ekg VERB --help)
 LABELS ?=#? a label file for `make external`, where the headers have no diagnosis
-TORCH ?= cuda#? cuda, or cpu for a small install without CUDA libraries
+TORCH ?=#? cuda or cpu wheels of PyTorch; by itself cpu where there is no GPU, as first built
 BASE_PYTHON ?= python3#? the Python that builds .venv
 PORT ?= 8000#? where `make serve` shows the page on 127.0.0.1
 
@@ -62,9 +74,9 @@ EKG := $(PY) -m ekg
 .PHONY: help
 help: ## print this help
 	@echo "usage: make TARGET [VARIABLE=value ...]"; echo; echo "targets:"
-	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}'
+	@awk -F ' ## ' '/^[a-z][a-z-]*:[^#]*## / {split($$1, name, ":"); printf "  %-16s %s\n", name[1], $$2}' $(MAKEFILE_LIST)
 	@echo; echo "variables, with their values now:"
-	@sed -n 's/^\([A-Z_]*\) ?=.*#? \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-16s %s\n", $$1, $$2}' \
+	@awk '/^[A-Z_]+ [?]=.*#[?] / {name = $$1; sub(/.*#[?] /, ""); print name, $$0}' $(MAKEFILE_LIST) \
 	  | while read -r name about; do printf '  %-12s %-38s %s\n' "$$name" "$${!name:-}" "$$about"; done
 help: export DATASET := $(DATASET)
 help: export RECORDS := $(RECORDS)
@@ -89,9 +101,12 @@ help: export PORT := $(PORT)
 include docker/docker.mk
 
 # --- the environment ------------------------------------------------------------------------
-.venv/made-from.txt: requirements.txt scripts/make_environment.py
+# What TORCH asks for counts also where an environment of the other kind is up to date.
+TORCH_CHANGED := $(if $(TORCH),$(if $(filter $(TORCH),$(shell cat .venv/made-from.txt 2>/dev/null)),,torch-changed))
+.PHONY: torch-changed
+.venv/made-from.txt: requirements.txt $(wildcard requirements-cpu.txt) scripts/make_environment.py scripts/uv-requirements.txt $(TORCH_CHANGED)
 	@command -v $(BASE_PYTHON) >/dev/null || { echo "error: no $(BASE_PYTHON) here; install Python 3.11 or newer, or name one: make BASE_PYTHON=/path/to/python" >&2; exit 2; }
-	@$(BASE_PYTHON) scripts/make_environment.py .venv --torch $(TORCH)
+	@$(BASE_PYTHON) scripts/make_environment.py .venv $(if $(TORCH),--torch $(TORCH))
 
 .PHONY: environment
 environment: $(ENVIRONMENT) ## build .venv from requirements.txt (every other target does so by itself)
@@ -99,7 +114,7 @@ environment: $(ENVIRONMENT) ## build .venv from requirements.txt (every other ta
 # --- records --------------------------------------------------------------------------------
 ifneq ($(RECORDS),)
 RECORDS_DIR := $(RECORDS)
-RECORDS_READY := $(if $(findstring $() ,$(RECORDS)),,$(wildcard $(RECORDS)/*.hea))
+RECORDS_READY :=
 else ifneq ($(filter synthetic%,$(DATASET)),)
 RECORDS_DIR := $(HOME_OF_DATA)/records
 RECORDS_READY := $(RECORDS_DIR).made-$(SIMULATED)-$(SEED)
@@ -127,9 +142,11 @@ data: $(if $(NO_IMAGES),$(RECORDS_READY),$(SET)/manifest.csv) ## records and ima
 # A recipe that draws while it trains needs no packed file (640 kB an image).
 PACK := $(if $(shell grep -s '^source = "records"' $(EXPERIMENT)),,--pack)
 
-$(SET)/manifest.csv: $(RECORDS_READY) | $(ENVIRONMENT)
-	@$(EKG) images --records "$(RECORDS_DIR)" --out $(SET) --size $(SIZE) $(SEEDED) -j $(JOBS) --dataset $(DATASET) $(PACK)
-	@touch $@
+# Records come and go in folders below: `images` looks every time, and leaves the manifest as it
+# is, time and all, where nothing has changed.
+.PHONY: always
+$(SET)/manifest.csv: $(RECORDS_READY) always | $(ENVIRONMENT)
+	@$(EKG) images --records $(call quoted,$(RECORDS_DIR)) --out $(SET) --size $(SIZE) $(SEEDED) -j $(JOBS) --dataset $(DATASET) $(PACK) --unless-current
 
 .PHONY: counts
 counts: ## images per class, as CSV on standard output
@@ -142,36 +159,32 @@ SPLIT_FILE := $(or $(SPLIT),$(SET)/split.csv)
 PROTOCOL := $(if $(filter cpsc2018,$(DATASET)),paper,stratified)
 
 .PHONY: split
-split: $(SPLIT_FILE) ## which record is in which fold (cpsc2018: checked against the published split)
+split: $(call escaped,$(SPLIT_FILE)) ## which record is in which fold (cpsc2018: checked against the published split)
 
 $(SET)/split.csv: $(SET)/manifest.csv | $(ENVIRONMENT)
 	@$(EKG) split --labels $(SET)/records.csv --out $@ --protocol $(PROTOCOL) $(SEEDED)
 
 # --- train ----------------------------------------------------------------------------------
-# The recipe's own limit bounds the time; what is usual is said where it was measured.
-LIMIT = $(or $(shell sed -n 's/^max_minutes = *\([0-9.]*\).*/\1/p' $(EXPERIMENT)),180)
-TIME_OF_TRAINING = $(if $(filter 0 0.0,$(LIMIT)),as long as its epochs take,at most $(LIMIT) minutes by the recipe's limit)$(if $(findstring quick,$(EXPERIMENT)),; about 6 on 2 CPU cores)$(if $(findstring paper_800,$(EXPERIMENT)),; the published run took 78 on an RTX 2080 Ti$(if $(GPU),,; 2 CPU cores would need over 6 hours for all of it))
-
 .PHONY: train
 train: $(RUN_DIR)/finished.json ## train EXPERIMENT; goes on where it was interrupted
 
-$(RUN_DIR)/finished.json: $(SET)/manifest.csv $(SPLIT_FILE) $(EXPERIMENT) | $(ENVIRONMENT)
-	@echo "training with $(EXPERIMENT)$(if $(filter file,$(origin EXPERIMENT)), ($(if $(GPU),there is a GPU,no GPU here); EXPERIMENT= names another)): $(TIME_OF_TRAINING)" >&2
-	@$(EKG) train --images $(SET) --split $(SPLIT_FILE) --run $(RUN_DIR) --experiment $(EXPERIMENT) --records "$(RECORDS_DIR)" --resume
+$(RUN_DIR)/finished.json: $(SET)/manifest.csv $(call escaped,$(SPLIT_FILE)) $(EXPERIMENT) | $(ENVIRONMENT)
+	@echo "training with $(EXPERIMENT)$(if $(filter file,$(origin EXPERIMENT)), ($(if $(GPU),there is a GPU,no GPU here); EXPERIMENT= names another))" >&2
+	@$(EKG) train --images $(SET) --split $(call quoted,$(SPLIT_FILE)) --run $(RUN_DIR) --experiment $(EXPERIMENT) --records $(call quoted,$(RECORDS_DIR)) --resume
 
 # --- evaluate, compare ----------------------------------------------------------------------
 .PHONY: evaluate
 evaluate: $(RUN_DIR)/metrics.json ## predictions, metrics with intervals, and saliency of the run
 
 $(RUN_DIR)/metrics.json: $(RUN_DIR)/finished.json | $(ENVIRONMENT)
-	@$(EKG) evaluate --model $(RUN_DIR) --images $(SET) --split $(SPLIT_FILE) --fold val test --out $(RUN_DIR) --saliency
+	@$(EKG) evaluate --model $(RUN_DIR) --images $(SET) --split $(call quoted,$(SPLIT_FILE)) --fold val test --out $(RUN_DIR) --saliency
 
 .PHONY: compare
 compare: $(RUN_DIR)/comparison.json ## the run against the stored best model, and the published one
 	@cat $(RUN_DIR)/comparison.md
 
 $(RUN_DIR)/comparison.json: $(RUN_DIR)/metrics.json | $(ENVIRONMENT)
-	@$(EKG) compare $(RUN_DIR) $(BASELINE) --images $(SET) --split $(SPLIT_FILE) --out $(RUN_DIR) >/dev/null
+	@$(EKG) compare $(RUN_DIR) $(BASELINE) --images $(SET) --split $(call quoted,$(SPLIT_FILE)) --out $(RUN_DIR) >/dev/null
 
 # --- figures --------------------------------------------------------------------------------
 # RUN=published draws the paper's own figures, from the published predictions alone.
@@ -202,8 +215,8 @@ $(FIGURES)/report.html: $(RESULTS) $(PAPER_CODE) $(wildcard paper/notebooks/*.py
 .PHONY: reproduce
 reproduce: STARTED := $(shell date +%s)
 reproduce: ## everything, from nothing to a compared model; ends with a short table
-	@echo "from $(if $(RECORDS),the records in $(RECORDS),$(DATASET) data) to a compared model: $(RUN_DIR), with $(EXPERIMENT)"
-	@echo "$(if $(GPU),GPU: $(GPU); the full schedule of $(notdir $(EXPERIMENT)) takes minutes to an hour or two,no GPU: at most 20 minutes on 2 cores with the default data and recipe); disk: $(if $(ENVIRONMENT),about 6 GB for .venv (TORCH=cpu: 2 GB) and )640 kB an image$(if $(filter synthetic,$(DATASET)),$(if $(PACK), (about 4 GB for $(SIMULATED) records)))"
+	@echo from $(if $(RECORDS),the records in $(call quoted,$(RECORDS)),$(DATASET) data) to a compared model: $(RUN_DIR), with $(EXPERIMENT)
+	@echo "$(if $(GPU),GPU: $(GPU); the full schedule of $(notdir $(EXPERIMENT)) takes minutes to an hour or two,no GPU: at most 15 minutes on 2 idle cores with the default data and recipe); disk: $(if $(ENVIRONMENT),about 6 GB for .venv (TORCH=cpu: 2 GB) and )640 kB an image$(if $(filter synthetic,$(DATASET)),$(if $(PACK), (about 4 GB for $(SIMULATED) records)))"
 	@$(MAKE) data
 	@echo "images per class:"
 	@$(MAKE) -s counts
@@ -212,30 +225,31 @@ reproduce: ## everything, from nothing to a compared model; ends with a short ta
 	@$(EKG) summary --run $(RUN_DIR) --images $(SET) --figures $(FIGURES) --started $(STARTED)
 
 # --- use of a model -------------------------------------------------------------------------
+MODEL_OPTION = $(if $(MODEL),--model $(call quoted,$(MODEL)))
+
 .PHONY: predict
 predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
-	@test -n "$(PATHS)" || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
-	@$(EKG) predict $(PATHS) --model $(MODEL)
+	@test -n $(call quoted,$(PATHS)) || { echo "error: say what to read: make predict PATHS=\"record.hea folder image.png\"" >&2; exit 2; }
+	@if [ -e $(call quoted,$(PATHS)) ]; then $(EKG) predict $(call quoted,$(PATHS)) $(MODEL_OPTION); else $(EKG) predict $(PATHS) $(MODEL_OPTION); fi
 
 .PHONY: best-model export external hackathon runs
 best-model: $(ENVIRONMENT) ## fetch the published model's files, verified (FROM=folder: take a local copy)
-	@$(EKG) best-model $(if $(FROM),--from "$(FROM)")
+	@$(EKG) best-model $(if $(FROM),--from $(call quoted,$(FROM)))
 
 export: $(ENVIRONMENT) ## write MODEL as ONNX, checked against torch
-	@$(EKG) export --model $(MODEL)
+	@$(EKG) export --model $(call quoted,$(or $(MODEL),$(RUN_DIR)))
 
 external: $(ENVIRONMENT) ## judge MODEL on RECORDS of another hospital (LABELS=file where headers have none)
-	@test -n "$(RECORDS)" || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
-	@$(EKG) external --model $(MODEL) --records "$(RECORDS)" $(if $(LABELS),--labels "$(LABELS)") --out runs/external/$(notdir $(patsubst %/,%,$(RECORDS)))-$(notdir $(patsubst %/,%,$(MODEL)))
+	@test -n $(call quoted,$(RECORDS)) || { echo "error: say whose records: make external MODEL=... RECORDS=folder" >&2; exit 2; }
+	@$(EKG) external $(MODEL_OPTION) --records $(call quoted,$(RECORDS)) $(if $(LABELS),--labels $(call quoted,$(LABELS))) --out runs/external/$(LOCAL)-"$$(basename -- $(call quoted,$(or $(MODEL),$(shell cat best_model_for_paper/default))))"
 
 hackathon: $(if $(RECORDS),,data/ptbdb/records.made) | $(ENVIRONMENT) ## the 2019 hackathon rebuilt on ptbdb, beside its published figures (OPTIONS="--train all ...")
-	@$(EKG) hackathon --records "$(or $(RECORDS),data/ptbdb/records)" --out runs/hackathon -j $(JOBS) $(OPTIONS)
+	@$(EKG) hackathon --records $(call quoted,$(or $(RECORDS),data/ptbdb/records)) --out runs/hackathon$(if $(LOCAL),-$(LOCAL)) -j $(JOBS) $(OPTIONS)
 
 runs: $(ENVIRONMENT) ## list the runs: what differs between them, and their main figures
 	@$(EKG) runs
 
 # --- the page -------------------------------------------------------------------------------
-# Without MODEL on the command line the page gets the newest stored model.
 PAGE_PACKAGES := page/node_modules/.package-lock.json
 
 $(PAGE_PACKAGES): page/package-lock.json
@@ -244,7 +258,7 @@ $(PAGE_PACKAGES): page/package-lock.json
 
 .PHONY: page serve
 page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## build the page that reads EKGs in the browser into build/page
-	@$(EKG) page $(if $(filter file,$(origin MODEL)),,--model "$(MODEL)") --out build/page
+	@$(EKG) page $(if $(MODEL),--model "$(MODEL)") --out build/page
 
 serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
@@ -260,12 +274,18 @@ strips-benchmark: $(ENVIRONMENT) ## read simulated pages and those of EKG_SHARED
 	@$(PY) scripts/bench_strips.py simulated -j $(JOBS)
 
 # --- checks ---------------------------------------------------------------------------------
-.PHONY: verify test test-page test-all test-faults test-mutation coverage lint
+.PHONY: verify test test-reference test-clone test-page test-all test-faults test-mutation coverage lint
 verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
 	@$(EKG) verify $(OPTIONS)
 
 test: $(ENVIRONMENT) ## the fast tests
 	@$(PY) -m pytest -n $(JOBS) -m "not slow"
+
+test-reference: $(ENVIRONMENT) ## the fast tests that need the reference data (EKG_SHARED), and no others
+	@$(PY) -m pytest -n $(JOBS) -m "reference and not slow"
+
+test-clone: $(ENVIRONMENT) ## the fast tests in a fresh clone alone in the world
+	@PYTHON="$(if $(findstring /,$(PY)),$(abspath $(PY)),$(PY))" scripts/check_clone.sh test
 
 test-page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## the page's tests in a real browser (needs npm and chromium)
 	@$(PY) -m pytest tests/page
@@ -274,7 +294,7 @@ test-all: $(ENVIRONMENT) ## all tests, the slow ones too
 	@$(PY) -m pytest -n $(JOBS)
 
 test-faults: $(ENVIRONMENT) ## kill, starve and damage every stage, hundreds of times (about 15 minutes on one core)
-	@$(PY) scripts/faults.py --write
+	@$(PY) -m campaigns.faults --write
 
 coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run (fails below 95 %)
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
@@ -283,17 +303,17 @@ coverage: $(ENVIRONMENT) ## the fast tests, and the share of ekg/ that they run 
 
 MUTATION_PACKAGES := .cache/mutation/packages
 
-$(MUTATION_PACKAGES)/made: scripts/mutation-requirements.txt | $(ENVIRONMENT)
+$(MUTATION_PACKAGES)/made: campaigns/mutation/requirements.txt | $(ENVIRONMENT)
 	@rm -rf $(MUTATION_PACKAGES)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $(MUTATION_PACKAGES) -r $<
 	@touch $@
 
 test-mutation: $(MUTATION_PACKAGES)/made ## change slicing, split, metrics and manifest code, see whether tests notice
-	@$(PY) scripts/mutation.py --packages $(MUTATION_PACKAGES)
+	@$(PY) -m campaigns.mutation --packages $(MUTATION_PACKAGES)
 
 .PHONY: test-fuzz audit
 test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; goes on where it was)
-	@$(PY) scripts/fuzz.py $(OPTIONS)
+	@$(PY) -m campaigns.fuzzing $(OPTIONS)
 
 audit: $(ENVIRONMENT) ## compare the pinned packages with the database of known vulnerabilities (needs the network)
 	@$(PY) scripts/audit.py
@@ -324,5 +344,8 @@ clean: ## remove images, figures and caches (records, runs and .venv stay)
 	@rm -rf paper/output/* build .cache .pytest_cache .mypy_cache .ruff_cache
 	@for set in data/*/im_res_*; do if [ -e "$$set" ]; then rm -rf "$$set"; fi; done
 
-lock: ## compile requirements.in into requirements.txt (needs uv)
-	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -o requirements.txt requirements.in
+COMPILE := $(or $(wildcard .venv/installer/bin/uv),uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade
+lock: ## compile requirements.in into requirements.txt, with uv (.venv has it)
+	@$(COMPILE) -o requirements.txt requirements.in
+	@echo uv | $(COMPILE) --no-annotate -o scripts/uv-requirements.txt -
+	@$(BASE_PYTHON) scripts/make_environment.py --record-cpu-hashes

@@ -3,7 +3,7 @@
 
 DOCKER ?= docker#? the container engine's command
 IMAGE ?= ekg#? name of the container image
-BASE_IMAGE ?=#? what the image is built on instead of the CUDA base: Debian or Ubuntu, Python 3.11 to 3.13
+BASE_IMAGE ?=#? what the image is built on instead of the CUDA base: Debian or Ubuntu, Python 3.11 to 3.14
 ADD_PACKAGES ?=#? Debian packages to add to the image, e.g. "g++ python3-dev" for torch.compile
 TARGET ?= help#? what docker-run makes inside, e.g. TARGET="train EXPERIMENT=experiments/quick.toml"
 DOCKER_USER ?=#? uid:gid inside; the default is the caller's
@@ -62,7 +62,7 @@ docker-build: docker-ready ## build the container image (first time: about 3 GB 
 	@$(DOCKER) build --file docker/Dockerfile --tag $(IMAGE) \
 	  $(if $(BASE_IMAGE),--build-arg BASE_IMAGE='$(BASE_IMAGE)') \
 	  $(if $(ADD_PACKAGES),--build-arg ADD_PACKAGES='$(ADD_PACKAGES)') $(FORWARDED_BUILD_ARGS) \
-	  --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ekg/__init__.py)" \
+	  --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ekg/_version.py)" \
 	  --build-arg REVISION=$(REVISION) $(BUILD_FLAGS) .
 
 docker-run: docker-image ## make TARGET inside the container, on this folder's data and runs

@@ -1,67 +1,8 @@
-"""`python -m ekg VERB ...`: one thin command line over the rooms of the package."""
+"""`python -m ekg VERB ...`; see `ekg.cli`."""
 
-from __future__ import annotations
-
-import argparse
-import importlib
-import os
-import pkgutil
 import sys
 
-from ekg import __version__, commands
-from ekg.errors import EkgError
-
-
-def verbs() -> list[str]:
-    """Return the verbs, in alphabetical order: the modules of `ekg.commands`."""
-    return sorted(
-        module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__)
-    )
-
-
-def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
-    """Return the argument parser with the chosen verb alone or, without one, with all."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ekg",
-        description="EKG recordings as images, read by a small network. Not for clinical use.",
-    )
-    parser.add_argument("--version", action="version", version=f"ekg {__version__}")
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb in [chosen] if chosen else verbs():
-        module = importlib.import_module(f"ekg.commands.{verb.replace('-', '_')}")
-        summary = (module.__doc__ or "").strip().splitlines()[0]
-        subparser = subparsers.add_parser(verb, help=summary, description=summary)
-        module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run one verb and return its exit status: 2 for anything the user can put right."""
-    argv = sys.argv[1:] if argv is None else argv
-    try:
-        try:
-            parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
-            arguments = parser.parse_args(argv)
-            return int(arguments.run(arguments) or 0)
-        finally:
-            # What is still held back goes out here, where a reader that has gone is understood.
-            sys.stdout.flush()
-    except EkgError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader (`| head`) has gone: nothing left to say, and nothing to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
-        return 2
-
+from ekg.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

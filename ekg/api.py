@@ -1,10 +1,11 @@
 """The package in five lines.
 
     import ekg
-    model = ekg.load("best_model_for_paper/2020-07-16_mobilenetv3_small_custom_800_best")
-    record = ekg.read_record("path/to/A0001")
+    model = ekg.load()                  # the default model, or a run, a folder, a file
+    record = ekg.read_record("path/to/A0001")      # or .dcm, .scp, .xml, .edf, ...
     verdict = model.predict(record)     # .diagnosis, .probabilities, .slices, .warnings
     why = model.saliency(record)        # ["gradcam"], ["occlusion"]
+    page = ekg.read_strip("page.jpg")   # .record, .report, .overlay
 
 Not for clinical use.
 """
@@ -14,21 +15,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from ekg.config import PAPER_SEED
-from ekg.evaluation.predict import Prediction, Predictor
 from ekg.model.engines import open_engine
-from ekg.waveform.records import Record, read_record
+from ekg.paths import default_model
+from ekg.predict.predictor import Prediction, Predictor
+from ekg.records.opening import read_record
+from ekg.records.record import Record
+from ekg.strips import read_strip
 
-__all__ = ["Prediction", "Predictor", "Record", "load", "read_record"]
+__all__ = ["Prediction", "Predictor", "Record", "load", "read_record", "read_strip"]
 
 
-def load(model: str | Path, *, engine: str | None = None, seed: int = PAPER_SEED) -> Predictor:
+def load(
+    model: str | Path | None = None, *, engine: str | None = None, seed: int = PAPER_SEED
+) -> Predictor:
     """Load a model that reads records and pictures.
 
     Parameters
     ----------
     model
         A run folder, a folder of `best_model_for_paper/`, a weights file, or an exported
-        `.onnx` file.
+        `.onnx` file; by default the model that `best_model_for_paper/default` names.
     engine
         "torch" or "onnx"; by default what the file is made for.
     seed
@@ -45,4 +51,4 @@ def load(model: str | Path, *, engine: str | None = None, seed: int = PAPER_SEED
     ModelError
         If the model cannot be used.
     """
-    return Predictor(open_engine(model, engine), seed)
+    return Predictor(open_engine(model or default_model(), engine), seed)

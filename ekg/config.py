@@ -99,7 +99,7 @@ class TrainingConfig:
     epochs: int = 300
     """At most this many epochs."""
     max_minutes: float = 180.0
-    """Time limit; 0 for none."""
+    """No epoch begins after so many minutes; 0: no limit. The schedule takes no notice of it."""
     batch_size: int = 32
     """Images a step, over all processes together; the last partial batch is kept."""
     seed: int = PAPER_SEED
@@ -136,7 +136,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """How the learning rate changes over the planned epochs."""
+    """How the learning rate changes over all epochs."""
 
     name: Literal["constant", "cosine", "one_cycle"] = "constant"
     """constant; cosine decay; one_cycle: cosine up during the warm-up, cosine down after it."""

@@ -48,6 +48,10 @@ def _rebuild(kind: type[EkgError], problem: str, path: str | None, remedy: str |
     return kind(problem, path=path, remedy=remedy)
 
 
+class EkgWarning(UserWarning):
+    """What a user should know and can go on with: the command line prints it as one line."""
+
+
 class RecordError(EkgError):
     """A recording that cannot be read or used."""
 

@@ -13,11 +13,9 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
-
-from filelock import FileLock, Timeout
 
 from ekg.errors import EkgError
 
@@ -152,6 +150,60 @@ def remove_leftovers(folder: str | Path, *patterns: str) -> None:
                 path.unlink(missing_ok=True)
 
 
+def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> list[Path]:
+    """Return the files with one of these endings in a folder and all folders below it.
+
+    Links to folders are followed, each folder is entered once: under its own name where that
+    lies below `folder`, else by the first link in alphabetical order.
+
+    Parameters
+    ----------
+    folder
+        Where to look; names that begin with a dot are passed over.
+    suffixes
+        Endings in small letters, such as `.hea`; letter case is free. All files without any.
+
+    Raises
+    ------
+    EkgError
+        If a folder cannot be read, or a link to a folder or to such a file leads nowhere: what
+        lies there would be missing without a word.
+    """
+    found: list[Path] = []
+    entered: set[str] = set()
+    folders, links = [Path(folder)], list[Path]()
+    while folders or links:
+        place = folders.pop() if folders else links.pop(0)
+        real = os.path.realpath(place)
+        if real in entered:
+            continue
+        entered.add(real)
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            raise EkgError(f"cannot be looked into ({error.strerror})", path=place) from None
+        for entry in entries:
+            path = place / entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                (links if entry.is_symlink() else folders).append(path)
+            elif entry.is_file() and (suffixes is None or path.suffix.lower() in suffixes):
+                found.append(path)
+            elif (
+                entry.is_symlink()
+                and not path.exists()
+                and path.suffix.lower() in {"", *(suffixes or ())}
+            ):
+                raise EkgError(
+                    f"is a link that leads nowhere ({os.readlink(path)})",  # noqa: PTH115
+                    path=path,
+                    remedy="mount or fetch what it leads to, or remove the link",
+                )
+        links.sort()
+    return found
+
+
 def is_plain_relative(name: str) -> bool:
     """Say whether a path from outside stays below the folder it is meant for.
 
@@ -196,6 +248,8 @@ def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
     -----
     Files that killed runs left unfinished in the folder are removed.
     """
+    from filelock import FileLock, Timeout
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")

@@ -11,6 +11,12 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LINES = 15.0
 
 
+def say(line: str) -> None:
+    """Print a line for the user to standard error, above the bar where one is shown."""
+    tqdm.write(line, file=sys.stderr)
+    sys.stderr.flush()
+
+
 class Progress:
     """Count finished things, show speed and time left.
 

@@ -23,7 +23,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ekg.files import atomic_open
-from ekg.verification.markdown import table_lines
+from ekg.markdown import table_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "benchmarks" / "ablation.csv"
@@ -210,7 +210,7 @@ def main() -> None:
                 writer.writerows(rows)
     print(arguments.out.read_text())
     if arguments.docs:
-        from docs_tables import put_table
+        from ekg.docs_tables import put_table
 
         table = summary(pd.read_csv(arguments.out))
         put_table(arguments.docs, "ablation", table, list(table.columns))

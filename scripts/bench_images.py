@@ -1,6 +1,6 @@
 """Measure how fast images are drawn, beside plain matplotlib, in one run; writes a CSV file.
 
-python scripts/bench_images.py [--records FOLDER] [--docs docs/images.md]
+python scripts/bench_images.py [--records FOLDER]
 """
 
 from __future__ import annotations
@@ -31,22 +31,21 @@ import numpy as np
 import PIL
 
 from ekg.errors import EkgError
-from ekg.files import atomic_open, write_text
-from ekg.image.drawing import RecordJob, draw_record, warm_up
-from ekg.image.image_set import read_manifest
-from ekg.image.png import read_image, write_png
-from ekg.image.reference import draw_slowly, save_slowly
-from ekg.image.renderer import Renderer
-from ekg.image.selection import ImageSetConfig, decide
-from ekg.waveform.records import find_records, read_header, read_record
-from ekg.waveform.slicing import slice_starts
+from ekg.files import atomic_open
+from ekg.images.drawing import RecordJob, draw_record, warm_up
+from ekg.images.image_set import read_manifest
+from ekg.images.png import read_image, write_png
+from ekg.images.reference import draw_slowly, save_slowly
+from ekg.images.renderer import Renderer
+from ekg.images.selection import ImageSetConfig, decide
+from ekg.records.record import find_records, read_header, read_record
+from ekg.records.slicing import slice_starts
 
 Row = tuple[str, float, str, str]
 """Measurement, value, unit, how."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUNDS = 20
-_MARKS = ("<!-- measurements: begin -->", "<!-- measurements: end -->")
 
 
 def usable_records(folder: Path) -> list[Path]:
@@ -121,7 +120,7 @@ def bench_parts(renderer: Renderer, slices: list[np.ndarray], folder: Path) -> l
         ("part: traces", lambda part: _traces(renderer, part)),
         (
             "part: borders",
-            lambda part: [agg.draw_path(*call) for panel in panels for call in panel.border],
+            lambda part: [agg.draw_path(*side, None) for *_, border in panels for side in border],
         ),
         ("part: grey levels", lambda part: np.ascontiguousarray(renderer._pixels[..., 0])),
         ("part: SHA-256", lambda part: _sha256(image)),
@@ -135,15 +134,15 @@ def bench_parts(renderer: Renderer, slices: list[np.ndarray], folder: Path) -> l
 
 
 def _backgrounds(renderer: Renderer) -> None:
-    for panel in renderer._panels:
-        renderer._pixels[panel.area] = renderer._background[panel.area]
+    for (top, bottom, left, right), *_ in renderer._panels:
+        area = (slice(top, bottom), slice(left, right))
+        renderer._pixels[area] = renderer._background[area]
 
 
 def _traces(renderer: Renderer, part: np.ndarray) -> None:
-    for panel, lead in zip(renderer._panels, part, strict=True):
+    for (_, trace, _), lead in zip(renderer._panels, part, strict=True):
         renderer._heights[:] = lead
-        context, _, affine, _ = panel.trace
-        renderer._agg.draw_path(context, renderer._path, affine, None)
+        renderer._agg.draw_path(*trace, None)
 
 
 def _sha256(image: np.ndarray) -> str:
@@ -266,9 +265,6 @@ def main() -> int:
     parser.add_argument("--slices", type=int, default=12, help="slices drawn the slow way too")
     parser.add_argument("--many", type=int, default=1000, help="records of the end-to-end runs")
     parser.add_argument("--repeats", type=int, default=2, help="of the end-to-end runs")
-    parser.add_argument(
-        "--docs", type=Path, help="also put the table into this page, between its two marks"
-    )
     parser.add_argument("--work", type=Path, help="where to put temporary files (about 1 GB)")
     arguments = parser.parse_args()
     try:
@@ -299,31 +295,7 @@ def main() -> int:
         for measurement, value, unit, how in rows:
             writer.writerow((measurement, f"{value:.4g}", unit, how, conditions))
             print(f"{measurement:36} {value:10.4g} {unit:9} {how}")
-    if arguments.docs:
-        write_table(arguments.docs, arguments.out)
     return 0
-
-
-def table_lines(measured: Path = _ROOT / "benchmarks" / "images.csv") -> list[str]:
-    """Return the table of measurements as Markdown, from the CSV file that they were written to."""
-    with open(measured, newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return [
-        f"Measured on: {rows[0]['conditions']}.",
-        "",
-        "| measurement | value | how |",
-        "|---|---:|---|",
-        *(f"| {r['measurement']} | {r['value']} {r['unit']} | {r['how']} |" for r in rows),
-    ]
-
-
-def write_table(page: Path, measured: Path) -> None:
-    """Replace what stands between the marks of a page by the table of measurements."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(_MARKS[0])
-    _, after = rest.split(_MARKS[1])
-    block = "\n".join([_MARKS[0], *table_lines(measured), _MARKS[1]])
-    write_text(page, f"{before}{block}{after}")
 
 
 if __name__ == "__main__":

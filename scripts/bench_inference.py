@@ -32,14 +32,14 @@ import onnxruntime
 import torch
 import wfdb
 
-from ekg.evaluation.predict import Predictor
 from ekg.files import atomic_open
 from ekg.model import EkgModel, build_network
 from ekg.model.engines import Engine, TorchEngine
 from ekg.model.export import check_pictures, export_onnx
 from ekg.model.onnx_engine import OnnxEngine
+from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
-from ekg.waveform.records import LEADS, read_record
+from ekg.records.record import LEADS, read_record
 
 SEED = 45
 SIZE = 800

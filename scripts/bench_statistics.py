@@ -33,7 +33,7 @@ from ekg.evaluation.results import fingerprints
 from ekg.evaluation.sides import Side
 from ekg.evaluation.summary import table
 from ekg.files import atomic_open
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 LIMITS = {"confusion-matrix figures": 5.0, "every figure": 90.0}
 """Seconds on one core, from the project's goals."""

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import numpy as np
 
 from ekg.errors import EkgError
@@ -154,7 +156,7 @@ def truth_of(path: Path) -> np.ndarray:
     """Return a WFDB record's leads in millivolts, NaN where a lead is not printed."""
     import wfdb
 
-    from ekg.waveform.records import LEADS
+    from ekg.records.record import LEADS
 
     record = wfdb.rdrecord(str(path))
     places = {str(name).lower(): index for index, name in enumerate(record.sig_name)}

@@ -96,7 +96,7 @@ def measure_inference(task: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from ekg.config_file import config_from_dict
-    from ekg.model.inference import for_inference
+    from ekg.model.fused import for_inference
     from ekg.training import building, compute
 
     config = config_from_dict(_settings(task))
@@ -314,7 +314,8 @@ def main() -> None:
     print(f"{os.fspath(arguments.out)} written")
     if arguments.docs:
         import pandas as pd
-        from docs_tables import put_table
+
+        from ekg.docs_tables import put_table
 
         put_table(arguments.docs, "speed", pd.read_csv(arguments.out, dtype=str), SHOWN)
 

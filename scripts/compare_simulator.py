@@ -1,10 +1,10 @@
 """Measure simulated and recorded EKGs in the same way and set them side by side.
 
-    python scripts/compare_simulator.py --real ../shared/real/cpsc2018 [--records 60] [--write]
+    python scripts/compare_simulator.py --real data/cpsc2018/records [--records 60] [--write]
 
 Prints, class by class, the median and the 10th to 90th percentile of each measure (see
-`ekg.waveform.synthetic.measures`) over single-label recordings. `--write` puts the short table
-into docs/simulator.md and all measures into docs/simulator_comparison.csv.
+`ekg.simulator.measures`) over single-label recordings. `--write` puts the short table
+into docs/simulator_comparison.csv.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ import pandas as pd
 
 from ekg.errors import RecordError
 from ekg.files import write_text
-from ekg.waveform.diagnoses import CLASSES, ECTOPY
-from ekg.waveform.records import find_records, read_record
-from ekg.waveform.synthetic import simulate_record
-from ekg.waveform.synthetic.measures import measure
-from ekg.waveform.synthetic.tables import replace_block
+from ekg.records.diagnoses import CLASSES, ECTOPY
+from ekg.records.record import find_records, read_record
+from ekg.simulator import simulate_record
+from ekg.simulator.measures import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))
@@ -115,11 +114,6 @@ def as_markdown(rows: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table_lines() -> list[str]:
-    """Return the page's table, from the CSV file."""
-    return as_markdown(pd.read_csv(TABLE)).splitlines()
-
-
 def _cell(figures: tuple[float, ...], form: str) -> str:
     return form.format(*figures) if figures[0] else "-"
 
@@ -130,19 +124,17 @@ def main() -> None:
     parser.add_argument("--real", type=Path, default=SHARED / "real" / "cpsc2018")
     parser.add_argument("--records", type=int, default=60, help="simulated records a class")
     parser.add_argument("--seed", type=int, default=44)
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/")
+    parser.add_argument("--write", action="store_true", help="write the CSV file")
     arguments = parser.parse_args()
     rows = measure_real(arguments.real) + measure_simulated(arguments.records, arguments.seed)
     result = summary(pd.DataFrame(rows))
     real = set(result.loc[(result["kind"] == "real") & (result["count"] > 0), "class"])
     result = result[result["class"].isin(real & {*CLASSES, *ECTOPY})]
     text = result.to_csv(index=False, float_format="%.4g", lineterminator="\n")
-    # The page shows what the file has, so that each can be held against the other.
     table = as_markdown(pd.read_csv(io.StringIO(text)))
     print(table, end="")
     if arguments.write:
         write_text(TABLE, text)
-        replace_block(ROOT / "docs" / "simulator.md", "comparison", table)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ekg.data.sources import Source, read_registry  # noqa: E402
+from ekg.datasets.registry import Source, read_registry  # noqa: E402
 from ekg.files import write_text  # noqa: E402
-from ekg.waveform.diagnoses import CLASSES, ECTOPY  # noqa: E402
-from ekg.waveform.synthetic import VERSION, diagnoses_of, record_name, simulate_record  # noqa: E402
-from ekg.waveform.synthetic.mix import BLOCK  # noqa: E402
+from ekg.records.diagnoses import CLASSES, ECTOPY  # noqa: E402
+from ekg.simulator import VERSION, diagnoses_of, record_name, simulate_record  # noqa: E402
+from ekg.simulator.mix import BLOCK  # noqa: E402
 
 PAGES = ROOT / "docs" / "datasheets"
 SEED = 44

@@ -6,7 +6,7 @@ The road: simulate, draw, pack, split, train a few steps on the CPU, evaluate. I
 plainly and once for each variation (other process counts, order of files, folder, locale, time
 zone, hash seed, umask, user's settings) and once with all of them together. Nothing that is left
 may differ by a byte, but for what a clock or a path fills. `--write` puts the counts into
-benchmarks/determinism.csv and docs/verification.md. Ends with status 1 if anything differs.
+benchmarks/determinism.csv. Ends with status 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,11 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
-from docs_tables import put_table  # noqa: E402
 
 from ekg.files import write_text  # noqa: E402
 from ekg.training.history import MEASURED_COLUMNS  # noqa: E402
 
 TABLE = ROOT / "benchmarks" / "determinism.csv"
-PAGE = ROOT / "docs" / "verification.md"
 STAGES = ("records", "images", "pack", "split", "weights", "history", "predictions", "metrics")
 _PATHS = ("images_folder", "split_file")
 """Fields of `metrics.json` that name folders, which differ on purpose."""
@@ -114,7 +112,7 @@ if plan["shuffled"]:
 
     os.scandir, os.listdir = scandir, listdir
 
-from ekg.__main__ import main
+from ekg.cli import main
 
 for command in plan["commands"]:
     status = main(command)
@@ -208,12 +206,8 @@ def made_locale(name: str, folder: Path) -> str:
 
 def simulate_backwards(folder: Path, records: int) -> None:
     """Simulate the records last first, without what the command leaves beside them."""
-    from ekg.waveform.synthetic.mix import record_name
-    from ekg.waveform.synthetic.record_files import (
-        SimulationSettings,
-        simulate_folder,
-        write_record,
-    )
+    from ekg.simulator.mix import record_name
+    from ekg.simulator.record_files import SimulationSettings, simulate_folder, write_record
 
     settings = SimulationSettings()
     folder.mkdir(parents=True)
@@ -231,6 +225,14 @@ def simulate_backwards(folder: Path, records: int) -> None:
     hidden.rmdir()
 
 
+def _content(path: Path) -> bytes:
+    """Return a file's bytes; of an image set's description all but the place of its records."""
+    if path.name != "dataset.json":
+        return path.read_bytes()
+    described = json.loads(path.read_text(encoding="utf-8"))
+    return json.dumps({k: v for k, v in described.items() if k != "source"}).encode()
+
+
 def left_by(folder: Path) -> dict[str, dict[str, str]]:
     """Return a checksum of every file that a walk left, by stage and name."""
     at, run = folder / "data" / "synthetic", folder / "run"
@@ -245,7 +247,7 @@ def left_by(folder: Path) -> dict[str, dict[str, str]]:
     }  # fmt: skip
     found = {
         stage: {
-            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            path.relative_to(folder).as_posix(): hashlib.sha256(_content(path)).hexdigest()
             for path in paths
         }
         for stage, paths in files.items()
@@ -325,14 +327,13 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=96, help="of the images (default: 96)")
     parser.add_argument("--records", type=int, default=40, help="default: 40")
     parser.add_argument("--only", nargs="+", choices=[v.name for v in VARIATIONS], metavar="NAME")
-    parser.add_argument("--write", action="store_true", help="renew its rows in CSV file and page")
+    parser.add_argument("--write", action="store_true", help="update its rows in the CSV file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ekg-determinism-") as work:
         table = measure(arguments.size, arguments.records, Path(work), arguments.only)
     if arguments.write:
         table = with_kept(table)
         write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
-        put_table(PAGE, "determinism", table, list(table.columns))
     print(table.to_string(index=False))
     return int(table["different"].sum() > 0)
 

@@ -2,7 +2,7 @@
 
     python scripts/golden_set.py
 
-Simulates a few records of each class, cuts and draws them, lets the newest stored model of our own
+Simulates a few records of each class, cuts and draws them, lets the default model
 read them, and writes `tests/golden/`. Run it when simulator, slicing, split or drawing were changed
 on purpose, or when another model was stored; `make verify` and the tests compare with it.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from checks.golden import make_golden_set  # noqa: E402
 from ekg.errors import EkgError  # noqa: E402
-from ekg.verification.golden import make_golden_set  # noqa: E402
 
 
 def main() -> int:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ekg.evaluation.hackathon_neighbours import neighbour_accuracy
 from ekg.files import write_text
-from ekg.waveform.synthetic.ptbdb_like import PtbdbLikeSettings, simulate_ptbdb
-from ekg.waveform.synthetic.tables import replace_block
+from ekg.hackathon.neighbours import neighbour_accuracy
+from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
+from ekg.simulator.tables import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "benchmarks" / "hackathon_neighbours.csv"

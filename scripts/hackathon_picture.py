@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from ekg.files import atomic_path
-from ekg.image.hackathon_picture import SECONDS, HackathonPainter
-from ekg.waveform.records import read_record
-from ekg.waveform.synthetic import simulate_record
+from ekg.hackathon.picture import SECONDS, HackathonPainter
+from ekg.records.record import read_record
+from ekg.simulator import simulate_record
 
 _RATE = 1000
 

@@ -21,13 +21,13 @@ import sklearn.metrics
 import torch
 
 from ekg.files import write_text
-from ekg.image.renderer import Renderer
+from ekg.images.renderer import Renderer
 from ekg.model import EkgModel, load_model
 from ekg.progress import Progress
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.slicing import slice_starts
-from ekg.waveform.synthetic import VERSION, simulate_record
-from ekg.waveform.synthetic.tables import replace_block
+from ekg.records.diagnoses import CLASSES
+from ekg.records.slicing import slice_starts
+from ekg.simulator import VERSION, simulate_record
+from ekg.simulator.tables import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))

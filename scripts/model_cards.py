@@ -15,13 +15,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ekg.evaluation.cards.own import model_card  # noqa: E402
-from ekg.evaluation.cards.published import published_card  # noqa: E402
-from ekg.evaluation.pairing import STORED_MODELS  # noqa: E402
-from ekg.evaluation.published import PUBLISHED_FOLDER  # noqa: E402
-from ekg.evaluation.stored_external import EXTERNAL  # noqa: E402
-from ekg.evaluation.stored_model import CARD_FILE, STORED_FILE  # noqa: E402
 from ekg.files import write_text  # noqa: E402
+from ekg.paths import PUBLISHED_FOLDER, STORED_MODELS  # noqa: E402
+from ekg.store.cards.own import model_card  # noqa: E402
+from ekg.store.cards.published import published_card  # noqa: E402
+from ekg.store.stored_external import EXTERNAL  # noqa: E402
+from ekg.store.stored_model import CARD_FILE, STORED_FILE  # noqa: E402
 
 
 def cards() -> dict[Path, str]:

@@ -58,9 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         arguments.n_ekg_to_process, arguments.processes = _DEBUG_RECORDS, 1
         arguments.verbose += 1
 
-    from ekg.commands.images import report
-    from ekg.image.image_set import make_image_set
-    from ekg.image.selection import ImageSetConfig
+    from ekg.images.commands import report
+    from ekg.images.image_set import make_image_set
+    from ekg.images.selection import ImageSetConfig
 
     try:
         summary = make_image_set(

@@ -13,15 +13,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ekg.errors import EkgError
-from ekg.evaluation.published import (
-    FIGURES_FILE,
-    PUBLISHED_FOLDER,
-    build_published_figures,
-    prediction_folder,
-)
+from ekg.evaluation.published import FIGURES_FILE, build_published_figures, prediction_folder
 from ekg.evaluation.reproduced import criteria_table
 from ekg.evaluation.summary import fold_summary
 from ekg.files import write_json
+from ekg.paths import PUBLISHED_FOLDER
 
 
 def main() -> int:

@@ -23,8 +23,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import pandas as pd
-from docs_tables import put_table
 
 from ekg.files import atomic_open
 
@@ -58,7 +56,7 @@ def train_beginning(arguments: argparse.Namespace) -> None:
     class Beginning(loop._Course):
         """Stops after some steps, or after the first epoch."""
 
-        def _between_steps(self) -> bool:
+        def _between_steps(self) -> None:
             step = self.state.step
             if step in (*NOTED, arguments.steps) and step <= max(arguments.steps, 0):
                 sums = self.state.sums
@@ -69,7 +67,7 @@ def train_beginning(arguments: argparse.Namespace) -> None:
                 print(json.dumps(line), flush=True)
             if step >= arguments.steps and not arguments.epoch:
                 raise KeyboardInterrupt
-            return super()._between_steps()
+            super()._between_steps()
 
         def _keep(self, row: dict[str, object]) -> None:
             line = {"threads": torch.get_num_threads(), "row": row}
@@ -146,7 +144,6 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=2)
     parser.add_argument("--epoch", action="store_true", help="the last time, the whole epoch")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "repeat_start.csv")
-    parser.add_argument("--docs", type=Path, help="page whose table is to be replaced")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -158,8 +155,6 @@ def main() -> int:
         writer.writeheader()
         writer.writerows(rows)
     print(arguments.out.read_text())
-    if arguments.docs:
-        put_table(arguments.docs, "repeat", pd.read_csv(arguments.out, dtype=str), SHOWN)
     return 1 if any(row["equal"] == "no" for row in rows) else 0
 
 

@@ -5,6 +5,7 @@ python scripts/seeds.py --images DIR --split CSV [--experiment FILE] [--seeds 44
 The seed changes the first weights, the order of images and dropout; images and folds stay the
 same. So the spread is that of training alone, not what another sample of records would add: for
 that see the intervals of `python -m ekg evaluate`. Runs that are there already are not run again.
+Nothing of it depends on how busy the machine is: how fast it trains, bench_training.py measures.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs_tables import put_table
-
+from ekg.docs_tables import put_table
 from ekg.files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,11 +49,8 @@ def run_seed(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
         )  # fmt: skip
     test = json.loads((run / "metrics.json").read_text())["test"]
     finished = json.loads((run / "finished.json").read_text())
-    history = pd.read_csv(run / "train_results.csv")
     row: dict[str, object] = {
         "seed": seed,
-        "minutes": round(float(finished["minutes"]), 1),
-        "images_per_second": round(float(history["images_per_second"].mean()), 1),
         "val_loss": round(float(finished["best_val_loss"]), 4),
     }
     for level in ("per_image", "record_weighted"):

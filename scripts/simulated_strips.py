@@ -12,10 +12,10 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from ekg.files import read_json
+from ekg.records.record import LEADS
 from ekg.strips.simulate import CLASSES
 from ekg.strips.simulate.kinds import KINDS
 from ekg.strips.simulate.page_files import PageSettings, page_name, simulate_pages
-from ekg.waveform.records import LEADS
 
 SEED = 2001
 """No page of a training has it."""

@@ -1,4 +1,4 @@
-"""Measure how long the test targets take, and put it into docs/testing.md.
+"""Measure how long the test targets take, and write it to benchmarks/test_targets.csv.
 
     python scripts/time_targets.py test coverage       measure these, keep the other rows
 
@@ -20,22 +20,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pandas as pd
-from docs_tables import put_table
 
 from ekg.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "test_targets.csv"
-PAGE = ROOT / "docs" / "testing.md"
 TARGETS = {
     "test": "every fast test",
     "test-all": "the slow ones too",
     "test-page": "the page in a real browser (needs npm and chromium)",
     "test-faults": "processes killed, disks full, files damaged at every stage",
-    "test-fuzz": "made-up and damaged input of every kind",
-    "test-mutation": "small changes of the code that tests must notice",
+    "test-fuzz": "malformed input for every reader",
+    "test-mutation": "changes of the code that tests must detect",
     "coverage": "the fast tests, and the share of lines that they run",
-    "verify": "every promise of the repository against the files at hand",
+    "verify": "files, code and docs against each other",
 }
 COLUMNS = [
     "target", "what", "minutes", "processor_minutes", "processes", "passed", "cores", "measured",
@@ -81,7 +79,6 @@ def main() -> None:
         # After each: what was measured stays, whenever this is interrupted.
         table = pd.DataFrame(known.values(), columns=COLUMNS).fillna("")
         write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))
-        put_table(PAGE, "targets", table, COLUMNS)
     if failed:
         sys.exit(f"error: make {', '.join(failed)} failed")
 

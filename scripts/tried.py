@@ -19,11 +19,10 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from docs_tables import put_table
-
 from ekg.config_file import load_config
-from ekg.evaluation.stored_external import collect_external
+from ekg.docs_tables import put_table
 from ekg.files import atomic_open, read_json, sha256_of_file
+from ekg.store.stored_external import collect_external
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = (

@@ -19,6 +19,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the reference data."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("reference")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference data (real records, golden pixels, the published model)."""

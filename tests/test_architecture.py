@@ -31,7 +31,7 @@ def test_a_room_imports_only_from_the_left(root, room):
 def test_files_are_small_and_quiet(root):
     for path in sorted((root / "ekg").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        assert len(text.splitlines()) <= 400, f"{path} has over 400 lines"
+        assert len(text.splitlines()) <= 500, f"{path} has over 500 lines"
         for form in ("import matplotlib.pyplot", "import pyplot", "plt."):
             assert form not in text, f"{path} uses pyplot, a global state"
 

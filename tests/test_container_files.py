@@ -161,7 +161,17 @@ def test_data_runs_history_and_caches_stay_out_of_the_image(ignored, path):
 
 def test_the_whole_project_goes_into_the_image(root, ignored):
     made = {"__pycache__", "output", ".ipynb_checkpoints"}
-    folders = ["ekg", "tests", "experiments", "paper/notebooks", "scripts", "docs", "docker"]
+    folders = [
+        "ekg",
+        "checks",
+        "campaigns",
+        "tests",
+        "experiments",
+        "paper/notebooks",
+        "scripts",
+        "docs",
+        "docker",
+    ]
     paths = [
         path.relative_to(root).as_posix()
         for folder in folders

@@ -23,7 +23,7 @@ esac
 @pytest.fixture
 def make(root, tmp_path):
     """Run make in a copy of what the targets need; give the process and the engine's arguments."""
-    for name in ("Makefile", "docker/docker.mk", "ekg/__init__.py"):
+    for name in ("Makefile", "docker/docker.mk", "ekg/_version.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     programs = tmp_path / "programs"
@@ -115,7 +115,7 @@ def test_build_passes_base_version_and_commit(make, root):
     done, call = make("docker-build", "BASE_IMAGE=debian:13", "BUILD_FLAGS=--no-cache")
     assert done.returncode == 0, done.stderr
     assert call[0] == "build" and call[-2:] == ["--no-cache", "."]
-    version = re.search('__version__ = "(.+)"', (root / "ekg/__init__.py").read_text())[1]
+    version = re.search('__version__ = "(.+)"', (root / "ekg/_version.py").read_text())[1]
     passed = option(call, "--build-arg")
     # The copy is no repository, so the commit is not known.
     assert passed == ["BASE_IMAGE=debian:13", f"VERSION={version}", "REVISION=unknown"]

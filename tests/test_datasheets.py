@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from ekg.data.sources import read_registry
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.synthetic import diagnoses_of, record_name
-from ekg.waveform.synthetic.mix import BLOCK
+from ekg.datasets.registry import read_registry
+from ekg.records.diagnoses import CLASSES
+from ekg.simulator import diagnoses_of, record_name
+from ekg.simulator.mix import BLOCK
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ekg.__main__ import build_parser
+from ekg.cli import build_parser
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_last_variation_has_all_that_the_others_have(script):
 
 
 def test_records_made_backwards_are_those_of_the_command(script, tmp_path):
-    from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+    from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
     script.simulate_backwards(tmp_path / "a", 3)
     assert simulate_folder(tmp_path / "a", 3, SimulationSettings()) == (0, 3)

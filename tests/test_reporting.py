@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from ekg.__main__ import build_parser
+from ekg.cli import build_parser
 
 # Sub-items of TRIPOD+AI 2024: how many letters each lettered item has.
 LETTERED = {3: 3, 5: 2, 6: 3, 8: 3, 9: 3, 12: 7, 18: 6, 20: 3, 23: 2, 27: 3}

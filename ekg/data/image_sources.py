@@ -15,8 +15,9 @@ from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, shifted_start
 from ekg.data.image_checksums import ImageChecksums
 from ekg.errors import ImageError, RecordError
-from ekg.waveform.records import find_records, read_record
-from ekg.waveform.slicing import generator_for, slice_starts
+from ekg.records.opening import named_records, read_record
+from ekg.records.quality import blank_slices
+from ekg.records.slicing import generator_for, slice_starts
 
 _BYTES_KEPT = 768 * 2**20  # of signals in one process: thousands of records of 10 s
 _MICROVOLTS = 1000  # a mV
@@ -71,7 +72,7 @@ class PngSource:
 
     def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """See `ImageSource.read`."""
-        from ekg.image.image_set import read_image
+        from ekg.images.image_set import read_image
 
         images = np.empty((len(rows), self._size, self._size), np.uint8)
         for index, row in enumerate(rows):
@@ -156,13 +157,16 @@ class RecordSource:
                 path=self._headers[name],
                 remedy="draw the image set again from these records",
             )
+        generator = generator_for(self._seed, f"{name}/slice {number}/epoch {epoch}")
+        if self._augmentation.active:
+            start = shifted_start(
+                start, signal.shape[1] - length, self._augmentation,
+                self._config.sampling_frequency, generator,
+            )  # fmt: skip
+        if start != self._starts[row] and blank_slices(signal, np.array([start]), length)[0]:
+            start = self._starts[row]  # the image set has no blank slice
         if not self._augmentation.active:
             return signal[:, start : start + length]
-        generator = generator_for(self._seed, f"{name}/slice {number}/epoch {epoch}")
-        start = shifted_start(
-            start, signal.shape[1] - length, self._augmentation,
-            self._config.sampling_frequency, generator,
-        )  # fmt: skip
         return change_signal(
             signal[:, start : start + length], self._augmentation,
             self._config.sampling_frequency, generator,
@@ -209,7 +213,7 @@ def _as_microvolts(signal: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def _renderer(size: int):  # type: ignore[no-untyped-def]
-    from ekg.image.renderer import Renderer
+    from ekg.images.renderer import Renderer
 
     return Renderer(size)
 
@@ -254,7 +258,7 @@ def open_source(
                 'field `data.source` is "records" and no records are given',
                 remedy="add --records FOLDER",
             )
-        headers = {path.stem: path for path in find_records(records)}
+        headers = named_records(records)
         return RecordSource(
             rows, headers, size,
             seed=seed, random_slices=random_slices, augmentation=augmentation,
@@ -269,7 +273,7 @@ def open_source(
             path=absent[0],
             remedy="draw the image set again",
         )
-    from ekg.image.image_set import read_image
+    from ekg.images.image_set import read_image
 
     if paths:
         read_image(paths[0], size)  # says what is wrong before anything is started
@@ -277,7 +281,7 @@ def open_source(
 
 
 def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
-    from ekg.image.pack import open_pack
+    from ekg.images.pack import open_pack
 
     pack, index = open_pack(folder)
     if pack.shape[1:] != (size, size):

@@ -20,7 +20,7 @@ from ekg.evaluation.calibration import (
     read_temperature,
     write_calibration,
 )
-from ekg.evaluation.inference import BATCH_SIZE, logits_of_images
+from ekg.evaluation.fold_inference import BATCH_SIZE, logits_of_images
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import make_predictions, read_predictions, write_predictions
 from ekg.evaluation.results import METRICS_FILE, fingerprints, merge_fold
@@ -75,7 +75,7 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
             remedy="draw one with `python -m ekg images`",
         )
     # Imported here: the drawing code brings matplotlib with it.
-    from ekg.image.image_set import read_manifest
+    from ekg.images.image_set import read_manifest
 
     weights = weights_file_of(settings.model)
     model = load_model(settings.model)

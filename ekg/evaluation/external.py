@@ -6,31 +6,38 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ekg.data.external import LEAST_LIKELIHOOD, label_of
-from ekg.data.external_labels import Statements, read_label_table, statements_of, units_of
-from ekg.errors import EvaluationError, RecordError
+from ekg.datasets.external_codes import LEAST_LIKELIHOOD, label_of
+from ekg.datasets.external_labels import (
+    Statements,
+    machine_statements_of,
+    matched,
+    read_label_table,
+    statements_of,
+    units_of,
+)
+from ekg.errors import EkgError, EvaluationError, RecordError
 from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external_report import report_of
 from ekg.evaluation.groups import Person, figures_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
-from ekg.evaluation.predict import Predictor
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
 from ekg.model import load_model
 from ekg.model.engines import TorchEngine
 from ekg.model.loading import weights_file_of
+from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.quality import warnings_of
-from ekg.waveform.records import find_records, read_header, read_record
-from ekg.waveform.slicing import generator_for
+from ekg.records.diagnoses import CLASSES
+from ekg.records.opening import named_records, read_header, read_record
+from ekg.records.quality import warnings_of
+from ekg.records.slicing import generator_for
 
 FOLD = "external"
 """The name under which the figures and predictions are filed, beside train, val and test."""
@@ -48,10 +55,15 @@ class ExternalSettings:
     out: Path
     labels: Path | None = None
     """A table of statements; without one, the headers' own."""
+    machine_labels: bool = False
+    """Take the machine's own statements where a file has them and the table has none."""
     name: str | None = None
     """The data's name in the report; the folder's name by default."""
     allow_findings: bool = False
     least_likelihood: float = LEAST_LIKELIHOOD
+    fs: float | None = None
+    unit: str | None = None
+    """Of tables of numbers (CSV, NPY)."""
     limit: int | None = None
     """Read a random sample of so many kept records."""
     resamples: int = RESAMPLES
@@ -108,7 +120,9 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     # Saved predictions are what the network itself says; what its temperature would make of
     # them stands beside, under `calibration`.
     table = read_label_table(settings.labels) if settings.labels else {}
-    records = [examine(path, table, settings) for path in find_records(settings.records)]
+    found = named_records(settings.records, arrays=settings.fs is not None)
+    rows = _rows_matched(settings, table, found)
+    records = [examine(path, table, settings, name) for name, path in found.items()]
     draw_sample(records, settings)
     if not any(record.status == "kept" for record in records):
         reasons = Counter(kind_of(record.reason) for record in records).most_common(1)
@@ -119,14 +133,14 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             remedy="give their labels with --labels, see docs/data.md",
         )
     with folder_lock(settings.out, "evaluating"):
-        rows = list(_read_kept(records, Predictor(TorchEngine(model))))
+        read = list(_read_kept(records, Predictor(TorchEngine(model)), settings))
         write_records(settings.out / RECORDS_FILE, records)
-        if not rows:
+        if not read:
             raise EvaluationError(
                 f"not one of the kept records could be read; {RECORDS_FILE} says why",
                 path=settings.out,
             )
-        images, names, labels, probabilities = zip(*rows, strict=True)
+        images, names, labels, probabilities = zip(*read, strict=True)
         predictions = make_predictions(
             images, names, labels, np.stack(probabilities), model.classes
         )
@@ -155,7 +169,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
                 "sample": settings.limit,
                 "seed": settings.seed,
             },
-            "data": describe(records),
+            "data": describe(records) | ({} if rows is None else {"label_table": rows}),
             FOLD: {"dataset": name, **figures, **fingerprints(predictions)},
         }
         write_json(settings.out / "external.json", content)
@@ -163,17 +177,39 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     return content
 
 
+def _rows_matched(
+    settings: ExternalSettings, table: Mapping[str, Statements], records: Mapping[str, Path]
+) -> dict[str, int] | None:
+    """Return how many rows of the label table name a record here; None without a table."""
+    if settings.labels is None:
+        return None
+    stems = Counter(path.stem for path in records.values())
+    shared = [name for name in table if stems[name] > 1 and name not in records]
+    if shared:
+        raise EvaluationError(
+            f"row {shared[0]} may mean any of {stems[shared[0]]} records of that name",
+            path=settings.labels,
+            remedy="write their folders before the name, as in records.csv: folder_name",
+        )
+    try:
+        return {"rows": len(table), "rows_of_records_here": len(matched(table, records))}
+    except EkgError as error:
+        raise EvaluationError(error.problem, path=settings.labels, remedy=error.remedy) from None
+
+
 def examine(
-    path: Path, table: Mapping[str, Statements], settings: ExternalSettings
+    path: Path, table: Mapping[str, Statements], settings: ExternalSettings, name: str = ""
 ) -> ExternalRecord:
     """Read one header and decide by its statements; a header that cannot be read is skipped."""
-    record = ExternalRecord(name=path.stem, path=path)
+    record = ExternalRecord(name=name or path.stem, path=path)
     try:
-        header = read_header(path)
+        header = read_header(path, fs=settings.fs, unit=settings.unit)
     except RecordError as error:
         record.reason = error.problem
         return record
-    record.statements = statements_of(header, table)
+    record.statements = statements_of(replace(header, name=record.name), table)
+    if settings.machine_labels and not record.statements:
+        record.statements = machine_statements_of(header)
     record.sampling_frequency = header.sampling_frequency
     if header.n_samples is not None:
         record.seconds = header.n_samples / header.sampling_frequency
@@ -201,14 +237,14 @@ def draw_sample(records: Iterable[ExternalRecord], settings: ExternalSettings) -
 
 
 def _read_kept(
-    records: list[ExternalRecord], predictor: Predictor
+    records: list[ExternalRecord], predictor: Predictor, settings: ExternalSettings
 ) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Yield image name, record, label and probabilities of every slice of the kept records."""
     kept = [record for record in records if record.status == "kept"]
     with Progress(len(kept), "reading records", "record") as progress:
         for record in kept:
             try:
-                content = read_record(record.path)
+                content = read_record(record.path, fs=settings.fs, unit=settings.unit)
                 _, pictures = predictor.pictures(content)
             except RecordError as error:
                 record.status, record.reason = "skipped", error.problem

@@ -55,12 +55,22 @@ def summary_of(content: Mapping[str, Any]) -> list[str]:
         f"{content['model']} on {content['dataset']}: {figures['records']:,} of "
         f"{data['found']:,} records read ({figures['images']:,} slices, {rates}); left out: "
         + (", ".join(f"{n:,} {reason}" for reason, n in data["left_out"].items()) or "none"),
+        *_labels_of(data),
         "classes: " + ", ".join(f"{name} {n}" for name, n in data["class_mix"].items()),
         f"{level}: "
         + ", ".join(
             f"{name} {with_interval(figures[level].get(name), _interval(figures[level], name))}"
             for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
         ),
+    ]
+
+
+def _labels_of(data: Mapping[str, Any]) -> list[str]:
+    table = data.get("label_table")
+    if not table:
+        return []
+    return [
+        f"labels: {table['rows_of_records_here']:,} of {table['rows']:,} rows name a record here"
     ]
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ekg.errors import EvaluationError, ModelError
-from ekg.evaluation.published import PROJECT, PUBLISHED_FOLDER
-from ekg.evaluation.results import METRICS_FILE, read_metrics
+from ekg.evaluation.results import read_metrics
 from ekg.evaluation.sides import DIFFERENT, Side, load_side, relation
 from ekg.files import read_json, sha256_of_file
+from ekg.paths import PUBLISHED_FOLDER, default_model
 
-STORED_MODELS = PROJECT / "best_model_for_paper"
 _CACHE = "compared"
 
 
@@ -23,24 +22,10 @@ class ImageSet:
     split: Path
 
 
-def newest_stored_model(besides: Path | None = None) -> Path:
-    """Return the newest stored model of this project, the published one where there is none.
-
-    Folders of `best_model_for_paper/` begin with their date: the last name is the newest.
-
-    Parameters
-    ----------
-    besides
-        A folder that does not count (a model is not compared with itself).
-    """
-    own = [
-        folder
-        for folder in sorted(STORED_MODELS.glob("*/"))
-        if (folder / METRICS_FILE).is_file()
-        and folder != PUBLISHED_FOLDER
-        and (besides is None or folder.resolve() != besides.resolve())
-    ]
-    return own[-1] if own else PUBLISHED_FOLDER
+def baseline_of(model: Path) -> Path:
+    """Return what a model is compared with: the default one, the published one for that itself."""
+    default = default_model()
+    return PUBLISHED_FOLDER if default.resolve() == model.resolve() else default
 
 
 def image_set_of(folder: Path) -> ImageSet | None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ekg.errors import EvaluationError
 from ekg.files import atomic_open
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 PROBABILITY_PREFIX = "p_"
 OWN_COLUMNS = ("image", "record", "label", "pred", "weight")

@@ -13,10 +13,9 @@ from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import read_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import read_json
+from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 
 PROJECT = Path(__file__).resolve().parents[2]
-PUBLISHED_MODEL = "2020-07-16_mobilenetv3_small_custom_800_best"
-PUBLISHED_FOLDER = PROJECT / "best_model_for_paper" / PUBLISHED_MODEL
 FIGURES_FILE = "published_figures.json"
 DATASET = "cpsc2018"
 SOURCE = {

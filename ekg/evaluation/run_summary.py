@@ -86,15 +86,23 @@ def _results(metrics: dict[str, Any], folds: list[str]) -> list[str]:
 
 
 def _comparison(run: Path) -> list[str]:
-    path = run / "comparison.md"
+    """Return what the run was compared with, and both sides' main figures."""
+    path = run / "comparison.json"
     if not path.is_file():
         return []
-    headings = [
-        line.lstrip("# ")
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if line[:1] == "#"
-    ]
-    return ["", f"compared  {'; '.join(headings[:1])} (in full: {path})"]
+    content = read_json(path)
+    lines = ["", f"compared  {content['heading']}"]
+    figures = content["levels"].get("record_weighted", {}).get("figures", {})
+    for name in ("accuracy", "macro_f1"):
+        if (entry := figures.get(name)) is None:
+            continue
+        line = " against ".join(
+            with_interval(entry[side], entry[f"{side}_interval"]) for side in ("a", "b")
+        )
+        if content["comparable"] and entry["difference"] is not None:
+            line += f", difference {entry['difference']:+.3f}"
+        lines.append(f"          {_LEVELS['record_weighted']} {name.replace('_', ' ')} {line}")
+    return [*lines, f"          in full: {run / 'comparison.md'}"]
 
 
 def _gigabytes(folder: Path) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from ekg.errors import EvaluationError
 from ekg.evaluation.results import METRICS_FILE, read_metrics
 from ekg.evaluation.summary import table, with_interval
-from ekg.waveform.records import natural_key
+from ekg.records.record import natural_key
 
 _MARKS = ("config.toml", "train_results.csv", METRICS_FILE)
 _LEVEL = "record_weighted"

@@ -10,8 +10,8 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from ekg.evaluation.saliency import gradcam, occlusion_by_lead, probabilities_of
 from ekg.model import EkgModel
+from ekg.predict.saliency import gradcam, occlusion_by_lead, probabilities_of
 
 
 def stages_from_the_top(network: nn.Module) -> list[tuple[str, list[nn.Module]]]:

@@ -13,13 +13,13 @@ from ekg.data.loader import batches_of
 from ekg.evaluation.intervals import FEWEST_RECORDS, percentile_interval
 from ekg.evaluation.predictions import PROBABILITY_PREFIX
 from ekg.evaluation.resampling import resample_counts
-from ekg.evaluation.saliency import explain_images, occlusion_by_lead, probabilities_of
 from ekg.evaluation.saliency_check import randomised_correlations
 from ekg.files import atomic_open
 from ekg.model import EkgModel
+from ekg.predict.saliency import explain_images, occlusion_by_lead, probabilities_of
 from ekg.progress import Progress
-from ekg.waveform.records import LEADS, natural_key
-from ekg.waveform.slicing import generator_for
+from ekg.records.record import LEADS, natural_key
+from ekg.records.slicing import generator_for
 
 SALIENCY_FILE = "saliency.npz"
 RECORDS_PER_CLASS = 6

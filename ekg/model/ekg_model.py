@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ekg.errors import ModelError
 from ekg.model.networks import PAPER_NETWORK
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 PUBLISHED_MEAN = 0.95816243
 """Mean of the published training images, grey values in 0..1."""
@@ -81,6 +81,8 @@ class EkgModel(nn.Module):
         self.network_name = network_name
         self.network_options = dict(network_options or {})
         self.name = name or network_name
+        self.notes: tuple[str, ...] = ()
+        """What a reader of its verdicts must know, e.g. that its classes are assumed."""
         # Not part of the state dict: it holds what training changes.
         self.register_buffer("mean", torch.tensor(means).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(stds).view(1, -1, 1, 1), persistent=False)

@@ -43,12 +43,13 @@ class TorchEngine:
     """
 
     def __init__(self, model: EkgModel):
-        from ekg.model.inference import for_inference
+        from ekg.model.fused import for_inference
 
         self.model = model
         self._fast = for_inference(model)
         self.name = model.name
         self.classes = model.classes
+        self.notes = model.notes
         self.image_size = model.image_size
         self.calibrated = model.temperature is not None
 

@@ -16,15 +16,15 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ekg import __version__
+from ekg._version import __version__
 from ekg.errors import ModelError
 from ekg.files import atomic_path, sha256_of_file
-from ekg.image.renderer import Renderer
+from ekg.images.renderer import Renderer
 from ekg.model.ekg_model import EkgModel
 from ekg.model.engines import ONNX_SUFFIX
-from ekg.model.inference import for_inference
+from ekg.model.fused import for_inference
 from ekg.model.onnx_engine import OnnxEngine
-from ekg.waveform.slicing import generator_for
+from ekg.records.slicing import generator_for
 
 LARGEST_DIFFERENCE = 1e-4
 """Between torch's and onnxruntime's probabilities."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ekg.config import IMAGE_SIZE_LIMITS
-from ekg.errors import EkgError, ModelError
+from ekg.datasets.registry import source_named
+from ekg.errors import EkgError, EkgWarning, ModelError
 from ekg.files import is_temporary, read_json, sha256_of_file
 from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_SIZE, PUBLISHED_STD, EkgModel
 from ekg.model.networks import PAPER_NETWORK, build_network
@@ -20,7 +22,7 @@ from ekg.model.weights import (
     fill_network,
     load_weights,
 )
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 WEIGHTS_FILE = "weights.safetensors"
 CALIBRATION_FILE = "calibration.json"
@@ -58,10 +60,15 @@ def weights_file_of(path: str | Path) -> Path:
         )
     if len(found) != 1:
         names = ", ".join(file.name for file in found)
+        missing = (
+            "fetch the published weights: `make best-model`"
+            if (path / "published_figures.json").is_file()
+            else "train this run to its first epoch, or fetch it"
+        )
         raise ModelError(
             f"holds several weights files ({names})" if found else f"holds no {WEIGHTS_FILE}",
             path=path,
-            remedy="name the file" if found else "train this run to its first epoch, or fetch it",
+            remedy="name the file" if found else missing,
         )
     return found[0]
 
@@ -119,7 +126,15 @@ def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
         network_options=options,
         name=_model_name(file),
     )
+    if "classes" not in metadata and sha256_of_file(file) not in _published_checksums():
+        model.notes = (f"no class names in {file.name}: the paper's order is assumed",)
+        warnings.warn(f"{file}: {model.notes[0]} ({', '.join(CLASSES)})", EkgWarning, stacklevel=2)
     return model.eval()
+
+
+def _published_checksums() -> set[str]:
+    """Return the checksums of the published files, whose order of classes is known."""
+    return {file.sha256 for file in source_named("published_model").files}
 
 
 def _network_for(

@@ -15,7 +15,7 @@ PAPER_NETWORK = "mobilenetv3_small_custom"
 
 def network_names() -> tuple[str, ...]:
     """Return every name that `build_network` knows, the paper's network first."""
-    from ekg.model.transfer import BACKBONES
+    from ekg.model.backbones import BACKBONES
 
     return (PAPER_NETWORK, *BACKBONES)
 
@@ -26,7 +26,7 @@ def build_network(name: str = PAPER_NETWORK, n_classes: int = 7, **options: Any)
     Parameters
     ----------
     name
-        `mobilenetv3_small_custom`, or a backbone of `ekg.model.transfer.BACKBONES`.
+        `mobilenetv3_small_custom`, or a backbone of `ekg.model.backbones.BACKBONES`.
     n_classes
         Number of logits.
     **options
@@ -45,7 +45,7 @@ def build_network(name: str = PAPER_NETWORK, n_classes: int = 7, **options: Any)
     try:
         if name == PAPER_NETWORK:
             return MobileNetV3(n_classes, **options)
-        from ekg.model.transfer import build_backbone
+        from ekg.model.backbones import build_backbone
 
         return build_backbone(name, n_classes, **options)
     except TypeError as error:

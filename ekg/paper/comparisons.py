@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ekg.evaluation.published import PUBLISHED_MODEL
 from ekg.paper.figures.comparison import shown_names
 from ekg.paper.run_files import FOLD_NAMES, count_of, name_of_dataset
 from ekg.paper.scores import CLASS_METRIC_NAMES, METRIC_NAMES
 from ekg.paper.tables import with_interval
+from ekg.paths import PUBLISHED_MODEL
 
 COMPARED = {
     key: METRIC_NAMES[key]

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ekg.errors import ImageError
 from ekg.paper.figures.data import Example
-from ekg.waveform.records import natural_key
+from ekg.records.record import natural_key
 
 
 def read_grey(path: Path) -> np.ndarray:

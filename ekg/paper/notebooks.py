@@ -14,7 +14,7 @@ from typing import Any
 from ekg.errors import EkgError
 from ekg.files import atomic_path
 from ekg.paper.run_files import PROJECT
-from ekg.processes import end_with_parent
+from ekg.workers import end_with_parent
 
 SOURCES = PROJECT / "paper" / "notebooks"
 SECONDS_PER_CELL = 300

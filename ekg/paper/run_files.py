@@ -13,10 +13,11 @@ import pandas as pd
 from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import classes_of, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
-from ekg.evaluation.published import FIGURES_FILE, PUBLISHED_FOLDER, prediction_folder
+from ekg.evaluation.published import FIGURES_FILE, prediction_folder
 from ekg.evaluation.results import read_metrics
 from ekg.files import DAMAGE, read_json, sha256_of_file
-from ekg.waveform.diagnoses import CLASSES
+from ekg.paths import PUBLISHED_FOLDER
+from ekg.records.diagnoses import CLASSES
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The root of the checkout: relative paths given to a notebook start here."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ekg.errors import EkgError
 from ekg.files import folder_lock, read_json, write_json
-from ekg.processes import end_with_parent
 from ekg.progress import Progress
 from ekg.strips.read import ReadOptions, read_pages
 from ekg.strips.writing import fingerprint, write_reading
+from ekg.workers import end_with_parent
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from ekg.strips.grid import CELL, GOOD, Grower, Lattice, Seed
+from ekg.strips.grid import CELL, GOOD, Grower, Lattice
+from ekg.strips.seed import Seed
 
 FLAT = 6.0
 """Pixels a millimetre of the flat page."""
@@ -58,9 +59,7 @@ def refine(lattice: Lattice, grower: Grower, planes: np.ndarray) -> tuple[np.nda
         seen = (1 - ink_of(flat[..., 1], _COARSE)).astype(np.float32)
         seed = Seed(0.0, 0.0, np.array([_COARSE, 0.0]), np.array([0.0, _COARSE]), 0.0, 0.0)
         flat_grower = Grower(flat[..., 0], seen, seed)
-        flat_grower.strength = np.interp(
-            flat_grower.harmonics, grower.harmonics, grower.strength
-        )
+        flat_grower.strength = np.interp(flat_grower.harmonics, grower.harmonics, grower.strength)
         flat_grower.reach = grower.reach
         measured, quality = _measured(flat_grower, nodes.shape[:2])
         regular = Lattice(measured, quality, _COARSE)
@@ -287,9 +286,7 @@ def flatten(rgb: np.ndarray, nodes: np.ndarray, quality: np.ndarray) -> FlatPage
     right = spline_matrix(columns, np.arange(0, (columns - 1) * step + 1) / step)
     map_x = (down @ nodes[..., 0] @ right.T).astype(np.float32)
     map_y = (down @ nodes[..., 1] @ right.T).astype(np.float32)
-    inside = (
-        (map_x >= 0) & (map_y >= 0) & (map_x <= rgb.shape[1] - 1) & (map_y <= rgb.shape[0] - 1)
-    )
+    inside = (map_x >= 0) & (map_y >= 0) & (map_x <= rgb.shape[1] - 1) & (map_y <= rgb.shape[0] - 1)
     return FlatPage(_sampled(rgb, map_x, map_y), map_x, map_y, inside, quality, nodes)
 
 

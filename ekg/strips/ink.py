@@ -9,9 +9,12 @@ from scipy import ndimage
 
 from ekg.strips.flatten import FLAT, FlatPage, grid_of
 from ekg.strips.grid import darkness
+from ekg.strips.segment import segment
 
 _BLOCK = 18
 """Pixels of the flat page (3 mm) from whose bright part the paper's level is taken."""
+_DARK = 0.6
+"""Strength from which a pixel is ink whatever the network says."""
 _LEAST_PEN = 0.12
 """Darkness of the palest pen that is looked for."""
 
@@ -22,6 +25,10 @@ class Ink:
 
     strength: np.ndarray
     """float32, 0 (paper or grid) to 1 (full pen), shape (rows, columns)."""
+    trace: np.ndarray
+    """The same without what is surely text, a pulse or a separator."""
+    raw: np.ndarray
+    """Strength before the network's opinion: for the fine shape of what is a trace."""
     pen: float
     """Darkness of the pen."""
     noise: float
@@ -38,7 +45,15 @@ def find_ink(flat: FlatPage) -> Ink:
     dark = rest[rest > floor]
     pen = float(np.percentile(dark, 75)) if dark.size > 500 else floor
     strength = np.clip(rest / pen, 0.0, 1.0).astype(np.float32)
-    return Ink(strength=strength, pen=pen, noise=spread / pen)
+    trace, text, mark, ground = segment(np.clip(flat.rgb, 0, 255).astype(np.uint8), (0.0, 0.0))
+    # What the network is sure is ground (left-overs of the grid, folds) goes, unless it is as
+    # dark as the pen: tips of QRS are thin, and the network is not sure of them.
+    raw = strength
+    paler = strength * np.clip((1 - ground - 0.05) / 0.2, 0.0, 1.0)
+    strength = np.where(strength > _DARK, strength, paler)
+    other = np.maximum(text, mark)
+    only_trace = np.where((other > 0.5) & (other > 2.5 * trace), 0.0, strength)
+    return Ink(strength=strength, trace=only_trace, raw=raw, pen=pen, noise=spread / pen)
 
 
 def _seen_area(flat: FlatPage) -> np.ndarray:

@@ -6,14 +6,16 @@ import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pypdfium2 as pdfium
-import pypdfium2.raw as pdfium_c
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ekg.errors import EkgError
 from ekg.files import DAMAGE
+
+if TYPE_CHECKING:
+    import pypdfium2 as pdfium
 
 LARGEST_FILE = 256 * 2**20
 LARGEST_IMAGE = 80_000_000
@@ -95,6 +97,9 @@ def open_pages(path: str | Path) -> list[SourcePage]:
 
 
 def _open_pdf(path: Path, data: bytes) -> list[SourcePage]:
+    import pypdfium2 as pdfium
+    import pypdfium2.raw as pdfium_c
+
     try:
         document = pdfium.PdfDocument(data)
         count = len(document)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ekg.records.record import LEADS
 from ekg.strips.intake import StripError
 from ekg.strips.reading import sample_count, sampled
 from ekg.strips.traced import Trace, TracedPage
-from ekg.waveform.records import LEADS
 
 CONFIDENT = 0.9
 """Share of a lead's columns that must be confident."""

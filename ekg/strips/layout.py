@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 LIMB = ("I", "II", "III", "aVR", "aVL", "aVF")
 CHEST = ("V1", "V2", "V3", "V4", "V5", "V6")
@@ -72,7 +72,7 @@ def describe(rows: list[list[str]]) -> str:
     """
     for layout in layouts():
         if len(layout.rows) == len(rows) and all(
-            wanted == ("*",) and len(row) == 1 or list(wanted) == row
+            (wanted == ("*",) and len(row) == 1) or list(wanted) == row
             for wanted, row in zip(layout.rows, rows, strict=True)
         ):
             return layout.name

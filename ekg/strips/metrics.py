@@ -17,7 +17,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from ekg.errors import EvaluationError
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 PAGE_SHIFT = 0.2
 """Seconds by which a whole page may be shifted."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 NAMES: tuple[str, ...] = (*LEADS, "-aVR", "other")
 """The classes. `other` is anything that is no lead name, or one that is not upright."""

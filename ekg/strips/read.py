@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from ekg.errors import EkgError
+from ekg.records.record import LEADS
 from ekg.strips.intake import SourcePage, StripError, open_pages, render
 from ekg.strips.judge import Verdict, judge
 from ekg.strips.layout import layout_named, layouts
 from ekg.strips.overlay import draw_overlay
+from ekg.strips.picture import PictureOptions, read_picture
 from ekg.strips.reading import RATE, Reading, to_record
-from ekg.strips.traced import TracedPage
-from ekg.strips.vector import VectorOptions, read_vector
-from ekg.waveform.records import LEADS
 
 _OVERLAY_DPI = 150
 
@@ -173,11 +172,18 @@ def record_name(path: Path) -> str:
 
 def _read_page(source: SourcePage, options: ReadOptions) -> _ReadPage:
     if source.pdf is not None:
+        from ekg.strips.vector import VectorOptions, read_vector
+
         scale = _OVERLAY_DPI / 25.4
         page = read_vector(source.pdf, VectorOptions(options.speed, options.gain), scale)
         if page is not None:
             return _ReadPage(source, judge(page), scale)
-    raise StripError("pictures are not read yet")
+    rgb = source.pixels()
+    layout = None if options.layout is None else layout_named(options.layout)
+    found = read_picture(rgb, PictureOptions(layout, options.speed, options.gain))
+    pixels = found.facts["pixels_per_mm"]
+    assert isinstance(pixels, float)
+    return _ReadPage(source, judge(found), pixels)
 
 
 def _grouped(pages: list[_ReadPage]) -> list[list[_ReadPage]]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ekg.records.record import LEADS, Header, Record
 from ekg.strips.traced import Trace, TracedPage
-from ekg.waveform.records import LEADS, Header, Record
 
 RATE = 500.0
 """Hz of every recording that is read from a page."""

@@ -12,8 +12,8 @@ import numpy as np
 import wfdb
 
 from ekg.files import atomic_path, write_json
+from ekg.records.record import LEADS, Record
 from ekg.strips.reading import Reading
-from ekg.waveform.records import LEADS, Record
 
 _UNITS_PER_MILLIVOLT = 1000.0
 _INVALID = -32768

@@ -12,8 +12,8 @@ from ekg.model import EkgModel, build_network, load_weights
 from ekg.model.loading import weights_file_of
 from ekg.model.networks import PAPER_NETWORK
 from ekg.model.weights import fill_network
+from ekg.records.diagnoses import CLASSES
 from ekg.training.compute import Compute
-from ekg.waveform.diagnoses import CLASSES
 
 
 def build_model(config: TrainConfig, compute: Compute) -> EkgModel:

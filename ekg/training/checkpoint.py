@@ -56,6 +56,12 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         raise TrainingError(
             "is a checkpoint of another version", path=path, remedy="start without --resume"
         )
+    if content.get("shortened"):
+        raise TrainingError(
+            "is of a run whose schedule a time limit had shortened, which is no longer done",
+            path=path,
+            remedy="start without --resume, with --overwrite or another --run",
+        )
     config = content.get("config")
     if not isinstance(config, dict) or not all(isinstance(t, dict) for t in config.values()):
         raise damaged
@@ -67,7 +73,7 @@ def check_same(
 ) -> None:
     """Refuse a checkpoint whose configuration differs in what changes the result.
 
-    Device, threads, workers, time limits and checkpoint intervals may change.
+    Device, threads, workers, the time limit and checkpoint intervals may change.
 
     Raises
     ------

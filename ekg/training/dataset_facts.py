@@ -12,8 +12,8 @@ from ekg.config import DataConfig
 from ekg.data.folds import divide, thin_out
 from ekg.errors import TrainingError
 from ekg.files import read_json, sha256_of_file
-from ekg.image.manifest import MANIFEST, read_manifest
-from ekg.waveform.synthetic.record_files import simulation_of
+from ekg.images.manifest import MANIFEST, read_manifest
+from ekg.simulator.record_files import simulation_of
 
 DATASET_FILE = "dataset.json"
 """In a run's folder: the content of `describe_dataset`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ekg import __version__
+from ekg._version import __version__
 from ekg.files import sha256_of_file
 from ekg.training.compute import Compute
 

@@ -29,7 +29,6 @@ NEW_COLUMNS = (
     "train_accuracy",
     "val_accuracy",
     "val_macro_f1",
-    "planned_epochs",
     "steps",
 )
 

@@ -16,26 +16,24 @@ from torch import nn
 
 from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict
+from ekg.data.training_data import FoldData, RunData, open_run_data
 from ekg.errors import TrainingError
 from ekg.files import folder_lock
-from ekg.progress import Progress
+from ekg.progress import Progress, say
+from ekg.records.diagnoses import CLASSES
 from ekg.training import building, compute, distributed, memory, run_folder
 from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
-from ekg.training.data import FoldData, RunData, open_run_data
 from ekg.training.dataset_facts import describe_dataset
 from ekg.training.early_stopping import should_stop
 from ekg.training.environment import describe_environment
-from ekg.training.evaluation import FoldScores, evaluate_fold
+from ekg.training.forecast import Forecast, time_left
 from ekg.training.history import line_of
 from ekg.training.loss import class_weights
-from ekg.training.schedule import end_that_fits
 from ekg.training.state import State, Sums, new_state
 from ekg.training.steps import StepRunner
-from ekg.waveform.diagnoses import CLASSES
+from ekg.training.validation import FoldScores, evaluate_fold
 
 Speak = Callable[[str], None]
-
-_LOOKS_AT_THE_CLOCK = 20  # in an epoch, for planning: at the same steps in every run
 
 
 @dataclass(frozen=True)
@@ -100,23 +98,25 @@ def train(
             checkpoint = run_folder.checkpoint_to_resume(
                 run, config, resume=resume, overwrite=overwrite
             )
+            if checkpoint is not None:
+                run_folder.check_data(run, Path(images), Path(split_file))
             world.wait()  # every process has looked before the first one changes anything
-            say = (speak or _say) if world.is_first else _silent
+            tell = (speak or say) if world.is_first else _silent
             data = stack.enter_context(
                 open_run_data(
                     config,
                     Path(images),
                     Path(split_file),
                     records,
-                    say,
+                    tell,
                     pinned=settings.device.type == "cuda",
                 )
             )
             compute.seed_everything(config.training.seed)
-            course = _Course(config, settings, world, run, data, say)
+            course = _Course(config, settings, world, run, data, tell)
             if checkpoint is not None:
                 course.state.from_checkpoint(checkpoint, world)
-                say(f"going on at epoch {course.state.epoch}, step {course.state.step}")
+                tell(f"going on at epoch {course.state.epoch}, step {course.state.step}")
             elif world.is_first:
                 environment = describe_environment(
                     settings, images=Path(images), split_file=Path(split_file),
@@ -131,10 +131,6 @@ def train(
             return result
     finally:
         distributed.leave(world)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _silent(line: str) -> None:
@@ -167,6 +163,7 @@ class _Course:
             weights=weights if self.weighted else (weights > 0).astype(float),
             compute=settings, world=world,
         )  # fmt: skip
+        self._forecast = Forecast(config, len(data.train.labels))
         self._last_checkpoint = time.monotonic()
 
     def _wrapped(self, model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -185,7 +182,8 @@ class _Course:
             self._learn()
             row = self._measured_row()
             self._keep(row)
-            self.speak(line_of(row))
+            left = "" if self.state.finished else time_left(self.state.rows, self.config)
+            self.speak(f"{line_of(row)}  {left}".rstrip())
 
     def result(self) -> Result:
         """Say how the run ended."""
@@ -215,43 +213,14 @@ class _Course:
                     raise
                 raise self._out_of_memory() from None
 
-    @property
-    def _position(self) -> float:
-        return self.state.epoch + self.state.step / self.runner.steps_per_epoch
-
-    def _between_steps(self) -> bool:
-        """Save a checkpoint when it is time; return whether the training ends here."""
-        training, state = self.config.training, self.state
-        if state.step % max(self.runner.steps_per_epoch // _LOOKS_AT_THE_CLOCK, 1) == 0:
-            self._fit_plan_to_limit()
-        late = time.monotonic() - self._last_checkpoint >= 60.0 * training.checkpoint_minutes
+    def _between_steps(self) -> None:
+        """Say once how long it will take; save a checkpoint when it is time."""
+        if line := self._forecast.after_steps(self.state.epoch, self.state.sums.images):
+            self.speak(line)
+        limit = 60.0 * self.config.training.checkpoint_minutes
+        late = time.monotonic() - self._last_checkpoint >= limit
         if self.world.decided_by_first(late, self.compute.device):
             self._save_checkpoint()
-        return self._position >= state.plan.epochs or self._over_time()
-
-    def _fit_plan_to_limit(self) -> None:
-        """Where a schedule would not come to its end within the time limit, run it faster."""
-        state, training = self.state, self.config.training
-        if training.max_minutes <= 0 or self.config.schedule.name == "constant":
-            return
-        # What was measured of validation is in the time so far; the last one must fit too.
-        limit = training.max_minutes - state.validation_minutes
-        fit = end_that_fits(self._position, state.minutes, limit)
-        fit = min(float(self.world.gather(fit)[0]), float(training.epochs))
-        if fit >= state.plan.epochs and not state.shortened:
-            return
-        if not state.shortened:
-            self.speak(
-                f"time limit: at this speed {fit:.1f} of {training.epochs} epochs fit into "
-                f"{training.max_minutes:g} minutes; the schedule is run through faster (a run "
-                "shortened by the clock cannot be repeated bit by bit)"
-            )
-        state.shortened = True
-        state.plan.move_end(self._position, fit)
-
-    def _over_time(self) -> bool:
-        over = 0 < self.config.training.max_minutes <= self.state.minutes
-        return self.world.decided_by_first(over, self.compute.device)
 
     def _measured_row(self) -> dict[str, Any]:
         """Measure the folds and return the epoch's row of the history."""
@@ -263,9 +232,7 @@ class _Course:
         if self.config.training.train_loss_pass:
             scores = self._evaluate(self.data.measured_train)
             train_loss, train_accuracy = scores.loss, scores.accuracy
-        before = state.minutes
         val = self._evaluate(self.data.val)
-        state.validation_minutes = state.minutes - before
         on_gpu = self.compute.device.type == "cuda"
         best_loss = min((row["val_loss"] for row in state.rows), default=math.nan)
         best_f1 = max((row["val_macro_f1"] for row in state.rows), default=-math.inf)
@@ -289,7 +256,6 @@ class _Course:
             "train_accuracy": train_accuracy,
             "val_accuracy": val.accuracy,
             "val_macro_f1": val.macro_f1,
-            "planned_epochs": round(state.plan.epochs, 4),
             "steps": state.step,
         }
 
@@ -313,10 +279,16 @@ class _Course:
     def _reason_to_stop(self) -> str:
         if should_stop([row["val_loss"] for row in self.state.rows], self.config.early_stopping):
             return "early stop"
-        ended = self.state.epoch >= self.state.plan.epochs
-        if self._over_time() or (ended and self.state.shortened):
-            return f"time limit of {self.config.training.max_minutes:g} minutes"
-        return "all epochs done" if ended else ""
+        training, epochs = self.config.training, self.state.epoch
+        if epochs >= training.epochs:
+            return "all epochs done"
+        over = 0 < training.max_minutes <= self.state.rows[-1]["elapsed_time"]
+        if self.world.decided_by_first(over, self.compute.device):
+            return (
+                f"time limit of {training.max_minutes:g} minutes, after {epochs} of "
+                f"{training.epochs} epochs"
+            )
+        return ""
 
     # -------------------------------------------------------------------------- helpers
 

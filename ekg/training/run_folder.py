@@ -8,7 +8,8 @@ from typing import Any
 from ekg.config import TrainConfig
 from ekg.config_file import config_to_dict, save_config
 from ekg.errors import TrainingError
-from ekg.files import write_json
+from ekg.files import read_json, sha256_of_file, write_json
+from ekg.images.manifest import MANIFEST
 from ekg.model import EkgModel, save_weights
 from ekg.model.loading import WEIGHTS_FILE
 from ekg.training.checkpoint import CHECKPOINT_FILE, check_same, load_checkpoint
@@ -46,6 +47,32 @@ def checkpoint_to_resume(
             remedy="add --resume to go on, --overwrite to begin anew, or choose another --run",
         )
     return None
+
+
+def check_data(folder: Path, images: Path, split_file: Path) -> None:
+    """Refuse to go on with other images or another split than the run began with.
+
+    Raises
+    ------
+    TrainingError
+        If the manifest or the split file has another checksum than the run wrote down, or the
+        run wrote none.
+    """
+    path = folder / ENVIRONMENT_FILE
+    known = read_json(path) if path.is_file() else {}
+    known = known if isinstance(known, dict) else {}
+    changed = []
+    for key, file in (("manifest_sha256", images / MANIFEST), ("split_sha256", split_file)):
+        now = sha256_of_file(file) if file.is_file() else "missing"
+        if known.get(key) != now:
+            changed.append(f"{file} (field `{key}` is {now:.12}, was {known.get(key)!s:.12})")
+    if changed:
+        raise TrainingError(
+            f"the run began with other data: {' and '.join(changed)} changed",
+            path=folder,
+            remedy="put them back, add --overwrite to begin anew, or choose another --run "
+            "(with make: RUN=another-name)",
+        )
 
 
 def begin(

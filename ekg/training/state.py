@@ -15,7 +15,7 @@ from ekg.model import EkgModel
 from ekg.training.averaging import WeightAverage
 from ekg.training.compute import Compute, random_states, restore_random_states
 from ekg.training.distributed import World
-from ekg.training.schedule import Plan
+from ekg.training.history import COLUMNS
 
 
 @dataclass
@@ -39,11 +39,6 @@ class State:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     average: WeightAverage | None
-    plan: Plan
-    shortened: bool = False
-    """Whether the clock has moved the end of the plan."""
-    validation_minutes: float = 0.0
-    """What the last validation took."""
     epoch: int = 0
     step: int = 0
     """Steps done in this epoch: the sampler's position."""
@@ -75,8 +70,6 @@ class State:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
-            "plan": vars(self.plan).copy(),
-            "shortened": self.shortened,
             "epoch": self.epoch,
             "step": self.step,
             "sums": world.gather(vars(self.sums).copy()),
@@ -109,11 +102,9 @@ class State:
         self.scaler.load_state_dict(content["scaler"])
         if self.average is not None:
             self.average.load_state_dict(content["average"])
-        self.plan = Plan(**content["plan"])
-        self.shortened = content["shortened"]
         self.epoch, self.step = content["epoch"], content["step"]
         self.sums = _share(content["sums"], world)
-        self.rows = content["rows"]
+        self.rows = [{name: row[name] for name in COLUMNS} for row in content["rows"]]
         self.seconds_before = content["seconds"]
         self.started = time.monotonic()
         self.finished = content["finished"]
@@ -141,7 +132,6 @@ def new_state(config: TrainConfig, model: EkgModel, compute: Compute) -> State:
         average=(
             WeightAverage(model, training.averaging_decay) if training.averaging_decay else None
         ),
-        plan=Plan(training.epochs),
     )
 
 

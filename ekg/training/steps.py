@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
@@ -15,10 +14,10 @@ from ekg.data.loader import Batch, Loader, batches_of, epoch_order, share_of
 from ekg.errors import TrainingError
 from ekg.training.compute import Compute
 from ekg.training.distributed import World, set_rows
-from ekg.training.evaluation import to_device
 from ekg.training.loss import step_loss
 from ekg.training.schedule import rate_factor
 from ekg.training.state import State
+from ekg.training.validation import to_device
 
 _STEPS_BETWEEN_LOOKS_GPU = 20  # looking at a loss makes the GPU wait
 
@@ -61,14 +60,13 @@ class StepRunner:
         self.compute, self.world = compute, world
         self._device_weights = torch.tensor(weights, dtype=torch.float32, device=compute.device)
         self._unseen: list[tuple[int, np.ndarray, Tensor, Tensor, int]] = []
-        self.steps_per_epoch = math.ceil(len(labels) / config.training.batch_size)
         self._look_every = _STEPS_BETWEEN_LOOKS_GPU if compute.device.type == "cuda" else 1
 
     def run_epoch(
         self,
         loader: Loader,
         progress: Callable[[int], None],
-        between_steps: Callable[[], bool],
+        between_steps: Callable[[], None] = lambda: None,
     ) -> None:
         """Do the epoch's remaining steps.
 
@@ -79,7 +77,7 @@ class StepRunner:
         progress
             Told the number of images after each step.
         between_steps
-            Called now and then with the state up to date; returns whether to end the epoch here.
+            Called now and then with the state up to date.
 
         Raises
         ------
@@ -101,16 +99,14 @@ class StepRunner:
             progress(len(batches[step]))
             if state.step % self._look_every == 0 and state.step < len(batches):
                 self._look()
-                if between_steps():
-                    break
+                between_steps()
         self._look()
         state.sums.seconds = time.monotonic() - started
 
     def _step(self, batch: np.ndarray, part: Batch, fraction: float) -> None:
         state, training = self.state, self.config.training
-        rate = self.config.optimizer.learning_rate * rate_factor(
-            state.plan.at(state.epoch + fraction), self.config.schedule
-        )
+        progress = (state.epoch + fraction) / training.epochs
+        rate = self.config.optimizer.learning_rate * rate_factor(progress, self.config.schedule)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         total_weight = float(self.weights[self.labels[batch]].sum())

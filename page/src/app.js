@@ -9,6 +9,7 @@ const client = new Client();
 let model = null;
 let reading = null;
 let shown = { index: 0, losses: null };
+let given = null; // the files that were chosen or dropped last, to read another part of them
 let turn = 0; // counts readings: answers to an earlier one are dropped
 
 function say(text, kind = "") {
@@ -42,20 +43,25 @@ async function readExample(example) {
     const files = await Promise.all(example.files.map(async (name) => {
       const answer = await fetch(`examples/${name}`);
       if (!answer.ok) throw new Error(`the page's own file examples/${name} is missing`);
-      return { name, bytes: await answer.arrayBuffer() };
+      return { name, blob: await answer.blob() };
     }));
-    await readFiles(files, `simulated example of ${example.diagnosis} (${example.meaning})`);
+    given = null;
+    await readFiles(files, {}, `simulated example of ${example.diagnosis} (${example.meaning})`);
   } catch (error) {
     fail(error);
   }
 }
 
+/** Read the files that were given, or the part of them that is asked for. */
 async function readGiven(list) {
-  const given = [...list];
-  if (!given.length) return;
-  const files = await Promise.all(
-    given.map(async (file) => ({ name: file.name, bytes: await file.arrayBuffer() })));
-  await readFiles(files, null);
+  if (!list?.length) return;
+  given = [...list].map((file) => ({ name: file.name, blob: file }));
+  await readFiles(given, partAskedFor(), null);
+}
+
+function partAskedFor() {
+  const seconds = (id) => ($(id).value === "" ? null : Number($(id).value));
+  return { from: seconds("from"), to: seconds("to") };
 }
 
 function fail(error) {
@@ -64,11 +70,11 @@ function fail(error) {
   say(error.expected ? error.message : `This did not work: ${error.message}`, "error");
 }
 
-async function readFiles(files, note) {
+async function readFiles(files, part, note) {
   const mine = ++turn;
   say("Reading…");
   try {
-    const answer = await client.ask("read", { files }, (text) => {
+    const answer = await client.ask("read", { files, part }, (text) => {
       if (mine === turn) say(`Reading: ${text}…`);
     });
     if (mine !== turn) return;
@@ -87,8 +93,9 @@ function showReading(note) {
   $("result").hidden = false;
   $("verdict").textContent = `${classes[best].name}: ${classes[best].meaning}`;
   $("verdict").dataset.diagnosis = classes[best].name;
+  const begin = reading.begin ? ` from ${reading.begin.toFixed(2)}\u00a0s on` : "";
   const source = kind === "record"
-    ? `Record ${name}, ${(reading.signal[0].length / reading.rate).toFixed(1)}\u00a0s at ` +
+    ? `Record ${name}${begin}, ${(reading.signal[0].length / reading.rate).toFixed(1)}\u00a0s at ` +
       `${reading.headerRate}\u00a0Hz` +
       (reading.headerRate === reading.rate ? "" : `, resampled to ${reading.rate}\u00a0Hz`)
     : `Image ${name}`;
@@ -173,8 +180,18 @@ function watchDrops() {
   });
 }
 
+function watchPart() {
+  for (const id of ["from", "to"]) {
+    $(id).addEventListener("change", () => {
+      if (given) readFiles(given, partAskedFor(), null);
+    });
+  }
+}
+
 async function start() {
+  say("Loading the network…"); // in place of the line that says why it may not start
   watchDrops();
+  watchPart();
   const redraw = () => { if (reading) showSlice(); };
   let timer = 0;
   window.addEventListener("resize", () => {

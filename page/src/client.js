@@ -6,10 +6,10 @@ export class Client {
     this.waiting = new Map();
     this.next = 0;
     this.worker.onmessage = ({ data }) => this.receive(data);
+    this.broken = null;
     this.worker.onerror = (event) => {
-      for (const { reject } of this.waiting.values()) {
-        reject(new Error(event.message || "the page's worker cannot start in this browser"));
-      }
+      this.broken = new Error(event.message || "the page's worker cannot start in this browser");
+      for (const { reject } of this.waiting.values()) reject(this.broken);
       this.waiting.clear();
     };
   }
@@ -28,6 +28,7 @@ export class Client {
 
   /** @param {"load" | "read" | "occlude"} task */
   ask(task, given = {}, progress = null) {
+    if (this.broken) return Promise.reject(this.broken);
     return new Promise((resolve, reject) => {
       const id = this.next++;
       this.waiting.set(id, { resolve, reject, progress });

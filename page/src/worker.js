@@ -3,14 +3,14 @@
 
 import * as ort from "../vendor/ort.wasm.min.mjs";
 import { Renderer } from "./drawing/renderer.js";
-import { InputError, LEADS } from "./recording/header.js";
+import { InputError } from "./recording/errors.js";
+import { LEADS } from "./recording/header.js";
 import { greyOf, pictureWarnings } from "./recording/picture.js";
-import { isFlatThroughout, warningsOf } from "./recording/quality.js";
-import { readRecord } from "./recording/record.js";
-import { numberOfSlices, sliceStarts } from "./recording/slices.js";
+import { openPicture, turned } from "./recording/picture_file.js";
+import { readForNetwork } from "./recording/reading.js";
 
 const OUT_OF_SIGHT = 100; // mV: beyond the axes a trace is clipped away, and the paper is left
-const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_IMAGE_BYTES = 64 * 1024 * 1024;
 const IMAGE = /\.(png|jpe?g|bmp|gif|webp|tiff?)$/i;
 
 let state = null;
@@ -78,19 +78,9 @@ function verdictOf(name, kind, starts, table, warnings, times) {
   };
 }
 
-async function readTheRecord(files, progress) {
-  const { slicing, renderer, quality } = state;
-  const record = readRecord(files, slicing.rate);
-  const samples = record.signal[0].length;
-  const starts = await sliceStarts(record.name, samples, slicing);
-  if (isFlatThroughout(record.signal, quality.limits)) {
-    throw new InputError("all leads are flat throughout: there is no EKG in this recording");
-  }
-  const warnings = warningsOf(record, quality);
-  if (numberOfSlices(samples, slicing) < 2) {
-    warnings.push(
-      `very short (${(samples / slicing.rate).toFixed(1)} s): the verdict rests on one slice`);
-  }
+async function readTheRecord(files, part, progress) {
+  const { slicing, renderer } = state;
+  const { record, starts, warnings } = await readForNetwork(files.map(sourceOf), part, state);
   pictures = [];
   const table = [];
   const times = { draw: [], infer: [] };
@@ -108,6 +98,7 @@ async function readTheRecord(files, progress) {
     ...verdictOf(record.name, "record", starts, table, warnings, times),
     rate: slicing.rate,
     headerRate: record.headerRate,
+    begin: record.begin,
     length: slicing.length,
     signal: record.signal,
   };
@@ -115,9 +106,11 @@ async function readTheRecord(files, progress) {
 
 async function readTheImage(file) {
   const { page, empty, quality } = state;
+  if (file.blob.size > MOST_IMAGE_BYTES) throw new InputError(`${file.name} is too large`);
+  const { bytes, orientation } = openPicture(await file.blob.arrayBuffer(), file.name);
   let bitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([file.bytes]), {
+    bitmap = await createImageBitmap(new Blob([bytes]), {
       colorSpaceConversion: "none", premultiplyAlpha: "none",
     });
   } catch {
@@ -131,7 +124,8 @@ async function readTheImage(file) {
   const context = new OffscreenCanvas(page.size, page.size)
     .getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
-  const picture = greyOf(context.getImageData(0, 0, page.size, page.size).data, file.name);
+  const stored = greyOf(context.getImageData(0, 0, page.size, page.size).data, file.name);
+  const picture = turned(stored, page.size, orientation);
   const warnings = pictureWarnings(picture, empty, page, quality.picture, file.name);
   pictures = [picture];
   const begin = performance.now();
@@ -141,11 +135,14 @@ async function readTheImage(file) {
   return verdictOf(name, "image", [null], table, warnings, times);
 }
 
-async function read({ files }, progress) {
-  const total = files.reduce((sum, file) => sum + file.bytes.byteLength, 0);
-  if (total > MOST_BYTES) throw new InputError("these files are too large for an EKG");
+/** A file of which only what is needed is loaded: a recording of a day is larger than memory. */
+const sourceOf = ({ name, blob }) => ({
+  name, size: blob.size, read: (begin, end) => blob.slice(begin, end).arrayBuffer(),
+});
+
+async function read({ files, part }, progress) {
   if (files.length === 1 && IMAGE.test(files[0].name)) return readTheImage(files[0]);
-  return readTheRecord(files, progress);
+  return readTheRecord(files, part ?? {}, progress);
 }
 
 /** What the probability of a class loses when a lead's panel shows the empty grid. */

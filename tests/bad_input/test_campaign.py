@@ -11,7 +11,7 @@ import pytest
 def test_a_small_campaign_writes_its_table_and_goes_on(root, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- campaign: begin -->old\n<!-- campaign: end -->\nz\n")
-    command = [sys.executable, "scripts/fuzz.py", "--cases", "300", "--engine", "mutation",
+    command = [sys.executable, "-m", "campaigns.fuzzing", "--cases", "300", "--engine", "mutation",
                "--work", str(tmp_path / "work"), "--out", str(tmp_path / "fuzz.csv"),
                "--docs", str(page)]  # fmt: skip
     first = subprocess.run(

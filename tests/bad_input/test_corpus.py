@@ -3,9 +3,10 @@
 import time
 
 import pytest
-from fuzzing.case import SECONDS_ALLOWED, judge
-from fuzzing.child import known_inputs
-from fuzzing.targets import NAMES, target_named
+
+from campaigns.fuzzing.case import SECONDS_ALLOWED, judge
+from campaigns.fuzzing.child import known_inputs
+from campaigns.fuzzing.targets import NAMES, target_named
 
 MOST_BYTES = 60_000
 

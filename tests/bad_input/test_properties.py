@@ -2,10 +2,11 @@
 
 import hypothesis
 import pytest
-from fuzzing.case import judge
-from fuzzing.mutation import inputs
-from fuzzing.structured import STRATEGIES
-from fuzzing.targets import NAMES, target_named
+
+from campaigns.fuzzing.case import judge
+from campaigns.fuzzing.mutation import inputs
+from campaigns.fuzzing.structured import STRATEGIES
+from campaigns.fuzzing.targets import NAMES, target_named
 
 FEW = {"metadata": 4, "record": 10, "png": 15}
 
@@ -38,8 +39,7 @@ def test_changed_inputs_end_in_a_result_or_an_error_of_ours(name, tmp_path):
 
 def test_a_traceback_counts_as_a_finding(tmp_path):
     """What the campaign is for: it must see a defect when there is one."""
-    from fuzzing.case import Target
-
+    from campaigns.fuzzing.case import Target
     from ekg.errors import EkgError
 
     def read(data, folder):

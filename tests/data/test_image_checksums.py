@@ -8,9 +8,9 @@ from PIL import Image
 
 from ekg.data.image_sources import open_source
 from ekg.errors import ImageError
-from ekg.image.image_set import make_image_set, read_manifest
-from ekg.image.selection import ImageSetConfig
-from ekg.waveform.synthetic.record_files import SimulationSettings, write_record
+from ekg.images.image_set import make_image_set, read_manifest
+from ekg.images.selection import ImageSetConfig
+from ekg.simulator.record_files import SimulationSettings, write_record
 
 SIZE = 64
 

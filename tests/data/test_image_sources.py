@@ -8,10 +8,10 @@ from ekg.data.folds import labels_of
 from ekg.data.image_sources import RecordSource, SignalCache, _as_microvolts, open_source
 from ekg.data.loader import Loader
 from ekg.errors import EkgError, ImageError, RecordError
-from ekg.image.image_set import make_image_set, read_manifest
-from ekg.image.selection import ImageSetConfig
-from ekg.waveform.records import read_record
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from ekg.images.image_set import make_image_set, read_manifest
+from ekg.images.selection import ImageSetConfig
+from ekg.records.record import read_record
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
 SIZE = 48
 SIGNAL = np.sin(np.linspace(0, 60, 12 * 1250)).reshape(12, 1250)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.data import split
 from ekg.errors import SplitError
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ekg.evaluation.predictions import make_predictions
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 SIZE = 32
 

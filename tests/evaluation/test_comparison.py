@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.errors import EvaluationError
 from ekg.evaluation.comparison import NOT_COMPARABLE, UNPAIRED, compare_sides, resampled_p
 from ekg.evaluation.comparison_report import markdown, terminal_lines
@@ -13,7 +13,7 @@ from ekg.evaluation.demands import check_demands, parse_demand
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import figures_of
 from ekg.evaluation.predictions import make_predictions
-from ekg.evaluation.published import FIGURES_FILE, PUBLISHED_FOLDER
+from ekg.evaluation.published import FIGURES_FILE
 from ekg.evaluation.results import fingerprints
 from ekg.evaluation.sides import (
     DIFFERENT,
@@ -24,7 +24,8 @@ from ekg.evaluation.sides import (
     load_side,
     relation,
 )
-from ekg.waveform.diagnoses import CLASSES
+from ekg.paths import PUBLISHED_FOLDER
+from ekg.records.diagnoses import CLASSES
 from tests.evaluation.conftest import make_toy_images, toy_predictions
 
 
@@ -285,7 +286,7 @@ def test_without_another_the_published_figures_are_shown_but_not_compared(
 ):
     from ekg.evaluation import pairing
 
-    monkeypatch.setattr(pairing, "STORED_MODELS", tmp_path / "none")
+    monkeypatch.setattr(pairing, "default_model", lambda: evaluated[0])
     figures = tmp_path / "figures_only"
     shutil.copytree(PUBLISHED_FOLDER, figures, ignore=lambda _, names: set(names) - {FIGURES_FILE})
     monkeypatch.setattr(pairing, "PUBLISHED_FOLDER", figures)

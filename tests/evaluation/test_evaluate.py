@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.evaluation.predictions import read_predictions
 from ekg.files import sha256_of_file
 from tests.evaluation.conftest import make_toy_images

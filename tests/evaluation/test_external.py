@@ -9,7 +9,7 @@ import pytest
 import torch
 import wfdb
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.errors import EvaluationError
 from ekg.evaluation.external import (
     ExternalSettings,
@@ -19,8 +19,8 @@ from ekg.evaluation.external import (
 )
 from ekg.evaluation.predictions import read_predictions
 from ekg.model import build_network, save_weights
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS, find_records
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS, find_records
 
 SIZE = 48
 KEPT = {"H1": "AF", "H2": "RBBB", "H3": "Normal"}
@@ -165,6 +165,7 @@ def test_labels_from_a_table_come_first(model, hospital, tmp_path, capsys):
     assert main([*command, str(labels), "--out", str(tmp_path / "out"), "--resamples", "0"]) == 0
     printed = capsys.readouterr().out
     assert "4 of 8 records read" in printed
+    assert "labels: 2 of 2 rows name a record here" in printed
     assert "Normal 2, RBBB 1, STD 0, STE 1" in printed
 
 

@@ -14,7 +14,7 @@ from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import figures_of
 from ekg.evaluation.predictions import make_predictions, read_predictions
 from ekg.evaluation.resampling import all_figures, confusion_figures, resample_counts
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 from tests.evaluation.conftest import toy_predictions
 
 LEVEL_NAMES = ("per_image", "record_weighted", "per_record", "per_record_majority")

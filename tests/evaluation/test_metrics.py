@@ -7,7 +7,7 @@ from ekg.evaluation.levels import LEVELS, levels_of, majority_vote, shared_votes
 from ekg.evaluation.metrics import figures_of, reliability_bins
 from ekg.evaluation.predictions import make_predictions, read_predictions
 from ekg.evaluation.runs import flatten
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 from tests.evaluation.conftest import toy_predictions
 
 

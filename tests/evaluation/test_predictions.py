@@ -12,7 +12,7 @@ from ekg.evaluation.predictions import (
     record_of_image,
     write_predictions,
 )
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 PUBLISHED = """label,pred,is_correct,fname,weight
 0,0,1,A0004-s01_PIL.png,0.5

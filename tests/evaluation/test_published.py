@@ -7,13 +7,13 @@ import pytest
 from ekg.errors import EvaluationError
 from ekg.evaluation import published
 from ekg.evaluation.published import (
-    PUBLISHED_FOLDER,
     build_published_figures,
     prediction_folder,
     read_published_figures,
 )
 from ekg.evaluation.reproduced import applies, criteria, criteria_table, reproduced_lines
 from ekg.evaluation.runs import flatten
+from ekg.paths import PUBLISHED_FOLDER
 
 
 def test_the_stored_figures_are_what_the_files_give(shared):

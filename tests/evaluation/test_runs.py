@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.runs import differences, find_runs, read_run
 from tests.evaluation.conftest import toy_predictions

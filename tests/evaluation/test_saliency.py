@@ -3,14 +3,6 @@ import pytest
 import torch
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.saliency import (
-    empty_page,
-    explain,
-    explain_images,
-    last_block,
-    panel_of,
-    probabilities_of,
-)
 from ekg.evaluation.saliency_check import (
     cascade,
     randomised_correlations,
@@ -19,8 +11,16 @@ from ekg.evaluation.saliency_check import (
 )
 from ekg.evaluation.saliency_file import choose_examples, choose_sample
 from ekg.model import EkgModel, load_model
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS
+from ekg.predict.saliency import (
+    empty_page,
+    explain,
+    explain_images,
+    last_block,
+    panel_of,
+    probabilities_of,
+)
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS
 from tests.evaluation.conftest import toy_predictions
 
 
@@ -67,7 +67,7 @@ def test_panels_are_the_paper_layout():
 
 
 def test_the_empty_page_has_a_grid_and_no_trace():
-    from ekg.image.renderer import Renderer
+    from ekg.images.renderer import Renderer
 
     page = empty_page(200)
     flat = Renderer(200).draw(np.zeros((12, 1250)))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ekg import __version__
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.errors import ModelError
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights

@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from ekg.errors import ModelError
+from ekg.errors import EkgWarning, ModelError
 from ekg.model import EkgModel, build_network, load_model, load_weights, save_weights
 
 
@@ -189,3 +189,23 @@ def test_only_safetensors_are_written(tmp_path):
     with pytest.raises(ModelError, match=r"\.safetensors"):
         save_weights(tmp_path / "w.pt", {})
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_without_class_names_are_warned_of(model, tmp_path):
+    path = tmp_path / "colleague.pth"
+    torch.save(model.network.state_dict(), path)
+    with pytest.warns(EkgWarning, match=r"no class names in colleague\.pth: the paper's order is"):
+        loaded = load_model(path)
+    assert loaded.notes == ("no class names in colleague.pth: the paper's order is assumed",)
+
+
+def test_the_order_of_named_and_published_classes_is_known(weights_file, shared, recwarn):
+    published = next((shared / "published_model").glob("*.model"))
+    assert load_model(weights_file).notes == load_model(published).notes == ()
+    assert not [warning for warning in recwarn if issubclass(warning.category, EkgWarning)]
+
+
+def test_the_published_folder_without_weights_says_how_to_fetch_them(tmp_path):
+    (tmp_path / "published_figures.json").write_text("{}")
+    with pytest.raises(ModelError, match="fetch the published weights: `make best-model`"):
+        load_model(tmp_path)

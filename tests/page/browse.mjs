@@ -1,8 +1,9 @@
 // Drives the page in a real browser, offline, and prints what it shows as JSON.
 //
-// Standard input: {modules, chromium, url, inputs: [[file, ...], ...], examples: [name, ...],
-// screenshots: [{path, width, height, scheme, input or example}]}. Standard output: {readings, requests,
-// console, isolated}.
+// Standard input: {modules, chromium, url, inputs: [[file, ...], ...], cases: {name: {files, from,
+// to}}, examples: [name, ...],
+// screenshots: [{path, width, height, scheme, input or example}], opened: the page's file or null}.
+// Standard output: {readings, cases, examples, layouts, requests, said, isolated, opened}.
 
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -97,6 +98,13 @@ for (const files of given.inputs ?? []) {
   await give(page, files);
   readings.push(await shown(page));
 }
+const cases = {};
+for (const [name, { files, from, to }] of Object.entries(given.cases ?? {})) {
+  await page.fill("#from", String(from ?? ""));
+  await page.fill("#to", String(to ?? ""));
+  await give(page, files);
+  cases[name] = await shown(page);
+}
 const isolated = await page.evaluate(() => self.crossOriginIsolated);
 if (given.offline) await context.setOffline(false);
 
@@ -122,6 +130,7 @@ for (const { path, width, height, scheme, input, example } of given.screenshots 
   layouts.push(await opened.page.evaluate(() => ({
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     beyond: [...document.querySelectorAll("section")].flatMap((section) => {
+      if (!section.offsetParent) return []; // not shown
       const edge = section.getBoundingClientRect().right;
       return [...section.querySelectorAll("*")]
         .filter((part) => part.getBoundingClientRect().right > edge - 4)
@@ -134,5 +143,13 @@ for (const { path, width, height, scheme, input, example } of given.screenshots 
   if (path) await opened.page.screenshot({ path, fullPage: true });
   await opened.context.close();
 }
+
+let opened = null;
+if (given.opened) { // as by a double click
+  const page = await browser.newPage();
+  await page.goto(given.opened);
+  opened = await page.textContent("#status");
+}
 await browser.close();
-process.stdout.write(JSON.stringify({ readings, examples, layouts, requests, said, isolated }));
+process.stdout.write(
+  JSON.stringify({ readings, cases, examples, layouts, requests, said, isolated, opened }));

@@ -1,9 +1,10 @@
 // Runs the page's own modules in node, without a browser, and prints what they give as JSON.
 //
 // Standard input: {page: built folder, runtime: onnxruntime-web's folder or null,
-// signals: file of float64 (n, 12, 1250) or null, records: [{files, starts?}]}.
+// signals: file of float64 (n, 12, 1250) or null, records: [{files, starts?, part?}],
+// onlyRead: true where nothing is to be drawn}.
 // Standard output: {drawn: [sha256], records: [{starts, warnings, sha256, probabilities, samples,
-// signal} or {error}], milliseconds: {draw, infer}}.
+// sums} or {error, problem, expected}], milliseconds: {draw, infer}}.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -14,9 +15,7 @@ const given = JSON.parse(readFileSync(0, "utf8"));
 const load = (name) => import(pathToFileURL(join(given.page, "src", name)).href);
 const asset = (name) => JSON.parse(readFileSync(join(given.page, "assets", name), "utf8"));
 const { Renderer } = await load("drawing/renderer.js");
-const { readRecord } = await load("recording/record.js");
-const { sliceStarts } = await load("recording/slices.js");
-const { isFlatThroughout, warningsOf } = await load("recording/quality.js");
+const { readForNetwork } = await load("recording/reading.js");
 
 const slicing = asset("slicing.json");
 const quality = asset("quality.json");
@@ -57,25 +56,28 @@ if (given.signals) {
   }
 }
 
-async function readOne({ files, starts }) {
-  const record = readRecord(files.map((path) => {
-    const bytes = readFileSync(path);
-    return {
-      name: basename(path),
-      bytes: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
-    };
-  }), slicing.rate);
-  const samples = record.signal[0].length;
-  const places = starts ?? (await sliceStarts(record.name, samples, slicing));
+/** A file as the page's worker gives it: read in parts. */
+function sourceOf(path) {
+  const bytes = readFileSync(path);
+  const whole = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+  return {
+    name: basename(path), size: bytes.length, read: async (begin, end) => whole.slice(begin, end),
+  };
+}
+
+async function readOne({ files, starts, part }) {
+  const { record, starts: found, warnings } = await readForNetwork(
+    files.map(sourceOf), part ?? {}, { slicing, quality });
+  const places = starts ?? found;
   const result = {
     starts: places,
-    samples,
-    flat: isFlatThroughout(record.signal, quality.limits),
-    warnings: warningsOf(record, quality),
+    samples: record.signal[0].length,
+    warnings,
     sums: record.signal.map((lead) => lead.reduce((sum, value, i) => sum + value * ((i % 7) + 1), 0)),
     sha256: [],
     probabilities: [],
   };
+  if (given.onlyRead) return result;
   for (const start of places) {
     const picture = draw(record.signal.map((lead) => lead.subarray(start, start + slicing.length)));
     result.sha256.push(sha256(picture));
@@ -93,7 +95,12 @@ for (const record of given.records ?? []) {
   try {
     records.push(await readOne(record));
   } catch (error) {
-    records.push({ error: error.message, expected: error.constructor.name === "InputError" });
+    records.push({
+      error: error.message,
+      problem: error.problem,
+      expected: error.constructor.name === "InputError",
+      trace: error.stack,
+    });
   }
 }
 process.stdout.write(JSON.stringify({

@@ -9,9 +9,10 @@ import threading
 import pytest
 from filelock import FileLock
 
-from ekg.image.renderer import Renderer
-from ekg.page.assets import quality_description, slicing_description
-from ekg.page.picture import picture_description
+from ekg.images.renderer import Renderer
+from page.assets import quality_description, slicing_description
+from page.build import write_rules
+from page.picture import picture_description
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PUBLISHED = "published_model/mobilenetv3_small_custom_37.model"
@@ -59,6 +60,7 @@ def bare_page(root, renderer, tmp_path_factory):
     (folder / "assets").mkdir()
     description, background = picture_description(renderer)
     (folder / "assets" / "background.bin").write_bytes(background)
+    write_rules(folder / "assets")
     for name, content in (
         ("picture", description),
         ("quality", quality_description()),
@@ -98,7 +100,7 @@ def model_path(root, tmp_path_factory):
 
     from ekg.model import build_network, save_weights
     from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_STD
-    from ekg.waveform.diagnoses import CLASSES
+    from ekg.records.diagnoses import CLASSES
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(45)
@@ -117,8 +119,8 @@ def model_path(root, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def built_page(modules, model_path, tmp_path_factory):
-    """The page, built once for all test processes."""
-    from ekg.page.build import MARK, build_page
+    """The page, built once for all test processes, of a model whose name is long."""
+    from page.build import MARK, build_page
 
     common = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -126,14 +128,16 @@ def built_page(modules, model_path, tmp_path_factory):
     folder = common / "built-page"
     with FileLock(f"{folder}.lock"):
         if not (folder / MARK).is_file():
-            build_page(model_path, folder, modules)
+            named = common / f"2026-01-01_mobilenetv3_small_custom_800_simulated{model_path.suffix}"
+            shutil.copyfile(model_path, named)
+            build_page(named, folder, modules)
     return folder
 
 
 @pytest.fixture(scope="session")
 def served():
     """Serve a folder on a free port; give the address."""
-    from ekg.page.server import make_server
+    from page.server import make_server
 
     servers = []
 

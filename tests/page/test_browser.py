@@ -9,19 +9,28 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from ekg.evaluation.inputs import expand
-from ekg.evaluation.predict import Predictor
-from ekg.evaluation.saliency import empty_page, panel_of
-from ekg.image.png import write_png
+from ekg.images.png import write_png
 from ekg.model.engines import open_engine
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS, read_record
-from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+from ekg.predict.inputs import Input, expand
+from ekg.predict.predictor import Predictor
+from ekg.predict.saliency import empty_page, panel_of
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS, read_record
+from ekg.simulator.record_files import SimulationSettings, simulate_folder
+from tests.page import cases
 
 pytestmark = pytest.mark.slow
 
 NEAR = 1e-4  # between two engines, as for the export
-VIEWS = [(1200, 900, "light"), (390, 844, "light"), (320, 640, "dark"), (1200, 900, "dark")]
+RECORD_CASES = ("chest leads of another person", "a day", "a middle of an odd frame", "umlaut")
+"""Of the table of cases; node runs them all."""
+VIEWS = [
+    (1200, 900, "light"),
+    (390, 844, "light"),
+    (320, 640, "dark"),
+    (256, 500, "light"),
+    (1200, 900, "dark"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +51,7 @@ def inputs(tmp_path_factory, renderer):
     Image.new("L", (300, 200), 255).save(small)
     blank = folder / "blank.png"
     Image.new("L", (800, 800), 255).save(blank)
-    text = folder / "letter.png"
+    text = folder / f"letter{'_without_a_place_to_break_at' * 4}.png"
     text.write_text("not an image")
     return {
         "records": records,
@@ -60,7 +69,25 @@ def inputs(tmp_path_factory, renderer):
 
 
 @pytest.fixture(scope="session")
-def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_factory):
+def case_files(inputs, renderer, tmp_path_factory):
+    """The files of the cases that the browser is given, by name: all pictures, some records."""
+    grey = renderer.draw(read_record(inputs["records"][0][0]).signal[:, 300:1550])
+    files = {}
+    for kind, given in cases.table().items():
+        for case in given:
+            folder = tmp_path_factory.mktemp("case")
+            if kind == "pictures":
+                made = cases.write_picture(folder, grey, **case["make"])
+            elif case["name"] in RECORD_CASES:
+                made = cases.write_record(folder, **case["make"])
+            else:
+                continue
+            files[case["name"]] = [str(file) for file in made]
+    return files
+
+
+@pytest.fixture(scope="session")
+def visit(inputs, case_files, built_page, served, run_node, modules, chromium, tmp_path_factory):
     """One visit to the page, shared by all test processes."""
     common = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -78,6 +105,14 @@ def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_fact
                 "offline": True,
                 "dropped": [inputs["records"][0]],
                 "inputs": [*inputs["records"][1:], inputs["picture"], *inputs["bad"].values()],
+                "cases": {
+                    case["name"]: {
+                        "files": case_files[case["name"]],
+                        "from": case.get("from"), "to": case.get("to"),
+                    }
+                    for case in [case for kind in cases.table().values() for case in kind]
+                    if case["name"] in case_files
+                },
                 "examples": list(CLASSES),
                 "screenshots": [
                     {
@@ -85,7 +120,14 @@ def visit(inputs, built_page, served, run_node, modules, chromium, tmp_path_fact
                         "width": width, "height": height, "scheme": scheme, "example": "RBBB",
                     }
                     for width, height, scheme in VIEWS
+                ] + [
+                    {
+                        "path": str(pictures / "page-320-refusal.png"),
+                        "width": 320, "height": 640, "scheme": "light",
+                        "input": inputs["bad"]["cannot be read as an image"],
+                    }
                 ],
+                "opened": (built_page / "index.html").as_uri(),
             }  # fmt: skip
             found = {**run_node("browse.mjs", given), "address": address}
             kept.write_text(json.dumps(found))
@@ -143,6 +185,41 @@ def test_wrong_files_are_refused_with_the_reason_and_no_verdict(visit, inputs):
         assert shown["hidden"]
 
 
+@pytest.mark.parametrize("case", cases.table()["pictures"], ids=lambda case: case["name"])
+def test_a_picture_is_read_or_refused_as_in_python(case, visit, case_files, python_road):
+    (file,) = case_files[case["name"]]
+    shown = visit["cases"][case["name"]]
+    wanted = python_road.predict_input(Input(file, Path(file).stem, "image"))
+    if "refused" in case:
+        assert case["refused"] in wanted.error
+        assert case["refused"] in shown["error"]
+        return
+    assert wanted.error is None
+    assert shown["warnings"] == list(wanted.warnings)
+    assert len(wanted.warnings) == len(case["warnings"])
+    for words, warning in zip(case["warnings"], wanted.warnings, strict=True):
+        assert words in warning
+    assert shown["probabilities"] == pytest.approx(wanted.probabilities, abs=NEAR)
+
+
+@pytest.mark.parametrize("name", RECORD_CASES)
+def test_a_record_is_read_or_refused_as_in_python(name, visit, case_files, model_path):
+    (case,) = [case for case in cases.table()["records"] if case["name"] == name]
+    part = (case.get("from"), case.get("to"))
+    predictor = Predictor(open_engine(model_path), part=part)
+    wanted = predictor.predict_input(Input(case_files[name][0], name, "record"))
+    shown = visit["cases"][name]
+    if "refused" in case:
+        assert case["refused"] in wanted.error
+        assert case["refused"] in shown["error"]
+        return
+    assert shown["warnings"] == list(wanted.warnings)
+    assert [s["start"] for s in shown["slices"]] == [s.start for s in wanted.slices]
+    assert shown["probabilities"] == pytest.approx(wanted.probabilities, abs=NEAR)
+    if part[0]:
+        assert f"from {part[0]:.2f}" in shown["source"]
+
+
 def test_every_built_in_example_is_read_by_keyboard(visit):
     assert set(visit["examples"]) == set(CLASSES)
     for name, shown in visit["examples"].items():
@@ -157,7 +234,14 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_complained_about(visit):
     assert visit["isolated"]
 
 
+def test_opened_as_a_file_it_says_that_it_must_be_served(visit):
+    assert "opened as a file" in visit["opened"]
+    assert "make serve" in visit["opened"]
+    assert "Loading" not in visit["opened"]
+
+
 def test_it_fits_phones_and_fingers(visit):
+    assert len(visit["layouts"]) == len(VIEWS) + 1
     for layout in visit["layouts"]:
         assert layout["overflow"] <= 0
         assert layout["beyond"] == []

@@ -6,8 +6,11 @@ import re
 
 import pytest
 
-from ekg.page import PageError
-from ekg.page.build import build_page
+from ekg.records.header_checks import MAX_SAMPLES
+from ekg.records.record import LEADS
+from page import PageError
+from page.assets import rules_description
+from page.build import build_page, write_rules
 
 COLOURS = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")
 ON = [
@@ -61,6 +64,20 @@ def test_the_packages_are_pinned_and_name_no_registry_of_their_own(root):
             assert address.startswith("https://registry.npmjs.org/")
 
 
+def test_the_page_gets_its_rules_from_python_and_has_none_of_its_own(root, tmp_path):
+    write_rules(tmp_path)
+    written = (tmp_path / "rules.js").read_text(encoding="utf-8")
+    rules = json.loads(written.removeprefix("export default ").removesuffix(";\n"))
+    assert rules == json.loads(json.dumps(rules_description()))
+    assert tuple(rules["leads"]) == LEADS
+    assert rules["mostSamples"] == MAX_SAMPLES
+    for path in (root / "page" / "src").rglob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        used = set(re.findall(r"\brules\.(?!js\b)(\w+)", text))
+        assert used <= set(rules), path
+        assert not re.search(r"\baVR\b|microvolt|MATLAB 5|1_?000_?000", text), path
+
+
 def test_a_missing_runtime_is_named_with_the_remedy(tmp_path):
     with pytest.raises(PageError, match=r"onnxruntime-web is not installed.*npm ci"):
         build_page("runs/none", tmp_path / "out", tmp_path)
@@ -69,7 +86,7 @@ def test_a_missing_runtime_is_named_with_the_remedy(tmp_path):
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     runtime = tmp_path / "page" / "node_modules" / "onnxruntime-web" / "dist"
     runtime.mkdir(parents=True)
-    from ekg.page.build import RUNTIME_FILES
+    from page.build import RUNTIME_FILES
 
     for name in RUNTIME_FILES:
         (runtime / name).touch()

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ekg.page import PageError
-from ekg.page.server import CONTENT_SECURITY_POLICY, make_server
+from page import PageError
+from page.server import CONTENT_SECURITY_POLICY, make_server
 
 
 @pytest.fixture

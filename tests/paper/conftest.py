@@ -21,8 +21,8 @@ from ekg.evaluation.sides import Side
 from ekg.files import sha256_of_file, write_json
 from ekg.paper import output
 from ekg.paper.style import ONE_COLUMN, SMALLEST_FONT, TWO_COLUMNS, journal_style
-from ekg.waveform.diagnoses import CLASSES
-from ekg.waveform.records import LEADS
+from ekg.records.diagnoses import CLASSES
+from ekg.records.record import LEADS
 
 RECORDS_OF_A_CLASS = 12
 IMAGES_OF_A_RECORD = 2

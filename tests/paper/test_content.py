@@ -22,7 +22,7 @@ from ekg.paper.saliency_file import read_saliency
 from ekg.paper.scores import class_scores, class_table, fold_figures, summary_table
 from ekg.paper.settings import changed_settings_table, settings_table, training_table
 from ekg.paper.summary import what_data, what_result, what_was_done
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 
 def test_rows_of_a_confusion_matrix_sum_to_one_or_are_unknown() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.errors import EkgError
 from ekg.paper.notebooks import run_notebook, source_of
 

@@ -11,7 +11,7 @@ from ekg.evaluation import published
 from ekg.files import write_json
 from ekg.paper import run_files
 from ekg.paper.run_files import find_run, newest_run, open_run
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 
 def make_run(folder: Path, age: float) -> Path:

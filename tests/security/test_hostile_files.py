@@ -13,13 +13,13 @@ import zlib
 import numpy as np
 import pytest
 
-from ekg.data.archive import unpack
-from ekg.data.sources import parse_checksums
+from ekg.datasets.archive import unpack
+from ekg.datasets.registry import parse_checksums
 from ekg.errors import DownloadError, EkgError, ImageError, ModelError, RecordError
-from ekg.evaluation.image_checks import read_picture
-from ekg.image.manifest import MANIFEST_COLUMNS, read_manifest
-from ekg.image.png import encode_png, read_image
-from ekg.waveform.records import LEADS, read_header, read_record
+from ekg.images.image_checks import read_picture
+from ekg.images.manifest import MANIFEST_COLUMNS, read_manifest
+from ekg.images.png import encode_png, read_image
+from ekg.records.record import LEADS, read_header, read_record
 
 LEAVING = ["../A1.mat", "/etc/passwd", "sub/A1.mat", "..", ".", "~", "-", "a\\b.mat", "..\\A1.mat",
            "C:A1.mat", "C:\\A1.mat", "\\\\host\\share", "A1\x01.mat"]  # fmt: skip
@@ -136,7 +136,7 @@ def test_a_bomb_in_a_png_text_or_profile_stays_small(tmp_path, kind):
     path = tmp_path / "a.png"
     path.write_bytes(png(24, 24, (kind, body), data=bytes(25 * 24)))
     peak = memory_of(f"""
-        from ekg.image.png import read_image
+        from ekg.images.png import read_image
         try:
             read_image({str(path)!r})
         except EkgError as error:
@@ -150,7 +150,7 @@ def memory_of(code):
     program = """
         import resource
         from ekg.errors import EkgError
-        import ekg.image.png, ekg.waveform.records
+        import ekg.images.png, ekg.records.record
         def peak():
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         before = peak()
@@ -215,7 +215,7 @@ def test_a_tar_header_that_would_fill_the_memory(tmp_path, kind):
     assert path.stat().st_size < 2_000_000
     peak = memory_of(f"""
         from pathlib import Path
-        from ekg.data.archive import is_archive, unpack
+        from ekg.datasets.archive import is_archive, unpack
         assert not is_archive(Path({str(path)!r}))
         try:
             unpack(Path({str(path)!r}), Path({str(tmp_path / "out")!r}), 10**6)

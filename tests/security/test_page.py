@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ekg.page.server import ADDRESS, HEADERS, make_server
+from page.server import ADDRESS, HEADERS, make_server
 
 
 def test_the_server_listens_to_this_machine_alone(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ekg.files import write_json
-from ekg.image.png import encode_png
+from ekg.images.png import encode_png
 from ekg.paper.output import PARTS_FOLDER
 from ekg.paper.report import write_report
 from ekg.paper.run_files import RunFiles

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ekg.errors import EvaluationError
+from ekg.records.record import LEADS
 from ekg.strips.metrics import score_page, summarise
-from ekg.waveform.records import LEADS
 
 RATE = 500.0
 

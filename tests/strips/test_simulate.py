@@ -8,6 +8,8 @@ import wfdb
 from scipy import ndimage
 
 from ekg.errors import ConfigError
+from ekg.records.record import LEADS
+from ekg.records.slicing import generator_for
 from ekg.strips.simulate import CLASSES, clean_image, layouts, simulate_page, styles
 from ekg.strips.simulate.drawing import Canvas, stripes
 from ekg.strips.simulate.geometry import camera, curl, map_of, relief
@@ -17,8 +19,6 @@ from ekg.strips.simulate.page_files import PageSettings, page_name, simulate_pag
 from ekg.strips.simulate.plan import plan_page
 from ekg.strips.simulate.printing import print_layers
 from ekg.strips.simulate.warping import to_flat, to_image
-from ekg.waveform.records import LEADS
-from ekg.waveform.slicing import generator_for
 
 SHEET = (150.0, 100.0)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ekg.config import TrainConfig
 from ekg.config_file import config_from_dict
-from ekg.waveform.diagnoses import CLASSES
+from ekg.records.diagnoses import CLASSES
 
 SIZE = 32
 
@@ -69,9 +69,9 @@ def said() -> list[str]:
 @pytest.fixture(scope="session")
 def small_records(tmp_path_factory) -> Path:
     """Simulated records, their images at 64 pixels, and a split."""
-    from ekg.image.image_set import make_image_set
-    from ekg.image.selection import ImageSetConfig
-    from ekg.waveform.synthetic.record_files import SimulationSettings, simulate_folder
+    from ekg.images.image_set import make_image_set
+    from ekg.images.selection import ImageSetConfig
+    from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
     folder = tmp_path_factory.mktemp("small")
     simulate_folder(folder / "records", 14, SimulationSettings(classes=CLASSES))

@@ -1,6 +1,6 @@
 import pytest
 
-from ekg.__main__ import main
+from ekg.cli import main
 from ekg.config_file import load_config
 
 SHIPPED = ["paper_800", "quick", "modern_800"]
@@ -64,6 +64,21 @@ def test_no_experiment_is_forgotten(root):
     assert set(SHIPPED) <= found
     for name in found:
         load_config(root / "experiments" / f"{name}.toml")
+
+
+def test_only_the_papers_recipe_has_a_clock(root):
+    limits = {
+        path.stem: load_config(path).training.max_minutes
+        for path in (root / "experiments").glob("*.toml")
+    }
+    assert {name for name, limit in limits.items() if limit} == {"paper_800"}
+    assert limits["paper_800"] == 180.0
+
+
+def test_the_quick_recipe_depends_on_nothing_of_the_machine(root):
+    config = load_config(root / "experiments" / "quick.toml")
+    assert config.compute.threads > 0  # the last bits depend on their number
+    assert not config.early_stopping.enabled
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from torch import nn
 from ekg.config_file import save_config
 from ekg.errors import TrainingError
 from ekg.training import distributed
-from ekg.training.evaluation import _places
 from ekg.training.loop import train
+from ekg.training.validation import _places
 from tests.training.conftest import toy_config
 
 # The batch of 9 leaves a last batch of 1 image for 2 processes: one of them has none.

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from ekg.config import EarlyStoppingConfig, ScheduleConfig
+from ekg.config import EarlyStoppingConfig, ScheduleConfig, TrainConfig
+from ekg.config_file import config_from_dict
 from ekg.training.averaging import WeightAverage
 from ekg.training.early_stopping import should_stop
+from ekg.training.forecast import Forecast, time_left
 from ekg.training.loss import class_weights, epoch_loss, step_loss
 from ekg.training.memory import largest_batch, out_of_memory
-from ekg.training.schedule import Plan, end_that_fits, rate_factor
+from ekg.training.schedule import rate_factor
 
 # ------------------------------------------------------------------------ early stopping
 
@@ -127,32 +129,50 @@ def test_the_rate_stays_between_zero_and_the_largest(progress, name, warmup):
     assert 0.0 <= rate_factor(progress, ScheduleConfig(name, warmup)) <= 1.0 + 1e-12
 
 
-def test_a_plan_runs_evenly_from_0_to_1():
-    plan = Plan(4)
-    assert [plan.at(e + 0.5) for e in range(4)] == pytest.approx([0.125, 0.375, 0.625, 0.875])
-    assert plan.at(5.0) == 1.0
+def _row(minutes: float) -> dict:
+    return {"elapsed_time": minutes}
 
 
-@given(st.floats(0.1, 9), st.floats(0.01, 9))
-def test_a_plan_with_another_end_goes_on_where_it_was_and_ends_at_1(position, more):
-    plan = Plan(10)
-    before = plan.at(position)
-    plan.move_end(position, position + more)
-    assert plan.at(position) == pytest.approx(before)
-    assert plan.at(position + more) == pytest.approx(1.0)
-    assert before <= plan.at(position + more / 2) <= 1.0
+def test_the_first_steps_tell_how_long_the_rest_takes_and_only_once():
+    now = [0.0]
+    config = config_from_dict({"training": {"epochs": 4, "batch_size": 8, "max_minutes": 0}})
+    forecast = Forecast(config, 1000, clock=lambda: now[0])
+    lines = []
+    for step in range(1, 60):
+        now[0] += 90.0 if step == 1 else 2.0  # the first step sets things up
+        lines.append(forecast.after_steps(0, 8 * step))
+    (line,) = [line for line in lines if line]
+    assert lines.index(line) == 20
+    # 8 images in 2 s; 4,000 - 21 x 8 images are left.
+    assert line == "4.0 images/s: the rest of 4 epochs takes at most 16 minutes, without validation"
 
 
-def test_an_end_at_once_is_the_end():
-    plan = Plan(10)
-    plan.move_end(3.0, 3.0)
-    assert plan.at(3.0) == 1.0
+def test_a_resumed_process_measures_its_own_speed():
+    now = [50.0]
+    config = config_from_dict(
+        {
+            "training": {"epochs": 2, "batch_size": 10, "max_minutes": 30},
+            "early_stopping": {"enabled": False},
+        }
+    )
+    forecast = Forecast(config, 1000, clock=lambda: now[0])
+    assert forecast.after_steps(1, 500) == ""
+    now[0] += 100.0
+    line = forecast.after_steps(1, 700)
+    assert line.startswith("2.0 images/s: the rest of 2 epochs takes about 2 minutes")
+    assert line.endswith("; no epoch begins after 30 minutes")
 
 
-def test_the_end_that_fits():
-    assert end_that_fits(0.0, 0.0, 5.0) == math.inf
-    assert end_that_fits(0.5, 1.0, 4.0) == pytest.approx(2.0)
-    assert end_that_fits(3.0, 9.0, 8.0) == 3.0  # over time already
+def test_the_time_left_is_that_of_the_epochs_so_far():
+    free = config_from_dict(
+        {"training": {"epochs": 5, "max_minutes": 0}, "early_stopping": {"enabled": False}}
+    )
+    assert time_left([_row(2.0), _row(4.0)], free) == "about 6 minutes left"
+    assert time_left([_row(0.1), _row(0.2)], free) == "about 18 seconds left"
+    # Of 300 epochs of 10 minutes, 180 minutes leave 3 after the 15th.
+    rows = [_row(10.0 * epoch) for epoch in range(1, 16)]
+    assert time_left(rows, TrainConfig()) == "at most 30 minutes left"
+    assert time_left([_row(50.0), _row(100.0)], TrainConfig()) == "at most 100 minutes left"
 
 
 # ---------------------------------------------------------------- averaging and memory

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,6 +147,63 @@ def test_resuming_a_finished_run_changes_nothing(toy_set, tmp_path):
     again = go(toy_set, run, PAPER, resume=True)
     assert (again.epochs, again.best_epoch) == (first.epochs, first.best_epoch)
     assert_same(outcome(run), before)
+
+
+@pytest.mark.parametrize("file", ["manifest.csv", "split.csv"])
+@pytest.mark.parametrize("finished", [True, False])
+def test_other_data_than_the_run_began_with_is_refused(toy_set, tmp_path, file, finished):
+    data = tmp_path / "set"
+    shutil.copytree(toy_set, data)
+    once = {**PAPER, "training": {**PAPER["training"], "epochs": 1}}
+    go(data, tmp_path / "run", once)
+    end = tmp_path / "run" / "finished.json"
+    before = end.read_bytes()
+    if not finished:
+        end.unlink()
+    table = pd.read_csv(data / file, keep_default_na=False)
+    if file == "split.csv":  # a record that was trained on becomes a test record
+        table.loc[table["split"] == "train", "split"] = "test"
+        table.loc[::2, "split"] = "train"
+        table.loc[3::7, "split"] = "val"
+    else:
+        table = table.iloc[1:]
+    table.to_csv(data / file, index=False)
+    with pytest.raises(
+        TrainingError, match=rf"began with other data: \S+{file} \(field .* changed"
+    ):
+        go(data, tmp_path / "run", once, resume=True)
+    assert not finished or end.read_bytes() == before
+    go(data, tmp_path / "run", once, overwrite=True)
+    assert go(data, tmp_path / "run", once, resume=True).epochs == 1
+
+
+def from_before(path, shortened):
+    """Give a checkpoint what the versions wrote whose time limit could shorten a schedule."""
+    content = load_checkpoint(path)
+    content["plan"] = {"epochs": 3, "since": 0.0, "progress": 0.0}
+    content["shortened"] = shortened
+    content["rows"] = [{**row, "planned_epochs": 3} for row in content["rows"]]
+    content["config"]["training"]["max_minutes"] = 8.5
+    torch.save(content, path)
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on(toy_set, tmp_path, monkeypatch, undisturbed):
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        killed_at(patch, steps.StepRunner, "_step", 6)
+        with pytest.raises(Killed):
+            go(toy_set, run, SECTIONS)
+    from_before(run / "checkpoint.pt", shortened=False)
+    go(toy_set, run, SECTIONS, resume=True)
+    assert_same(outcome(run), undisturbed["modern"])
+
+
+def test_a_checkpoint_with_a_shortened_schedule_is_refused(toy_set, tmp_path):
+    run = tmp_path / "run"
+    go(toy_set, run, {"training": {"epochs": 1}})
+    from_before(run / "checkpoint.pt", shortened=True)
+    with pytest.raises(TrainingError, match=r"no longer done; start without --resume"):
+        go(toy_set, run, {"training": {"epochs": 1}}, resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused(toy_set, tmp_path):

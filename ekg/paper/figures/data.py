@@ -25,7 +25,7 @@ from ekg.paper.style import (
     journal_figure,
     new_figure,
 )
-from ekg.waveform.records import LEADS
+from ekg.records.record import LEADS
 
 HATCHES = {"train": "", "val": "////", "test": "....", "none": ""}
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from ekg.files import atomic_path
-from ekg.processes import end_with_parent
 from ekg.progress import Progress
+from ekg.records.slicing import generator_for
 from ekg.strips.learn.name_samples import name_sample
 from ekg.strips.learn.recipe import StripRecipe
 from ekg.strips.names import HEIGHT, WIDTH
 from ekg.strips.simulate.page import VERSION
-from ekg.waveform.slicing import generator_for
+from ekg.workers import end_with_parent
 
 _AT_A_TIME = 500
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ekg.records.slicing import generator_for
 from ekg.strips.names import NAMES, prepared
 from ekg.strips.simulate import words
 from ekg.strips.simulate.drawing import Canvas, crossed, dotted, stripes
@@ -11,7 +12,6 @@ from ekg.strips.simulate.lettering import FONTS, HELD_OUT_FONTS, lettering
 from ekg.strips.simulate.paper import pen_lines
 from ekg.strips.simulate.photography import defocus
 from ekg.strips.simulate.plan import printed_name
-from ekg.waveform.slicing import generator_for
 
 RESOLUTION = 6.0
 _SHARE_OF_NAMES = 0.6

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from ekg.files import atomic_path
-from ekg.processes import end_with_parent
+from ekg.records.slicing import generator_for
 from ekg.strips.learn.recipe import StripRecipe
 from ekg.strips.learn.segment_samples import squares
 from ekg.strips.segment import network_inputs
 from ekg.strips.simulate.page import VERSION
-from ekg.waveform.slicing import generator_for
+from ekg.workers import end_with_parent
 
 
 class SegmentData:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ekg.records.slicing import generator_for
 from ekg.strips.segment import RESOLUTION, grey_and_chroma
 from ekg.strips.simulate import SimulatedPage, simulate_page
 from ekg.strips.simulate.effects import stretched
 from ekg.strips.simulate.printing import print_layers
 from ekg.strips.simulate.warping import flat_nodes, flat_size, through_mesh, to_flat
-from ekg.waveform.slicing import generator_for
 
 SIDE = 256
 """Pixels of a square."""

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ekg.errors import ConfigError
+from ekg.records.record import LEADS
+from ekg.records.slicing import generator_for
+from ekg.simulator.simulator import simulate_record
 from ekg.strips.simulate import imaging, kinds, layouts, not_ekg, paper, styles
 from ekg.strips.simulate.effects import Effect
 from ekg.strips.simulate.geometry import PageMap
@@ -18,9 +21,6 @@ from ekg.strips.simulate.lettering import HELD_OUT_FONTS
 from ekg.strips.simulate.plan import FREQUENCY, Plan, plan_page
 from ekg.strips.simulate.printing import Layers, compose, print_layers
 from ekg.strips.simulate.styles import STYLES, Style
-from ekg.waveform.records import LEADS
-from ekg.waveform.slicing import generator_for
-from ekg.waveform.synthetic import simulate_record
 
 VERSION = 3
 """Raised whenever the same (seed, name) gives another page."""

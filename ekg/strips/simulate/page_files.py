@@ -17,13 +17,13 @@ import wfdb
 
 from ekg.errors import ConfigError, EkgError
 from ekg.files import atomic_open, atomic_path, folder_lock, read_json, write_json, write_text
-from ekg.processes import end_with_parent
 from ekg.progress import Progress
+from ekg.records.record import LEADS
 from ekg.strips.simulate.kinds import KINDS
 from ekg.strips.simulate.page import VERSION, SimulatedPage, simulate_page
 from ekg.strips.simulate.photography import png
 from ekg.strips.simulate.plan import FREQUENCY
-from ekg.waveform.records import LEADS
+from ekg.workers import end_with_parent
 
 _SETTINGS = "settings.json"
 _COLUMNS = ("page", "file", "kind", "subject", "layout", "style", "speed", "gain")

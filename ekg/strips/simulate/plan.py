@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from ekg.records.record import LEADS
 from ekg.strips.simulate import words
 from ekg.strips.simulate.layouts import Layout
 from ekg.strips.simulate.lettering import Lettering, lettering
 from ekg.strips.simulate.styles import Style
-from ekg.waveform.records import LEADS
 
 _Thing = TypeVar("_Thing")
 

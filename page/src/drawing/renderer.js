@@ -20,7 +20,7 @@ const INKED = (() => {
 
 export class Renderer {
   /**
-   * @param {object} page what `ekg.page.assets` writes: size, samples, seconds, trace, panels
+   * @param {object} page what `page.assets` writes: size, samples, seconds, trace, panels
    * @param {Uint8Array} background paper and grid, size * size grey levels
    */
   constructor(page, background) {

@@ -1,95 +1,135 @@
-// WFDB headers: what a record's text file says about its signals.
+// WFDB headers: what a record's text file says about its signals. The same rules as in Python
+// (`ekg.records.header_text`); what both need to know comes from there, in rules.js.
 
-/** Input that cannot be read, in words for the person who gave it. */
-export class InputError extends Error {}
+import rules from "../../assets/rules.js";
+import { InputError, quoted } from "./errors.js";
 
-export const LEADS = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"];
+export const LEADS = rules.leads;
 
-const MOST_SAMPLES = 100_000_000; // over two days at 500 Hz: a damaged header, not a recording
-const MOST_SIGNALS = 1024;
-const DEFAULT_GAIN = 200; // WFDB's, where a header gives none
-const MILLIVOLTS = { "": 1, mv: 1, uv: 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, v: 1e3 };
+const MOST_BYTES = 16 * 1024 * 1024; // of a header: more is another file
+const KNOWN = "0|8|16|24|32|61|80|160|212|310|311|508|516|524";
+const FORMAT = new RegExp(`^(${KNOWN})(?:x(\\d+))?(?::(\\d+))?(?:\\+(\\d+))?$`);
+const GAIN = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)?(?:\(([-+]?\d+)\))?(\/(\S*))?$/i;
+const FREQUENCY = /^((?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?:\/\S*)?$/i;
+// ADC resolution, ADC zero, initial value, checksum, block size, description: each may be missing.
+const REST = /^ *(\d*) *(-?\d*) *(-?\d*) *(-?\d*) *(\d*) *(\S?[^\t\n\r\f\v]*)/;
 
-function wholeNumber(text, problem) {
-  if (!/^-?\d+$/.test(text ?? "")) throw new InputError(problem);
-  return Number(text);
+/** Decode a header: UTF-16 where its mark says so, UTF-8, else Latin-1; nothing is dropped. */
+function decoded(bytes) {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    let text = "";
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return text;
+  }
 }
 
-function signalOf(line, fileName) {
-  const words = line.trim().split(/\s+/);
-  const format = /^(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$/.exec(words[1] ?? "");
-  if (!format) throw new InputError(`${fileName}: a signal line has no format: "${line.trim()}"`);
-  const gain = /^([-+\d.eE]*)(?:\((-?\d+)\))?(?:\/(.*))?$/.exec(words[2] ?? "");
-  if (!gain || (gain[1] && !Number.isFinite(Number(gain[1])))) {
-    throw new InputError(`${fileName}: field \`gain\` is "${words[2]}"`);
+function recordFields(file, line, lineCount) {
+  const words = line.split(/\s+/);
+  // A name with spaces in it: the number of signals is where it fits the lines that follow.
+  const fits = words.findIndex((word, k) => k && /^\d+$/.test(word) && Number(word) === lineCount);
+  const [count, frequency, samples] = words.slice(fits === -1 ? 1 : fits);
+  if (!/^\d{1,9}$/.test(count ?? "")) {
+    throw new InputError(
+      `field \`number of signals\` is ${quoted(count ?? "")}: it is not a WFDB header`, { file });
   }
-  const zero = words[4] === undefined ? 0 : wholeNumber(words[4], `${fileName}: field \`adc zero\` is "${words[4]}"`);
+  const rate = FREQUENCY.exec(frequency ?? "");
+  if (!rate) {
+    throw new InputError(
+      `field \`sampling frequency\` is ${frequency === undefined ? "missing" : quoted(frequency)}`,
+      { file, remedy: "write it in Hz" });
+  }
+  if (samples !== undefined && !/^\d{1,15}$/.test(samples)) {
+    throw new InputError(`field \`number of samples\` is ${quoted(samples)}`,
+      { file, remedy: "write a whole number" });
+  }
   return {
-    file: words[0],
+    count: Number(count),
+    samplingFrequency: Number(rate[1]),
+    samples: samples === undefined ? null : Number(samples),
+  };
+}
+
+function signalOf(file, number, line) {
+  const spans = [...line.matchAll(/\S+/g)];
+  const words = spans.map((span) => span[0]);
+  // The file's name may have spaces: it ends where a format and a gain with its unit follow.
+  const formats = words.map((_, k) => k).filter((k) => k && FORMAT.test(words[k]));
+  if (!formats.length) {
+    throw new InputError(`signal ${number} has no known format: ${quoted(line, 80)}`, { file });
+  }
+  const place = formats.find((k) => words[k + 1]?.includes("/") && GAIN.test(words[k + 1])) ??
+    formats[0];
+  const field = words[place + 1] ?? "";
+  const gain = GAIN.exec(field);
+  const steps = gain ? Number(gain[1] ?? 0) : Infinity;
+  if (!Number.isFinite(steps)) {
+    throw new InputError(`signal ${number}: field \`gain\` is ${quoted(field, 40)}`,
+      { file, remedy: "write it as steps(baseline)/unit, such as 1000(0)/mV" });
+  }
+  const format = FORMAT.exec(words[place]);
+  const rest = words.slice(place + 2).join(" ").normalize("NFKC").replace(/[^\x00-\x7f]/gu, "?");
+  const [, , zero, , checksum, , name] = REST.exec(rest);
+  return {
+    file: line.slice(0, spans[place].index).trim(),
     format: format[1],
     samplesPerFrame: Number(format[2] ?? 1) || 1,
     skew: Number(format[3] ?? 0),
     offset: Number(format[4] ?? 0),
-    gain: Number(gain[1] || 0) || DEFAULT_GAIN,
-    baseline: gain[2] === undefined ? zero : Number(gain[2]),
-    units: gain[3] ?? "",
-    name: words.slice(8).join(" "),
+    gain: steps || null, // null: not calibrated
+    baseline: Number(gain[2] ?? zero) || 0,
+    unit: gain[3] === undefined ? "mV" : gain[4],
+    checksum: Number(checksum) || 0,
+    name: name.trim(),
   };
+}
+
+function checkHeader(file, { count, samplingFrequency, samples }, signals) {
+  const remedy = "correct the header";
+  if (!count) throw new InputError("the header names no signals", { file, remedy });
+  if (count > rules.mostSignals || count !== signals) {
+    throw new InputError(`field \`number of signals\` is ${count}, ${signals} are described`,
+      { file, remedy });
+  }
+  const { lowest, highest } = rules.samplingFrequency;
+  if (!(samplingFrequency >= lowest && samplingFrequency <= highest)) {
+    throw new InputError(`field \`sampling frequency\` is ${samplingFrequency} Hz`,
+      { file, remedy });
+  }
+  if (samples !== null && samples <= 0) {
+    throw new InputError(`field \`number of samples\` is ${samples}`, { file, remedy });
+  }
 }
 
 /**
  * Read a header.
- * @param {string} text
- * @param {string} fileName for messages; without `.hea` it is the record's name
+ * @param {Uint8Array} bytes
+ * @param {string} file its name; without `.hea` it is the record's name
  */
-export function parseHeader(text, fileName) {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() && !line.trim().startsWith("#"));
-  const words = (lines[0] ?? "").trim().split(/\s+/);
-  if (words.length < 3 || words[0].includes("/")) {
-    throw new InputError(words[0]?.includes("/")
-      ? `${fileName} is a multi-segment record: give one of its segments instead`
-      : `${fileName} is not a WFDB header`);
+export function parseHeader(bytes, file) {
+  if (bytes.length > MOST_BYTES) throw new InputError("is too large for a WFDB header", { file });
+  const lines = decoded(bytes).split(/\r\n|\r|\n/).map((line) => line.trim())
+    .filter((line) => line && !line.startsWith("#"));
+  if (!lines.length) {
+    throw new InputError("has no record line: it is not a WFDB header", { file });
   }
-  const count = wholeNumber(words[1], `${fileName} is not a WFDB header`);
-  const rate = /^(\d*\.?\d+(?:e[-+]?\d+)?)(?:\/.*)?$/i.exec(words[2]);
-  const samplingFrequency = rate ? Number(rate[1]) : NaN;
-  if (!(samplingFrequency >= 1 && samplingFrequency <= 100_000)) {
-    throw new InputError(`${fileName}: field \`sampling frequency\` is "${words[2]}"`);
+  const [first, ...others] = lines;
+  const segments = others.length && others.every((line) => line.split(/\s+/).length === 2);
+  if (first.includes("/") && segments) {
+    throw new InputError("is a multi-segment record",
+      { file, remedy: "give the headers of its segments instead" });
   }
-  const samples = words[3] === undefined ? null
-    : wholeNumber(words[3], `${fileName}: field \`number of samples\` is "${words[3]}"`);
-  if (samples !== null && !(samples > 0 && samples <= MOST_SAMPLES)) {
-    throw new InputError(`${fileName}: field \`number of samples\` is ${samples}`);
-  }
-  if (count < 1 || count > MOST_SIGNALS || lines.length - 1 < count) {
-    throw new InputError(
-      `${fileName}: field \`number of signals\` is ${count}, ${lines.length - 1} are described`);
-  }
-  const signals = lines.slice(1, count + 1).map((line) => signalOf(line, fileName));
-  return { name: fileName.replace(/\.hea$/i, ""), fileName, samplingFrequency, samples, signals };
+  const record = recordFields(file, first, others.length);
+  const signals = others.map((line, k) => signalOf(file, k + 1, line));
+  checkHeader(file, record, signals.length);
+  return { name: file.replace(/\.hea$/i, ""), fileName: file, ...record, signals };
 }
 
-/** Where each of the twelve leads stands among a header's signals; letter case is free. */
-export function placesOfLeads(header) {
-  const places = new Map();
-  header.signals.forEach((signal, index) => {
-    const name = signal.name.toLowerCase().replace(/^(ecg|lead)[\s_]+/, "");
-    if (!places.has(name)) places.set(name, index);
-  });
-  const missing = LEADS.filter((lead) => !places.has(lead.toLowerCase()));
-  if (missing.length) {
-    throw new InputError(
-      `${header.fileName}: lead${missing.length > 1 ? "s" : ""} ${missing.join(", ")} missing; ` +
-      "a standard 12-lead recording is needed");
-  }
-  return LEADS.map((lead) => places.get(lead.toLowerCase()));
-}
-
-/** How many millivolts one unit of a signal is. */
-export function millivoltsPerUnit(signal, lead) {
-  const scale = MILLIVOLTS[signal.units.trim().toLowerCase()];
-  if (scale === undefined) {
-    throw new InputError(`lead ${lead} has unknown unit "${signal.units}": use mV or uV`);
-  }
-  return scale;
+/** How many millivolts one unit of a signal is; undefined for an unknown unit. */
+export function millivoltsPerUnit(signal) {
+  return rules.millivolts[signal.unit.replace(/[\u00b5\u03bc]/g, "u").toLowerCase()];
 }

@@ -1,6 +1,7 @@
 // Pictures from outside: only those of the network's kind are read, as on the Python road.
 
-import { InputError, LEADS } from "./header.js";
+import { InputError } from "./errors.js";
+import { LEADS } from "./header.js";
 
 /** Grey levels of an RGBA picture; one with colours or transparency is refused. */
 export function greyOf(rgba, name) {

@@ -1,8 +1,10 @@
 // What may be wrong with a recording, in words: the checks of the Python road, with its limits.
 
+import { general } from "./errors.js";
 import { LEADS } from "./header.js";
 
 const LIMB_LEADS = 6;
+const AS_READ = [0, 1, 2, 3, 4, 5];
 
 const named = (leads) => (leads.length === 1 ? "lead " : "leads ") + leads.join(", ");
 const extremes = (row) => {
@@ -13,6 +15,11 @@ const extremes = (row) => {
     if (value > high) high = value;
   }
   return { low, high };
+};
+
+const spanOf = (row) => {
+  const { low, high } = extremes(row);
+  return high - low;
 };
 
 function longestRun(length, isMember) {
@@ -29,6 +36,19 @@ function median(row) {
   const sorted = Float64Array.from(row).sort();
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The header's gain in words: `gain 200/mV`, or the range of several. */
+export function gainsNamed(gains) {
+  const [low, high] = [Math.min(...gains), Math.max(...gains)];
+  return low === high ? `gain ${general(low)}/mV` : `gains ${general(low)} to ${general(high)}/mV`;
+}
+
+/** Which slices are padding for the most part: no lead changes in half of it without a break. */
+export function blankSlices(signal, starts, length, limits) {
+  const isStill = (i) => signal.every((row) => Math.abs(row[i + 1] - row[i]) <= limits.blankStep);
+  return starts.map((start) =>
+    longestRun(length - 1, (i) => isStill(start + i)) + 1 >= limits.blankShare * length);
 }
 
 /** Whether no lead ever changes: there is no EKG in it. */
@@ -80,23 +100,44 @@ function outsidePicture(signal, limits) {
   ];
 }
 
-function span(signal, limits) {
-  const spans = signal.map((row) => {
-    const { low, high } = extremes(row);
-    return high - low;
-  });
+function span(signal, gains, limits) {
+  const spans = signal.map(spanOf);
   const largest = Math.max(...spans);
   const wide = LEADS.filter((_, i) => spans[i] > limits.spanHigh);
   const findings = [];
   if (wide.length) {
     findings.push(
-      `${named(wide)} spanning up to ${Math.round(largest)} mV: ` +
-      "a loose electrode, spikes or a wrong gain");
+      `${named(wide)} spanning up to ${largest.toFixed(0)} mV: ` +
+      `a loose electrode, spikes or a wrong ${gainsNamed(gains)}`);
   }
   if (largest < limits.spanLow) {
-    findings.push(`no lead spans more than ${Number(largest.toPrecision(2))} mV: is the gain right?`);
+    findings.push(
+      `no lead spans more than ${general(largest, 2)} mV: is the ${gainsNamed(gains)} right?`);
   }
   return findings;
+}
+
+/** How tall the beats are in the middle lead: spans of one second, medians of all. */
+function heightOf(signal, rate) {
+  const second = Math.max(Math.round(rate), 1);
+  return median(signal.map((row) => {
+    const spans = [];
+    for (let begin = 0; begin + second <= row.length; begin += second) {
+      spans.push(spanOf(row.subarray(begin, begin + second)));
+    }
+    return spans.length ? median(spans) : spanOf(row);
+  }));
+}
+
+function tall(signal, rate, gains, limits) {
+  const height = heightOf(signal, rate);
+  if (height <= limits.tallLimit) return [];
+  const known = gains.every((gain) => gain === 200)
+    ? " (some published headers state 200/mV where a step is 1 uV: five times too tall)" : "";
+  return [
+    `beats of ${height.toFixed(1)} mV in the middle lead, usual below 2: is the header's ` +
+    `${gainsNamed(gains)} right${known}?`,
+  ];
 }
 
 /** Filter forwards and backwards by second-order sections, as scipy.signal.sosfiltfilt does. */
@@ -156,24 +197,40 @@ function permutations(items) {
     permutations([...items.slice(0, i), ...items.slice(i + 1)]).map((rest) => [item, ...rest]));
 }
 
-function limbLeadOrder(signal, rate, limits, band) {
+function misfitOf(products, order, band) {
+  let sum = 0;
+  band.relations.forEach((row, a) => row.forEach((weight, b) => {
+    sum += weight * products[order[a]][order[b]];
+  }));
+  return Math.sqrt(Math.max(sum, 0));
+}
+
+/** What explains the limb leads by gains of their own in the header, or null. */
+function unequalGains(signal, rate, gains, limits, band) {
+  const limb = gains.length === LEADS.length ? gains.slice(0, LIMB_LEADS) : [];
+  if (new Set(limb).size < 2) return null;
+  const mean = limb.reduce((sum, gain) => sum + gain, 0) / LIMB_LEADS;
+  const oneGain = limb.map((gain, i) => signal[i].map((value) => value * (gain / mean)));
+  const products = limbLeadProducts(oneGain, rate, limits, band);
+  const misfit = products === null ? 0 : misfitOf(products, AS_READ, band);
+  if (misfit > limits.relationLimit) return null;
+  return `their unequal ${gainsNamed(limb)} in the header are the likely cause; with one gain ` +
+    `for all six the misfit is ${misfit.toFixed(3)}`;
+}
+
+function limbLeadOrder(signal, rate, gains, limits, band) {
   const products = limbLeadProducts(signal, rate, limits, band);
   if (products === null) return [];
-  const misfitOf = (order) => {
-    let sum = 0;
-    band.relations.forEach((row, a) => row.forEach((weight, b) => {
-      sum += weight * products[order[a]][order[b]];
-    }));
-    return Math.sqrt(Math.max(sum, 0));
-  };
-  const asRead = misfitOf([0, 1, 2, 3, 4, 5]);
+  const asRead = misfitOf(products, AS_READ, band);
   if (asRead <= limits.relationLimit) return [];
   const finding =
     `the limb leads contradict I + III = II and its kin (misfit ${asRead.toFixed(2)}, usual ` +
     `below ${limits.relationLimit}): `;
+  const cause = unequalGains(signal, rate, gains, limits, band);
+  if (cause !== null) return [finding + cause];
   let best = null;
-  for (const order of permutations([0, 1, 2, 3, 4, 5])) {
-    const misfit = misfitOf(order);
+  for (const order of permutations(AS_READ)) {
+    const misfit = misfitOf(products, order, band);
     if (best === null || misfit < best.misfit) best = { order, misfit };
   }
   if (best.misfit > limits.relationLimit) {
@@ -187,20 +244,22 @@ function limbLeadOrder(signal, rate, limits, band) {
 
 /**
  * What a reader should know before trusting a reading of this record.
- * @param {{signal: Float64Array[], rate: number, headerRate: number}} record millivolts
- * @param {object} quality limits and filter, written by `ekg.page.assets`
+ * @param {object} record from `readRecord`
+ * @param {object} quality limits and filter, written by `page.assets`
  * @returns {string[]} one sentence a finding
  */
 export function warningsOf(record, { limits, band }) {
-  const { signal, rate, headerRate } = record;
+  const { signal, rate, headerRate, gains } = record;
   const coarse = headerRate < limits.coarsestRate
-    ? [`sampled at ${headerRate} Hz only: waves are coarse`] : [];
+    ? [`sampled at ${general(headerRate)} Hz only: waves are coarse`] : [];
   return [
+    ...record.warnings,
     ...flat(signal, rate, limits),
     ...clipped(signal, rate, limits),
     ...outsidePicture(signal, limits),
-    ...span(signal, limits),
+    ...span(signal, gains, limits),
+    ...tall(signal, rate, gains, limits),
     ...coarse,
-    ...limbLeadOrder(signal, rate, limits, band),
+    ...limbLeadOrder(signal, rate, gains, limits, band),
   ];
 }

@@ -1,7 +1,7 @@
 // Resampling by a rational factor: a polyphase low-pass filter with a Kaiser window, the signal
 // drawn on along a line beyond its ends. The same filter as scipy.signal.resample_poly's.
 
-import { InputError } from "./header.js";
+import { InputError } from "./errors.js";
 
 const KAISER_BETA = 5;
 const ZERO_CROSSINGS = 10;

@@ -1,7 +1,7 @@
 // Where the slices of a record lie: the paper's number of them, at places that the record's name
 // decides, as on the Python road.
 
-import { InputError } from "./header.js";
+import { InputError } from "./errors.js";
 import { distinctNumbers, generatorFor } from "./random.js";
 
 /** How many slices the paper takes of so many samples. */
@@ -18,8 +18,8 @@ export async function sliceStarts(name, samples, slicing) {
   const { length } = slicing;
   if (samples < length) {
     throw new InputError(
-      `the record lasts ${(samples / slicing.rate).toFixed(1)} s; ` +
-      `at least ${length / slicing.rate} s are needed`);
+      `record ${name} has ${samples} samples at ${slicing.rate} Hz, one slice needs ${length} ` +
+      `(${length / slicing.rate} s)`, { remedy: "use a longer recording" });
   }
   const count = Math.max(numberOfSlices(samples, slicing), 1);
   const unused = samples - count * length;

@@ -1,0 +1,1 @@
+"""Campaigns run by hand: fault injection, bad input, mutation testing."""

@@ -1,0 +1,1 @@
+"""Mutation testing: change the code, see whether a test notices."""

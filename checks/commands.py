@@ -1,0 +1,35 @@
+"""Check every promise of the repository against the files at hand."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "--only", nargs="+", action="extend", metavar="NAME",
+        help="reference, golden, splits, published-figures, stored-models, manifests, pages "
+        "(default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--full", action="store_true", help="look at every image and record, not at a sample"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings here")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the checks, print the table; 1 if one failed or none passed."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from checks.findings import as_json, exit_status, table_lines
+    from checks.runner import repository_at_hand, run_checks
+    from ekg.files import write_json
+
+    findings = run_checks(repository_at_hand(full=arguments.full), arguments.only)
+    print("\n".join(table_lines(findings)))
+    if arguments.json:
+        write_json(arguments.json, as_json(findings))
+    return exit_status(findings)

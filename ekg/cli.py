@@ -1,0 +1,174 @@
+"""`python -m ekg VERB ...`: which function does what, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import importlib.metadata
+import io
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ekg._version import __version__
+from ekg.errors import EkgError, EkgWarning
+from ekg.paths import CLONE, needs_clone
+
+DISTRIBUTION = "ekg-image-reader"
+
+
+VERBS = {
+    "best-model": "ekg.datasets.commands_best_model",
+    "compare": "ekg.evaluation.commands_compare",
+    "convert": "ekg.datasets.commands_convert",
+    "counts": "ekg.images.commands_counts",
+    "download": "ekg.datasets.commands",
+    "evaluate": "ekg.evaluation.commands",
+    "export": "ekg.model.commands",
+    "external": "ekg.evaluation.commands_external",
+    "hackathon": "ekg.hackathon.commands",
+    "images": "ekg.images.commands",
+    "page": "page.commands",
+    "paper": "ekg.paper.commands",
+    "predict": "ekg.predict.commands",
+    "read": "ekg.strips.commands",
+    "render": "ekg.images.commands_render",
+    "runs": "ekg.evaluation.commands_runs",
+    "serve": "page.commands_serve",
+    "simulate": "ekg.simulator.commands",
+    "simulate-pages": "ekg.strips.simulate.commands",
+    "split": "ekg.data.commands",
+    "store": "ekg.store.commands",
+    "summary": "ekg.evaluation.commands_summary",
+    "train": "ekg.training.commands",
+    "train-strips": "ekg.strips.learn.commands",
+    "verify": "checks.commands",
+}
+"""The module of each verb: `add_arguments(parser)`, `run(arguments)`, and its help, the first
+line of its docstring. Heavy imports are inside `run`, so that `--help` starts at once."""
+
+
+def verbs() -> list[str]:
+    """Return the verbs, in alphabetical order."""
+    return sorted(VERBS)
+
+
+def module_of(verb: str) -> ModuleType | None:
+    """Import a verb's module; None where it lies beside the package and this is not a clone."""
+    name = VERBS[verb]
+    if not name.startswith("ekg."):
+        if CLONE is None:
+            return None
+        if str(CLONE) not in sys.path:
+            sys.path.append(str(CLONE))
+    return importlib.import_module(name)
+
+
+def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """Return the argument parser with the chosen verb alone or, without one, with all."""
+    parser = argparse.ArgumentParser(
+        prog="ekg" if Path(sys.argv[0]).stem == "ekg" else "python -m ekg",
+        description="EKG recordings as images, read by a small network. Not for clinical use.",
+    )
+    parser.add_argument("--version", action="version", version=f"ekg {__version__}")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in [chosen] if chosen else verbs():
+        module = module_of(verb)
+        if module is None:
+            summary = "Works only in a clone of the project."
+        else:
+            summary = (module.__doc__ or "").strip().splitlines()[0]
+        subparser = subparsers.add_parser(verb, help=summary, description=summary)
+        if module is None:
+            subparser.set_defaults(run=_refuse)
+        else:
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+    return parser
+
+
+def _refuse(arguments: argparse.Namespace) -> None:
+    needs_clone(f"`{arguments.verb}`", f"the folder {VERBS[arguments.verb].split('.')[0]}/")
+
+
+def extra_with(module: str) -> str | None:
+    """Return the extra of this distribution that brings a module, None where none does."""
+    try:
+        needs = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    name = re.escape(module.split(".")[0].replace("_", "-"))
+    for need in needs:
+        if found := re.match(rf"{name}\b(?!-).*;\s*extra == [\"']([\w-]+)", need):
+            return found[1]
+    return None
+
+
+def _speak_any_encoding() -> None:
+    """Write what the terminal's encoding lacks (an umlaut in a path) as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and (
+            stream.errors == "strict" or stream.encoding.lower() != "utf-8"
+        ):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print the project's own warnings as `warning: ...`."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, EkgWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", EkgWarning)
+        warnings.showwarning = show
+        yield
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb and return its exit status: 2 for anything the user can put right."""
+    argv = sys.argv[1:] if argv is None else argv
+    _speak_any_encoding()
+    try:
+        try:
+            parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
+            arguments, unknown = parser.parse_known_args(argv)
+            if unknown and arguments.run is not _refuse:  # which has no options to know
+                parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+            with _warnings_in_one_line():
+                return int(arguments.run(arguments) or 0)
+        finally:
+            # What is still held back goes out here, where a reader that has gone is understood.
+            sys.stdout.flush()
+    except EkgError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        extra = extra_with(error.name or "")
+        if extra is None:
+            raise
+        package = f"pip install '{DISTRIBUTION}[{extra}]'"
+        print(f"error: this needs {error.name}; install it with `{package}`", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has gone: nothing left to say, and nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
+        return 2

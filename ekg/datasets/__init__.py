@@ -1,0 +1,1 @@
+"""Public data sets: the registry, downloads, other hospitals' diagnosis codes."""

@@ -1,0 +1,141 @@
+"""Fetch a public data set: parallel, resumable, every file verified."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ekg.datasets.download import Outcome, Plan
+    from ekg.datasets.registry import Source
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("dataset", nargs="?", metavar="DATASET", help="a name of --list")
+    parser.add_argument("--list", action="store_true", help="print the data sets and end")
+    parser.add_argument("--out", type=Path, help="default: data/DATASET/records")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say the size and what is missing; fetch nothing"
+    )
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=8, metavar="N", help="connections at a time (1 to 16)"
+    )
+    parser.add_argument(
+        "--from-url", action="append", metavar="BASE", help="use this mirror (may be repeated)"
+    )
+    parser.add_argument(
+        "--verify", action="store_true",
+        help="hash every file again (else those of unchanged size and time count as verified)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from", dest="from_path", type=Path, metavar="PATH",
+        help="take the files from a local folder or archive instead of the network",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Fetch one data set and print one line about it."""
+    from ekg.datasets.download import obtain
+    from ekg.datasets.registry import check_address, read_registry, source_named
+    from ekg.errors import DownloadError
+
+    if arguments.list or not arguments.dataset:
+        for source in read_registry().values():
+            size = f"about {source.about_bytes / 1e9:.1f} GB" if source.checksums else "0.9 MB"
+            print(f"{source.name:16} {size:13} {source.licence.split(':')[0]}; {source.purpose}")
+        return 0 if arguments.list else 2
+    source = source_named(arguments.dataset)
+    if arguments.from_url:
+        addresses = tuple(base.rstrip("/") + "/" for base in arguments.from_url)
+        for address in addresses:
+            check_address(address)
+        source = dataclasses.replace(source, addresses=addresses)
+    if not 1 <= arguments.jobs <= 16:
+        raise DownloadError(f"-j is {arguments.jobs}", remedy="choose 1 to 16 connections")
+    folder = arguments.out or Path("data") / source.name / "records"
+    if arguments.dry_run:
+        return _dry_run(source, folder)
+    print(
+        f"{source.title}\n{_size_of(source)}; licence {source.licence}; please cite: "
+        f"{source.citation}",
+        file=sys.stderr,
+    )
+    plan, outcome = obtain(
+        source, folder,
+        jobs=arguments.jobs, from_path=arguments.from_path, verify=arguments.verify,
+    )  # fmt: skip
+    _report(plan, outcome)
+    return 0
+
+
+def _size_of(source: Source) -> str:
+    records = f"{source.records:,} records, " if source.records else ""
+    return f"{records}about {source.about_bytes / 1e6:,.0f} MB"
+
+
+def _report(plan: Plan, outcome: Outcome) -> None:
+    from ekg.datasets.download import FAILURES_NAME, by_hand
+    from ekg.errors import DownloadError
+
+    have = len(plan.present) + outcome.fetched
+    if outcome.failures:
+        file, reason = next(iter(sorted(outcome.failures.items())))
+        raise DownloadError(
+            f"{have:,} of {len(plan.files):,} files are here; {len(outcome.failures):,} could "
+            f"not be had, the first is {file}: {reason}; {FAILURES_NAME} lists them"
+            + ("" if have else f"; {by_hand(plan.source, plan.folder)}"),
+            path=plan.folder,
+            remedy="run the same command again, it goes on from here",
+        )
+    print(
+        f"{plan.source.name}: {len(plan.files):,} files in {plan.folder}, all verified "
+        f"({outcome.fetched:,} new)"
+    )
+    records = sum(file.local.endswith(".hea") for file in plan.files)
+    if plan.source.records is not None and records != plan.source.records:
+        print(
+            f"note: the publisher's list has {records:,} records, the registry expects "
+            f"{plan.source.records:,}; if the list was cut short, remove "
+            f"{plan.folder / (plan.source.checksums or '')} and run again",
+            file=sys.stderr,
+        )
+
+
+def _dry_run(source: Source, folder: Path) -> int:
+    """Print what a download would do; the publisher's list is fetched but not kept."""
+    import shutil
+    import tempfile
+
+    from ekg.datasets.download import by_hand, list_files, make_plan
+    from ekg.datasets.fetch import Fetcher
+    from ekg.errors import DownloadError
+
+    print(f"{source.name}: {source.title}")
+    print(f"size: {_size_of(source)}; licence: {source.licence}")
+    print(f"folder: {folder}")
+    print(f"from: {', then '.join(source.addresses)}")
+    parent = next(p for p in [folder, *folder.absolute().parents] if p.is_dir())
+    print(f"free on that disk: {shutil.disk_usage(parent).free / 1e9:,.1f} GB")
+    kept = source.checksums is None or (folder / source.checksums).exists()
+    try:
+        with tempfile.TemporaryDirectory() as elsewhere, Fetcher() as fetcher:
+            files = list_files(source, folder if kept else Path(elsewhere), fetcher)
+    except DownloadError as error:
+        print(f"files: unknown, since the list {error.problem}")
+        print(f"by hand: {by_hand(source, folder)}")
+        return 0
+    plan = make_plan(source, folder, files)
+    print(f"files: {len(files):,}, here and verified: {len(plan.present):,}")
+    if plan.missing:
+        examples = ", ".join(file.local for file in plan.missing[:3])
+        print(
+            f"missing: {len(plan.missing):,} files, about {plan.bytes_missing / 1e6:,.0f} MB "
+            f"({examples}{', ...' if len(plan.missing) > 3 else ''})"
+        )
+    else:
+        print("missing: nothing")
+    return 0

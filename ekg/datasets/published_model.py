@@ -1,0 +1,55 @@
+"""The paper's own model: its files, verified, in the folder where its facts stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ekg.datasets.download import obtain
+from ekg.datasets.fetch import HttpSettings
+from ekg.datasets.registry import Source, source_named
+from ekg.errors import DownloadError
+
+
+def fetch_published_model(
+    folder: Path,
+    *,
+    from_path: Path | None = None,
+    source: Source | None = None,
+    settings: HttpSettings | None = None,
+) -> list[Path]:
+    """Bring the published weights, history and predictions into one folder.
+
+    Parameters
+    ----------
+    folder
+        Where they are put, flat; files with the right bytes that are there already stay.
+    from_path
+        A local copy, flat or nested, or an archive of one; None fetches from the network.
+    source
+        The entry of the registry; `published_model` by default.
+    settings
+        Timeouts, pauses and limits of the transfer.
+
+    Returns
+    -------
+    list of Path
+        The six files.
+
+    Raises
+    ------
+    DownloadError
+        If one cannot be had or has another SHA-256 than the registry gives. Nothing wrong is
+        put in place.
+    """
+    source = source or source_named("published_model")
+    plan, outcome = obtain(source, folder, jobs=3, from_path=from_path, settings=settings)
+    if outcome.failures:
+        file, reason = next(iter(sorted(outcome.failures.items())))
+        raise DownloadError(
+            f"{len(outcome.failures)} of {len(plan.files)} files of the published model could "
+            f"not be had, the first is {file}: {reason}",
+            path=folder,
+            remedy=f"fetch them from {source.homepage} (best_model_for_paper/) by hand and run "
+            "this command with --from FOLDER",
+        )
+    return [folder / file.local for file in plan.files]

@@ -1,0 +1,249 @@
+"""From one record to its images: what a worker process does."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ekg.errors import RecordError
+from ekg.images.layout import PAPER_LAYOUT, Layout
+from ekg.images.png import write_png
+from ekg.images.renderer import Renderer
+from ekg.images.selection import ImageSetConfig, decide
+from ekg.records.diagnoses import diagnoses_of_comments
+from ekg.records.header_text import decoded, read_header_text
+from ekg.records.opening import read_header, read_record
+from ekg.records.quality import blank_slices, warnings_of
+from ekg.records.record import Header
+from ekg.records.signal_files import find_signal_files
+from ekg.records.slicing import number_of_slices, slice_starts
+
+
+@dataclass(frozen=True)
+class RecordJob:
+    """One record to be drawn."""
+
+    header: Path
+    folder: Path
+    """The image set."""
+    config: ImageSetConfig
+    write_png: bool = True
+    raw: Path | None = None
+    """Where to put all images of the record as bare bytes, for the pack."""
+    name: str = ""
+    """The record's name in the set, where its header's is not the only one."""
+
+    @property
+    def record(self) -> str:
+        """The record's name in the set."""
+        return self.name or self.header.stem
+
+
+def image_name(record: str, diagnosis: str, slice_number: int) -> str:
+    """Return the path of one image relative to the set's folder."""
+    return f"all/{diagnosis}/{record}-s{slice_number:02d}_PIL.png"
+
+
+def layout_of(config: ImageSetConfig) -> Layout:
+    """Return the paper's page for slices of the configured length."""
+    return Layout(samples=config.slices.length, seconds=config.slices.seconds)
+
+
+@functools.lru_cache(maxsize=2)
+def _renderer(size: int, layout: Layout) -> Renderer:
+    return Renderer(size, layout)
+
+
+def warm_up(config: ImageSetConfig) -> None:
+    """Make this process's renderer, which takes as long as hundreds of images."""
+    _renderer(config.size, layout_of(config))
+
+
+def draw_record(job: RecordJob) -> dict[str, Any]:
+    """Draw all slices of one record.
+
+    Returns
+    -------
+    dict
+        The journal's entry: record, sources, diagnoses, sampling_frequency, n_samples, status,
+        reason, diagnosis (its class) and images (start, sha256 of the grey bytes, fraction of
+        samples outside the range of the panels, bytes of the PNG file).
+
+    Raises
+    ------
+    OSError
+        If an image cannot be written. A record that cannot be read is not an error: its entry
+        has status `skipped` and the reason.
+    """
+    entry, signal, starts = examine(job.header, job.config)
+    entry["record"] = job.record
+    if signal is not None:
+        entry["images"] = _draw_slices(job, entry["diagnosis"], signal, starts)
+    return entry
+
+
+def examine(
+    header_file: Path, config: ImageSetConfig
+) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray]:
+    """Read one record and decide what becomes of it.
+
+    Returns
+    -------
+    entry : dict
+        As `draw_record` returns it, without images.
+    signal : ndarray or None
+        float64 (12, N), mV; None for a record that is not drawn.
+    starts : ndarray of int
+        First sample of each slice that is not blank.
+    """
+    seen = glance(header_file, config)
+    entry = skipped(header_file, config, "")
+    nothing = np.zeros(0, np.int64)
+    try:
+        # Reading a record parses its header too, so the quick look decides which of the two.
+        record = None
+        if decide(seen.diagnoses, config).status == "kept":
+            record = read_record(header_file, config.slices.sampling_frequency)
+        header = record.header if record else read_header(header_file)
+        entry["diagnoses"] = list(header.diagnoses)
+        entry["sampling_frequency"] = header.sampling_frequency
+        decision = decide(header.diagnoses, config)
+        entry["status"], entry["reason"] = decision.status, decision.reason
+        if decision.status != "kept":
+            entry["n_samples"] = _resampled_length(header, config)
+            return entry, None, nothing
+        if record is None:
+            record = read_record(header_file, config.slices.sampling_frequency)
+        signal = record.signal
+        entry["n_samples"] = signal.shape[1]
+        starts = slice_starts(header.name, signal.shape[1], config.slices, seed=config.seed)
+        if not len(starts):
+            raise RecordError(
+                f"{signal.shape[1]} samples are too short for one slice of {config.slices.length} "
+                f"within {config.slices.utilization_fraction:.0%} of the record"
+            )
+        entry["warnings"] = warnings_of(record)
+        blank = blank_slices(signal, starts, config.slices.length)
+        if blank.all():
+            raise RecordError("all slices are blank: no lead changes in most of the recording")
+        if blank.any():
+            entry["warnings"].append(f"{blank.sum()} of {len(starts)} slices are blank, not drawn")
+            starts = starts[~blank]
+    except RecordError as error:
+        entry["status"], entry["reason"] = "skipped", error.problem
+        return entry, None, nothing
+    entry["diagnosis"] = decision.diagnosis
+    return entry, signal, starts
+
+
+def skipped(header_file: Path, config: ImageSetConfig, reason: str) -> dict[str, Any]:
+    """Return the journal's entry of a record that is not drawn."""
+    seen = glance(header_file, config)
+    return {
+        "record": header_file.stem,
+        "sources": fingerprint(header_file, seen.files),
+        "diagnoses": list(seen.diagnoses),
+        "sampling_frequency": None,
+        "n_samples": None,
+        "status": "skipped",
+        "reason": reason,
+        "diagnosis": "",
+        "warnings": [],
+        "images": [],
+    }
+
+
+def _resampled_length(header: Header, config: ImageSetConfig) -> int | None:
+    """Return how many samples a record has once resampled, as `read_record` would give it."""
+    if header.n_samples is None:
+        return None
+    ratio = config.slices.sampling_frequency / header.sampling_frequency
+    return math.ceil(header.n_samples * ratio)
+
+
+def _draw_slices(
+    job: RecordJob, diagnosis: str, signal: np.ndarray, starts: np.ndarray
+) -> list[dict[str, Any]]:
+    renderer = _renderer(job.config.size, layout_of(job.config))
+    low, high = PAPER_LAYOUT.millivolts
+    (job.folder / "all" / diagnosis).mkdir(parents=True, exist_ok=True)
+    rows, pictures = [], []
+    for number, start in enumerate(starts.tolist()):
+        part = signal[:, start : start + job.config.slices.length]
+        picture = renderer.draw(part)
+        size = None
+        if job.write_png:
+            target = job.folder / image_name(job.record, diagnosis, number)
+            size = write_png(target, picture)
+        if job.raw is not None:
+            pictures.append(picture)
+        rows.append(
+            {
+                "start": start,
+                "sha256": hashlib.sha256(picture.data).hexdigest(),
+                "clipped": round(float(np.mean((part < low) | (part > high))), 6),
+                "bytes": size,
+            }
+        )
+    if job.raw is not None:
+        with open(job.raw, "wb") as stream:
+            for picture in pictures:
+                stream.write(picture.data)
+    return rows
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a quick look at a header's text tells, without any check."""
+
+    files: tuple[str, ...]
+    """The header and the signal files that it names."""
+    diagnoses: tuple[str, ...]
+    images: int
+    """How many images to expect; 0 where that cannot be told."""
+
+
+def glance(header: Path, config: ImageSetConfig) -> Glance:
+    """Look at a header's text; a damaged one gives no images and no error."""
+    if header.suffix.lower() != ".hea":  # another machine's file, whose reader alone can tell
+        return Glance((header.name,), (), 0)
+    try:
+        lines = decoded(header.read_bytes()).splitlines()
+    except OSError:
+        return Glance((header.name,), (), 0)
+    comments = [line.strip() for line in lines if line.strip().startswith("#")]
+    fields = [line.split() for line in lines if line.strip() and not line.strip().startswith("#")]
+    diagnoses = diagnoses_of_comments([line.lstrip("#").strip() for line in comments])
+    images = 0
+    try:
+        n_samples = int(fields[0][3]) / float(fields[0][2].split("/")[0])
+        if decide(diagnoses, config).status == "kept":
+            n_samples *= config.slices.sampling_frequency
+            images = number_of_slices(int(n_samples), config.slices)
+    except (IndexError, ValueError, ZeroDivisionError, OverflowError):
+        images = 0
+    try:
+        signal_files = [
+            file.path.name for file in find_signal_files(header, read_header_text(header))
+        ]
+    except RecordError:
+        signal_files = []
+    return Glance((header.name, *signal_files), diagnoses, images)
+
+
+def fingerprint(header: Path, files: tuple[str, ...]) -> list[list[Any]]:
+    """Return name, size and time of change (ns) of a record's files; a change means: draw again."""
+    found: list[list[Any]] = []
+    for name in files:
+        try:
+            status = (header.parent / name).stat()
+            found.append([name, status.st_size, status.st_mtime_ns])
+        except OSError:
+            found.append([name, -1, -1])
+    return found

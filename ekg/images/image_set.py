@@ -1,0 +1,216 @@
+"""A folder of images and its manifest: made from records, resumable, the same for every `-j`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+from ekg._version import __version__
+from ekg.errors import EkgError, ImageError
+from ekg.files import (
+    files_below,
+    folder_lock,
+    read_json,
+    remove_leftovers,
+    sha256_of_file,
+    write_json,
+)
+from ekg.images.drawing import fingerprint, warm_up
+from ekg.images.drawing_run import DrawingRun, ImageSetSummary, summary_of
+from ekg.images.journal import Journal
+from ekg.images.layout import check_size
+from ekg.images.manifest import DESCRIPTION, MANIFEST, read_manifest
+from ekg.images.pack import PackWriter
+from ekg.images.png import read_image
+from ekg.images.selection import ImageSetConfig
+from ekg.records.opening import named_records
+from ekg.workers import Workers
+
+__all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
+
+_FORMAT = 1
+"""Of the folder: raised when a set of an earlier version could no longer be resumed."""
+_SETTINGS, _JOURNAL, _STATE = ".settings.json", ".journal.jsonl", ".made-from.json"
+
+
+def make_image_set(
+    records: str | Path,
+    out: str | Path,
+    config: ImageSetConfig | None = None,
+    *,
+    jobs: int = 1,
+    limit: int | None = None,
+    dataset: str | None = None,
+    png: bool = True,
+    pack: bool = False,
+    strict: bool = False,
+    unless_current: bool = False,
+    start_method: str | None = None,
+) -> ImageSetSummary:
+    """Draw every slice of every usable record of a folder.
+
+    Parameters
+    ----------
+    records
+        Folder of recordings, searched with the folders below it.
+    out
+        The image set's folder. What an earlier, interrupted run with the same settings
+        finished is kept and checked by file size; the result is that of a single run.
+    config
+        Size, seed, slices, exclusions; the paper's by default.
+    jobs
+        Worker processes. The result does not depend on it.
+    limit
+        Draw the first `limit` usable records in natural order only.
+    dataset
+        The data set's name, for tables and figures; by default that of the records' folder.
+    png, pack
+        Write single PNG files; write `pack.npy` and `pack.csv`.
+    strict
+        Stop at the first record that has to be skipped, and in the end if any gives a warning.
+    unless_current
+        Do nothing where a finished set of the same settings was made from the very files that
+        lie in the folder now, by name, size and time of change. The images are not looked at.
+    start_method
+        How worker processes start; see `ekg.workers.Workers`.
+
+    Raises
+    ------
+    EkgError
+        If nothing can be drawn, another run is at work in the folder, the folder was made with
+        other settings or from other records, the disk is full, or, with `strict`, a record is
+        skipped or gives a warning.
+    """
+    config = config or ImageSetConfig()
+    check_size(config.size)
+    if jobs < 1 or (limit is not None and limit < 1):
+        raise ImageError("the number of processes and the limit must be at least 1")
+    if not png and not pack:
+        raise ImageError("neither single images nor a pack are asked for")
+    out, source = Path(out), Path(records).resolve()
+    headers = named_records(records)
+    state = _state(
+        source, out.resolve(), config,
+        limit=limit, png=png, pack=pack, dataset=dataset or _name_of_dataset(source),
+    )  # fmt: skip
+    if unless_current and not strict and _is_current(out, state):
+        return summary_of(out)
+    with _disk_errors(out), folder_lock(out, "drawing images"):
+        _claim_folder(out, config)
+        remove_leftovers(out, "all/*/.*")
+        with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
+            _claim_source(out, source, headers, journal)
+            run = DrawingRun(
+                out, config, headers, journal, packer,
+                limit=limit, png=png, pack=pack, strict=strict,
+            )  # fmt: skip
+            run.look_at_what_is_there()
+            jobs = run.useful_workers(jobs)
+            with Workers(jobs, warm_up, (config,), start_method) as workers:
+                run.draw(workers)
+            summary = run.finish(dataset or _name_of_dataset(source), source)
+            write_json(out / _STATE, {"source": str(source), "state": state})
+            return summary
+
+
+def _name_of_dataset(records: Path) -> str:
+    return records.parent.name if records.name == "records" else records.name
+
+
+def _claim_folder(out: Path, config: ImageSetConfig) -> None:
+    """Refuse a folder with images of other settings or of another maker."""
+    wanted = {**config.pixel_settings(), "matplotlib": mpl.__version__}
+    settings = out / _SETTINGS
+    if settings.is_file():
+        found = read_json(settings)
+        # The first version did not write its number.
+        if (version := found.get("format", 1)) != _FORMAT:
+            raise ImageError(
+                f"field `format` is {version!r}: another version of this program draws such image "
+                f"sets, this one draws {_FORMAT}",
+                path=settings,
+                remedy="use that version, or delete the folder to draw it again",
+            )
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                raise ImageError(
+                    f"its images were made with {key} {found.get(key)}, now {value} is asked for",
+                    path=out,
+                    remedy="choose another folder, or delete this one to draw it again",
+                )
+        return
+    if (out / MANIFEST).exists() or any((out / "all").glob("*/*")):
+        raise ImageError(
+            "holds images that this command did not make",
+            path=out,
+            remedy="choose another folder",
+        )
+    write_json(settings, {"format": _FORMAT, **wanted})
+
+
+def _state(source: Path, out: Path, config: ImageSetConfig, **options: Any) -> str:
+    """Return a checksum of all that decides a set: settings, and the files' names and times."""
+    digest = hashlib.sha256(
+        json.dumps([str(source), asdict(config), options, __version__, mpl.__version__]).encode()
+    )
+    for path in sorted(files_below(source)):
+        if out in path.parents:
+            continue
+        status = path.stat()
+        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_current(out: Path, state: str) -> bool:
+    try:
+        return bool(
+            read_json(out / _STATE)["state"] == state
+            and read_json(out / DESCRIPTION)["manifest_sha256"] == sha256_of_file(out / MANIFEST)
+        )
+    except (EkgError, OSError, KeyError, TypeError):
+        return False
+
+
+def _claim_source(out: Path, source: Path, headers: Mapping[str, Path], journal: Journal) -> None:
+    """Refuse to turn the set of one folder of records into that of another.
+
+    A folder that was moved or copied, with all the records that the set knows, is no other.
+    """
+    known = read_json(out / _STATE).get("source") if (out / _STATE).is_file() else None
+    if known not in (None, str(source)):
+        for name in journal.names():
+            entry = journal.get(name) or {}
+            header = headers.get(name)
+            files = tuple(str(file) for file, _, _ in entry.get("sources", ()))
+            if header is None or fingerprint(header, files) != entry.get("sources"):
+                raise ImageError(
+                    f"holds the images of the records in {known}, now those in {source} are "
+                    "asked for",
+                    path=out,
+                    remedy="choose another folder, or delete this one to draw it again",
+                )
+    # Without a state the set is unfinished: nothing may take it for current.
+    write_json(out / _STATE, {"source": str(source)})
+
+
+@contextlib.contextmanager
+def _disk_errors(out: Path) -> Iterator[None]:
+    """Say what a full disk or a folder that cannot be written to means here."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise ImageError(
+            f"cannot be written to ({error.strerror or error})",
+            path=out,
+            remedy=("free some disk space" if full else "check folder and permissions")
+            + " and run the same command again: what is finished is kept",
+        ) from error

@@ -1,0 +1,50 @@
+"""Where the project's own files are: in a clone, or in an installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ekg.errors import EkgError, ModelError
+
+_PACKAGE = Path(__file__).resolve().parent
+CLONE = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").is_file() else None
+"""The clone's top folder; None for an installed package."""
+STORED_MODELS = (_PACKAGE if CLONE is None else CLONE) / "best_model_for_paper"
+"""In a clone all stored models; a package has the default one and the published figures."""
+DEFAULT_FILE = "default"
+PUBLISHED_MODEL = "2020-07-16_mobilenetv3_small_custom_800_best"
+PUBLISHED_FOLDER = STORED_MODELS / PUBLISHED_MODEL
+
+
+def default_model(stored: Path = STORED_MODELS) -> Path:
+    """Return the stored model that is used where none is named.
+
+    Raises
+    ------
+    ModelError
+        If `best_model_for_paper/default` does not name one.
+    """
+    file = stored / DEFAULT_FILE
+    name = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    if not name or Path(name).name != name or not (stored / name).is_dir():
+        raise ModelError(
+            f"names no folder beside it ({name!r})" if name else "missing",
+            path=file,
+            remedy="write the name of a stored model into it, or give --model",
+        )
+    return stored / name
+
+
+def needs_clone(what: str, files: str) -> None:
+    """Refuse what works only in a clone.
+
+    Raises
+    ------
+    EkgError
+        In an installed package, which does not have these files.
+    """
+    if CLONE is None:
+        raise EkgError(
+            f"{what} needs {files}, which the installed package does not have",
+            remedy="run it in a clone of the repository",
+        )

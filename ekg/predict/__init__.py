@@ -1,0 +1,1 @@
+"""From a record or an image to a verdict."""

@@ -1,0 +1,322 @@
+"""From a record or a picture to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ekg.config import PAPER_SEED, SliceConfig
+from ekg.errors import EkgError, ModelError, RecordError
+from ekg.images.image_checks import PictureChecker, read_picture
+from ekg.images.renderer import Renderer
+from ekg.model import EkgModel
+from ekg.model.engines import Engine, TorchEngine
+from ekg.predict.inputs import Input
+from ekg.records.opening import read_record
+from ekg.records.quality import blank_slices, gains_named, is_flat_throughout, warnings_of
+from ekg.records.record import Record
+from ekg.records.slicing import number_of_slices, slice_starts
+
+if TYPE_CHECKING:
+    from ekg.predict.explanation import Explainer
+
+
+@dataclass(frozen=True)
+class SliceReading:
+    """What the model says of one slice."""
+
+    start: int | None
+    """First sample, at 500 Hz; None for a picture, which does not tell."""
+    probabilities: dict[str, float]
+    """By class."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one record or picture, or why it says nothing."""
+
+    path: str
+    record: str
+    diagnosis: str | None = None
+    """The class of the largest mean probability over the slices."""
+    probabilities: dict[str, float] = field(default_factory=dict)
+    """Mean over the slices, by class."""
+    slices: tuple[SliceReading, ...] = ()
+    spread: dict[str, float] | None = None
+    """Standard deviation over the slices, by class; None for a single slice."""
+    warnings: tuple[str, ...] = ()
+    calibrated: bool = False
+    """Whether a temperature was fitted to the probabilities."""
+    error: str | None = None
+    """Why the input was refused."""
+    explanation: str | None = None
+    """The file that shows what the verdict rests on, if it was asked for."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object: `error` without `diagnosis`, or a verdict without `error`."""
+        named = {"path": self.path, "record": self.record}
+        if self.error is not None:
+            return {**named, "error": self.error, "warnings": list(self.warnings)}
+        result: dict[str, Any] = {
+            **named,
+            "diagnosis": self.diagnosis,
+            "probabilities": self.probabilities,
+            "slices": [
+                {"start": reading.start, "probabilities": reading.probabilities}
+                for reading in self.slices
+            ],
+            "spread": self.spread,
+            "warnings": list(self.warnings),
+            "calibrated": self.calibrated,
+        }
+        if self.explanation is not None:
+            result["explanation"] = self.explanation
+        return result
+
+
+def explainable_model(engine: Engine) -> EkgModel:
+    """Return the model behind an engine.
+
+    Raises
+    ------
+    ModelError
+        If it is an exported one.
+    """
+    if not isinstance(engine, TorchEngine):
+        raise ModelError(
+            f"the exported model {engine.name} cannot be explained: it has no gradients",
+            remedy="use the weights it was made from, with the engine torch",
+        )
+    return engine.model
+
+
+class Predictor:
+    """Reads records and pictures with one model.
+
+    Parameters
+    ----------
+    engine
+        From `ekg.model.engines.open_engine`.
+    seed
+        Decides, with each record's name, where its slices lie: as in the image sets.
+    explainer
+        Writes a picture of each verdict: of the slice in which its class is surest.
+    part
+        Begin and end of what is read of each record, in seconds; None stands for its own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        seed: int = PAPER_SEED,
+        explainer: Explainer | None = None,
+        part: tuple[float | None, float | None] = (None, None),
+    ):
+        self.engine = engine
+        self.part = part
+        self.explainer = explainer
+        self.seed = seed
+        self.slicing = SliceConfig()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """Draws slices at the model's size."""
+        return Renderer(self.engine.image_size)
+
+    @cached_property
+    def _checker(self) -> PictureChecker:
+        return PictureChecker(self.renderer)
+
+    def predict_all(self, inputs: Iterable[Input]) -> Iterator[Prediction]:
+        """Read one input after another; a refused one is a prediction with an error."""
+        for found in inputs:
+            yield self.predict_input(found)
+
+    def predict_input(self, found: Input) -> Prediction:
+        """Read one input; see `predict_all`."""
+        refused = Prediction(path=found.path, record=found.record)
+        try:
+            if found.kind == "none":
+                return replace(refused, error=found.problem)
+            if found.kind == "image":
+                return self.predict_picture_file(found.path)
+            begin, end = self.part
+            record = read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
+            return replace(self.predict(record), path=found.path)
+        except EkgError as error:
+            return replace(refused, error=str(error))
+        except OSError as error:
+            return replace(refused, error=f"{found.path}: {error.strerror or error}")
+
+    def pictures(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the slices of a record.
+
+        Returns
+        -------
+        starts : ndarray of int64, shape (n_slices,)
+            First samples.
+        pictures : ndarray of uint8, shape (n_slices, size, size)
+
+        Raises
+        ------
+        RecordError
+            If it is shorter than one slice, or nothing ever changes in it.
+
+        Notes
+        -----
+        Blank slices (see `ekg.records.quality.blank_slices`) are left out.
+        """
+        starts = self._all_starts(record)
+        if is_flat_throughout(record.signal):
+            raise RecordError(
+                "all leads are flat throughout: there is no EKG in this recording, or the "
+                f"header's {gains_named(record.gains)} is wrong",
+                path=record.header.path,
+            )
+        length = self.slicing.length
+        starts = starts[~blank_slices(record.signal, starts, length)]
+        if not len(starts):
+            raise RecordError(
+                "all slices are blank: no lead changes in most of the recording",
+                path=record.header.path,
+                remedy="cut the padding off, or read a part with --from and --to",
+            )
+        return starts, np.stack(
+            [self.renderer.draw(record.signal[:, start : start + length]) for start in starts]
+        )
+
+    def _all_starts(self, record: Record) -> np.ndarray:
+        n_samples = record.signal.shape[1]
+        return slice_starts(record.name, n_samples, self.slicing, seed=self.seed, at_least=1)
+
+    def _blank_warning(self, record: Record, starts: np.ndarray) -> list[str]:
+        """Say which slices do not vote."""
+        of_all = self._all_starts(record)
+        blank = sorted(set(of_all.tolist()) - set(starts.tolist()))
+        if not blank:
+            return []
+        return [
+            f"{len(blank)} of {len(of_all)} slices (from sample {', '.join(map(str, blank))}) "
+            f"{'are' if len(blank) > 1 else 'is'} blank and without a vote: no lead changes there"
+        ]
+
+    def predict(self, record: Record) -> Prediction:
+        """Read a record at 500 Hz, at hand in memory.
+
+        Raises
+        ------
+        RecordError
+            If it is unfit: too short, or flat in all leads.
+        """
+        starts, pictures = self.pictures(record)
+        warnings = warnings_of(record)
+        warnings += self._blank_warning(record, starts)
+        n_samples = record.signal.shape[1]
+        if number_of_slices(n_samples, self.slicing) < 2:
+            seconds = n_samples / record.sampling_frequency
+            warnings.append(f"very short ({seconds:.1f} s): the verdict rests on one slice")
+        return self._verdict(
+            str(record.header.path),
+            record.name,
+            pictures,
+            [int(start) for start in starts],
+            warnings,
+        )
+
+    def saliency(self, record: Record, diagnosis: str | None = None) -> dict[str, Any]:
+        """Return what the verdict on a record rests on.
+
+        Parameters
+        ----------
+        record
+            A record at 500 Hz.
+        diagnosis
+            The class to explain; by default the verdict.
+
+        Returns
+        -------
+        dict
+            Of the slice in which that class is surest: `start` (first sample), `picture`
+            (uint8), and what `ekg.predict.saliency.explain` gives: `class`, `probability`,
+            `gradcam` (float32, 0..1) and `occlusion` (loss of probability by lead).
+
+        Raises
+        ------
+        ModelError
+            If the engine has no gradients, or the model does not know the class.
+        RecordError
+            As `predict`.
+        """
+        from ekg.predict.saliency import explain
+
+        model = explainable_model(self.engine)
+        if diagnosis is not None and diagnosis not in model.classes:
+            raise ModelError(
+                f"the model does not know the class {diagnosis!r}",
+                remedy=f"choose one of {', '.join(model.classes)}",
+            )
+        starts, pictures = self.pictures(record)
+        table = self.engine.probabilities(pictures)
+        target = (
+            int(table.mean(axis=0).argmax())
+            if diagnosis is None
+            else model.classes.index(diagnosis)
+        )
+        surest = int(table[:, target].argmax())
+        return {
+            "start": int(starts[surest]),
+            "picture": pictures[surest],
+            **explain(model, pictures[surest], target),
+        }
+
+    def predict_picture_file(self, path: str | Path) -> Prediction:
+        """Read one image file.
+
+        Raises
+        ------
+        ImageError
+            If it is not a picture of the network's kind.
+        """
+        picture = read_picture(path, self.engine.image_size)
+        warnings = self._checker.check(picture, path)
+        return self._verdict(str(path), Path(path).stem, picture[None], [None], warnings)
+
+    def _verdict(
+        self,
+        path: str,
+        name: str,
+        pictures: np.ndarray,
+        starts: Sequence[int | None],
+        warnings: Sequence[str],
+    ) -> Prediction:
+        table = self.engine.probabilities(pictures)
+        mean = table.mean(axis=0)
+        several = len(table) > 1
+        best = int(mean.argmax())
+        diagnosis = self.engine.classes[best]
+        explanation = None
+        if self.explainer is not None:
+            surest = int(table[:, best].argmax())
+            explanation = self.explainer.write(pictures[surest], name, diagnosis, starts[surest])
+        return Prediction(
+            path=path,
+            record=name,
+            diagnosis=diagnosis,
+            probabilities=self._by_class(mean),
+            slices=tuple(
+                SliceReading(start, self._by_class(row))
+                for start, row in zip(starts, table, strict=True)
+            ),
+            spread=self._by_class(table.std(axis=0, ddof=1)) if several else None,
+            warnings=(*getattr(self.engine, "notes", ()), *warnings),
+            calibrated=self.engine.calibrated,
+            explanation=explanation,
+        )
+
+    def _by_class(self, values: np.ndarray) -> dict[str, float]:
+        return {name: float(value) for name, value in zip(self.engine.classes, values, strict=True)}

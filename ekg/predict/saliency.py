@@ -1,0 +1,191 @@
+"""What the network looks at: Grad-CAM, and occlusion of one lead after the other.
+
+Both say what changes the network's answer, not what a disease looks like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import LayerGradCam
+from torch import nn
+
+from ekg.errors import EvaluationError
+from ekg.model import EkgModel
+from ekg.records.record import LEADS
+
+ROWS, COLUMNS = 4, 3
+_OUT_OF_SIGHT_MV = 100.0
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Saliency of a batch of images.
+
+    Parameters
+    ----------
+    targets
+        Class index that is explained, int (n,).
+    probabilities
+        Uncalibrated probability of it, float (n,).
+    gradcam
+        float32 (n, h, w) at the resolution of the last block, 0..1: each map is divided by its
+        largest value (all 0 where nothing speaks for the class).
+    occlusion
+        float32 (n, 12): what the probability loses when a lead's panel shows the empty grid.
+    """
+
+    targets: np.ndarray
+    probabilities: np.ndarray
+    gradcam: np.ndarray
+    occlusion: np.ndarray
+
+
+def last_block(network: nn.Module) -> nn.Module:
+    """Return the last block that still has a place in the picture.
+
+    Raises
+    ------
+    EvaluationError
+        If the network has neither `features` nor `layer4`.
+    """
+    for name in ("features", "layer4"):
+        blocks = getattr(network, name, None)
+        if isinstance(blocks, nn.Sequential) and len(blocks):
+            return blocks[-1]
+    raise EvaluationError(
+        f"no last block is known of {type(network).__name__}", remedy="leave --saliency out"
+    )
+
+
+def explain_images(
+    model: EkgModel, images: np.ndarray, targets: np.ndarray | None = None
+) -> Explanation:
+    """Explain the model's answers on images.
+
+    Parameters
+    ----------
+    model
+        In eval mode, on any device.
+    images
+        uint8 (n, size, size).
+    targets
+        Class index to explain for each image; by default the one predicted.
+    """
+    probabilities = probabilities_of(model, images)
+    if targets is None:
+        targets = probabilities.argmax(axis=1)
+    targets = np.asarray(targets, np.int64)
+    cams = np.maximum(gradcam(model, images, targets), 0)
+    largest = cams.max(axis=(1, 2), keepdims=True)
+    scaled = np.divide(cams, largest, out=np.zeros_like(cams), where=largest > 0)
+    chosen = probabilities[np.arange(len(images)), targets]
+    return Explanation(targets, chosen, scaled, occlusion_by_lead(model, images, targets, chosen))
+
+
+def probabilities_of(model: EkgModel, images: np.ndarray) -> np.ndarray:
+    """Return uncalibrated probabilities, float64 (n, n_classes), of uint8 images."""
+    device = model.mean.device
+    parts = []
+    with torch.inference_mode():
+        for begin in range(0, len(images), _BATCH):
+            batch = torch.from_numpy(images[begin : begin + _BATCH].copy())
+            parts.append(torch.softmax(model(batch.to(device)).double(), dim=1).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def gradcam(model: EkgModel, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return Grad-CAM maps (Selvaraju et al. 2017) before their rectifier, float32 (n, h, w).
+
+    The channels of the last block, weighted by the mean gradient of the class's logit.
+    """
+    device = model.mean.device
+    method = LayerGradCam(model.network, last_block(model.network))
+    parts = []
+    for begin in range(0, len(images), _BATCH):
+        batch = torch.from_numpy(images[begin : begin + _BATCH].copy()).to(device)
+        target = torch.from_numpy(targets[begin : begin + _BATCH]).to(device)
+        with torch.enable_grad():
+            maps = method.attribute(model.normalise(batch), target)
+        parts.append(maps[:, 0].detach().float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+@lru_cache(maxsize=4)
+def empty_page(size: int) -> np.ndarray:
+    """Return the picture with its grid and borders but no trace, uint8 (size, size)."""
+    from ekg.images.renderer import Renderer
+
+    # Beyond the axes a trace is clipped away: what is left is the paper.
+    page = Renderer(size).draw(np.full((len(LEADS), 1250), _OUT_OF_SIGHT_MV))
+    page.setflags(write=False)  # one copy serves all callers
+    return page
+
+
+def panel_of(lead: int, size: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the picture that show a lead."""
+    row, column = divmod(lead, COLUMNS)
+    down = [round(size * k / ROWS) for k in (row, row + 1)]
+    across = [round(size * k / COLUMNS) for k in (column, column + 1)]
+    return slice(*down), slice(*across)
+
+
+def occlusion_by_lead(
+    model: EkgModel, images: np.ndarray, targets: np.ndarray, probabilities: np.ndarray
+) -> np.ndarray:
+    """Return what each class's probability loses without each lead, float32 (n, 12).
+
+    Parameters
+    ----------
+    model
+        In eval mode.
+    images
+        uint8 (n, size, size).
+    targets
+        Class index of interest, int (n,).
+    probabilities
+        Probability of it on the whole image, float (n,).
+    """
+    size = images.shape[1]
+    page = empty_page(size)
+    drops = np.zeros((len(images), len(LEADS)), np.float32)
+    for lead in range(len(LEADS)):
+        panel = panel_of(lead, size)
+        covered = images.copy()
+        covered[:, *panel] = page[panel]
+        left = probabilities_of(model, covered)[np.arange(len(images)), targets]
+        drops[:, lead] = probabilities - left
+    return drops
+
+
+def explain(model: EkgModel, image: np.ndarray, target: int | None = None) -> dict[str, Any]:
+    """Explain one answer, for `predict --explain` and other programs.
+
+    Parameters
+    ----------
+    model
+        In eval mode.
+    image
+        uint8 (size, size).
+    target
+        Class index to explain; by default the one predicted.
+
+    Returns
+    -------
+    dict
+        `class`; `probability` (uncalibrated); `gradcam`, float32 (h, w) in 0..1 over the whole
+        picture at the last block's resolution; `occlusion`, what the probability loses without
+        each lead, by lead name.
+    """
+    found = explain_images(model, image[None], None if target is None else np.array([target]))
+    return {
+        "class": model.classes[int(found.targets[0])],
+        "probability": float(found.probabilities[0]),
+        "gradcam": found.gradcam[0],
+        "occlusion": {lead: float(v) for lead, v in zip(LEADS, found.occlusion[0], strict=True)},
+    }

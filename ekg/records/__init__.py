@@ -1,0 +1,1 @@
+"""A recording in millivolts: WFDB and the formats of other machines, diagnoses, quality, slices."""

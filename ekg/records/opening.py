@@ -1,0 +1,122 @@
+"""Any recording by its content: WFDB, or a file of another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ekg.files import files_below
+from ekg.records import record as wfdb_records
+from ekg.records.formats.reading import header_of, open_recording, record_of
+from ekg.records.formats.sniff import format_of
+from ekg.records.record import Header, Record
+
+
+def read_record(
+    path: str | Path,
+    sampling_frequency: float = 500.0,
+    *,
+    begin: float | None = None,
+    end: float | None = None,
+    fs: float | None = None,
+    unit: str | None = None,
+) -> Record:
+    """Read the twelve standard leads of a recording, in millivolts.
+
+    Parameters
+    ----------
+    path
+        A WFDB record (its header, its signal file, or the name without extension), or a file of
+        another machine: DICOM, SCP-ECG, HL7 aECG, GE MUSE XML, Philips Sierra XML, Schiller XML,
+        EDF, EDF+, BDF, ISHNE, MFER, CSV or NPY. Its content tells which, never its suffix.
+    sampling_frequency
+        Hz; a recording of another rate is resampled to it (polyphase filter, as in
+        `scipy.signal.resample_poly`, which also removes what lies above the new Nyquist
+        frequency).
+    begin, end
+        Seconds from the recording's begin: read this part of it alone.
+    fs, unit
+        Sampling frequency (Hz) and unit (mV, uV, V or nV) of a table of numbers (CSV, NPY),
+        which does not state them. Other formats state their own.
+
+    Returns
+    -------
+    Record
+        With the signal as float64 of shape (12, N), leads in the order of `LEADS`; other
+        signals are left out. `warnings` says what was computed, left out or doubted.
+
+    Raises
+    ------
+    RecordError
+        If a file is missing, damaged, truncated or of a format that is not read, a lead is
+        missing, a unit is unknown, or a sample of the twelve leads is not a number.
+    """
+    path = Path(path)
+    form = format_of(path)
+    if form is None:
+        return wfdb_records.read_record(path, sampling_frequency, begin=begin, end=end)
+    return record_of(open_recording(path, form, fs, unit), sampling_frequency, begin, end)
+
+
+def read_header(path: str | Path, *, fs: float | None = None, unit: str | None = None) -> Header:
+    """Read what a recording says of itself, without its signals.
+
+    Parameters
+    ----------
+    path, fs, unit
+        As for `read_record`.
+
+    Raises
+    ------
+    RecordError
+        If the file is missing or cannot be read.
+    """
+    path = Path(path)
+    form = format_of(path)
+    if form is None:
+        return wfdb_records.read_header(path)
+    return header_of(open_recording(path, form, fs, unit))
+
+
+def find_records(folder: str | Path, *, arrays: bool = False) -> list[Path]:
+    """Return the recordings in a folder and the folders below it; see `named_records`."""
+    return list(named_records(folder, arrays=arrays).values())
+
+
+def named_records(folder: str | Path, *, arrays: bool = False) -> dict[str, Path]:
+    """Return the recordings in a folder and the folders below it, by record name.
+
+    Parameters
+    ----------
+    folder
+        The folder; links to folders are followed.
+    arrays
+        Also take tables of numbers (CSV, NPY) for recordings.
+
+    Returns
+    -------
+    dict
+        WFDB headers and files of other machines; see `ekg.records.record.names_of_files`.
+
+    Raises
+    ------
+    RecordError
+        If there is no such folder, it has no recording, two would share one name, or a link or
+        folder in it cannot be read.
+    """
+    headers = wfdb_records.headers_below(folder)
+    others = other_files(folder, arrays=arrays)
+    if not others:
+        return wfdb_records.named_records(folder)
+    return wfdb_records.names_of_files(folder, [*headers, *others])
+
+
+def other_files(folder: str | Path, *, arrays: bool = False) -> list[Path]:
+    """Return the files of other machines in a folder and below it, in no particular order."""
+    found = []
+    for path in files_below(folder):
+        if path.suffix.lower() == ".hea":
+            continue
+        form = format_of(path)
+        if form is not None and (arrays or not form.is_array):
+            found.append(path)
+    return found

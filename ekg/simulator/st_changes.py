@@ -1,0 +1,126 @@
+"""What ischaemia, infarction and ordinary variety do to a beat's ST segment, T and Q waves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ekg.simulator import ischaemia, repolarisation, ventricles
+from ekg.simulator.leads import frank_vector
+from ekg.simulator.patient import Patient
+from ekg.simulator.ranges import draw
+from ekg.simulator.repolarisation import Beat, TShape
+
+_TERRITORIES: dict[str, float] = {
+    "anterior": 0.15, "anterolateral": 0.06, "inferior": 0.11, "inferolateral": 0.05,
+    "lateral": 0.03, "early repolarisation": 0.52, "pericarditis": 0.08,
+}  # fmt: skip
+"""How often each kind of ST elevation is drawn at 50 years (choice)."""
+
+_AFTER_J = 0.02  # s after J at which elevation is scaled: the end of QRS has died away there
+
+
+def with_elevation(
+    generator: np.random.Generator, beat: Beat, patient: Patient, notes: dict[str, float | str]
+) -> Beat:
+    """Return the beat with ST elevation over the threshold in two leads (Thygesen 2018).
+
+    Infarction: convex, of one territory, the opposite leads depressed, T tall and of the same
+    direction; often with Q waves (Wagner 2009). Early repolarisation and pericarditis: concave,
+    widespread; the former with a notch at J and tall T waves (Macfarlane 2015).
+    """
+    territory = _territory(generator, patient.age)
+    notes["territory"] = territory
+    infarct = territory in ischaemia.INFARCTION
+    direction = ischaemia.ELEVATION[territory].direction(generator)
+    recovery = beat.recovery
+    if infarct:
+        hyperacute = direction * generator.uniform(0.0, 0.30)
+        recovery = recovery + TShape(0.15, 0.10, 0.1).waves(hyperacute, beat.duration, beat.qt)
+    elif territory == "early repolarisation":
+        taller = frank_vector(generator.uniform(0.05, 0.30), 45, -generator.uniform(0.10, 0.60))
+        recovery = recovery + TShape(0.16, 0.10, 0.1).waves(taller, beat.duration, beat.qt)
+    above = draw("st.elevation", generator) * (1.0 if infarct else 0.35)
+    vector = ischaemia.scaled_to_elevation(
+        direction, recovery, patient.lead_field, beat.duration + _AFTER_J,
+        ischaemia.elevation_threshold(patient.age, patient.sex), above,
+    )  # fmt: skip
+    tilt = generator.uniform(0.05, 0.45) if infarct else generator.uniform(-0.2, 0.1)
+    reach = generator.uniform(0.42, 0.60) if infarct else generator.uniform(0.20, 0.35)
+    shift = repolarisation.st_shift(vector, beat.duration, beat.qt, tilt, reach)
+    recovery = recovery + shift
+    qrs = beat.qrs
+    if infarct and generator.random() < 0.45:
+        depth = generator.uniform(0.1, 0.45)
+        qrs = ventricles.with_pathological_q(qrs, generator, direction, depth)
+    if territory == "early repolarisation" and generator.random() < 0.6:
+        notch = direction * generator.uniform(0.05, 0.2)
+        recovery = recovery + repolarisation.j_notch(notch, beat.duration, 0.008)
+    return replace(beat, qrs=qrs, recovery=recovery)
+
+
+def _territory(generator: np.random.Generator, age: int) -> str:
+    """Draw a kind of ST elevation; early repolarisation fades with age (Macfarlane 2015)."""
+    weight = np.array(list(_TERRITORIES.values()))
+    weight[list(_TERRITORIES).index("early repolarisation")] *= np.clip((75 - age) / 25, 0.1, 1.5)
+    return str(generator.choice(list(_TERRITORIES), p=weight / weight.sum()))
+
+
+def with_depression(generator: np.random.Generator, beat: Beat, patient: Patient) -> Beat:
+    """Return the beat with horizontal or downsloping ST depression in two leads or more.
+
+    At least 0.05 mV in two leads (Thygesen 2018), away from the apex: I, II, V4-V6 fall and aVR
+    rises (Wagner 2009).
+    """
+    direction = ischaemia.DEPRESSION.direction(generator)
+    # V2 and V3 are a little up to begin with, as in everybody.
+    front = frank_vector(0.0, 0.0, -draw("st.anterior", generator))
+    recovery = beat.recovery + repolarisation.st_shift(front, beat.duration, beat.qt, 0.0, 0.25)
+    vector = ischaemia.scaled_to_depression(
+        direction,
+        recovery,
+        patient.lead_field,
+        beat.duration + 0.05,
+        draw("st.depression", generator),
+    )
+    slope = float(generator.choice([0.0, 0.4, 1.0], p=[0.45, 0.35, 0.20]))
+    tilt = slope + generator.uniform(-0.10, 0.15)
+    reach = generator.uniform(0.30, 0.50)
+    shift = repolarisation.st_shift(vector, beat.duration, beat.qt, tilt, reach)
+    return replace(beat, recovery=recovery + shift)
+
+
+def with_old_infarction(
+    generator: np.random.Generator, beat: Beat, notes: dict[str, float | str]
+) -> Beat:
+    """Return the beat with pathological Q waves and, mostly, T turned away from the scar."""
+    territory = str(generator.choice(ischaemia.INFARCTION))
+    notes["territory"] = territory
+    direction = ischaemia.ELEVATION[territory].direction(generator)
+    depth = generator.uniform(0.3, 0.8)
+    qrs = ventricles.with_pathological_q(beat.qrs, generator, direction, depth)
+    recovery = beat.recovery
+    if generator.random() < 0.7:
+        turned = -direction * generator.uniform(0.15, 0.5)
+        recovery = recovery + TShape(0.13, 0.11, 0.05).waves(turned, beat.duration, beat.qt)
+    level = direction * generator.uniform(0.0, 0.12)
+    shift = repolarisation.st_shift(level, beat.duration, beat.qt, 0.2, 0.4)
+    return replace(beat, qrs=qrs, recovery=recovery + shift)
+
+
+def with_usual_st(
+    generator: np.random.Generator, beat: Beat, patient: Patient, level_name: str
+) -> Beat:
+    """Return the beat with the ST level of `ranges`: in the healthy below every threshold."""
+    level = draw(level_name, generator)
+    vector = frank_vector(level, patient.t_axis, -draw("st.anterior", generator))
+    shift = repolarisation.st_shift(vector, beat.duration, beat.qt, 0.0, 0.25)
+    return replace(beat, recovery=beat.recovery + shift)
+
+
+def with_u_wave(generator: np.random.Generator, beat: Beat, t_vector: np.ndarray) -> Beat:
+    """Return the beat with a U wave in the direction of T."""
+    size = max(float(np.linalg.norm(t_vector)), 1e-6)
+    vector = draw("u.amplitude", generator) / size * t_vector
+    return replace(beat, recovery=beat.recovery + repolarisation.u_wave(vector, beat.qt))

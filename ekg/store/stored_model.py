@@ -1,0 +1,130 @@
+"""Keep a run as a stored model: its files, an ONNX file and a model card."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ekg.config_file import load_config
+from ekg.errors import EvaluationError
+from ekg.evaluation.recomputed import check_figures
+from ekg.evaluation.results import METRICS_FILE, check_predictions_file, read_metrics
+from ekg.files import atomic_path, json_text, read_json, sha256_of_file, write_json, write_text
+from ekg.model import load_model
+from ekg.model.engines import ONNX_FILE
+from ekg.model.export import export_onnx
+from ekg.model.loading import WEIGHTS_FILE
+from ekg.store.cards.own import model_card
+from ekg.store.stored_external import EXTERNAL, collect_external
+from ekg.training.dataset_facts import DATASET_FILE, dataset_of_run
+
+KEPT_FILES = (
+    "weights.safetensors",
+    "config.toml",
+    "train_results.csv",
+    "environment.json",
+    "finished.json",
+    "calibration.json",
+    "predictions_val.csv",
+    "predictions_test.csv",
+    "metrics.json",
+)
+"""`metrics.json` comes last: a folder counts as a stored model once it is there."""
+
+STORED_FILE = "stored.json"
+"""How the model came here, how many parameters it has, and the SHA-256 of every file."""
+CARD_FILE = "README.md"
+
+
+def store_model(
+    run: Path, folder: Path, command: str | None = None, external: Sequence[Path] = ()
+) -> list[str]:
+    """Copy a finished and evaluated run into a folder; add ONNX, data facts and a model card.
+
+    Parameters
+    ----------
+    run
+        The run's folder, or that of a stored model, to store it again.
+    folder
+        Where the model goes, `best_model_for_paper/<date>_<name>`; made when missing.
+    command
+        The command that made the run, for the card; by default what a stored model says, or
+        the training's own command line.
+    external
+        Folders of results of `python -m ekg external` with this model and with the published
+        one; by default the run's own `external` folder, if it has one.
+
+    Returns
+    -------
+    list of str
+        Names of the files written.
+
+    Raises
+    ------
+    EkgError
+        If a file of the run is missing, its figures are not those of its predictions, its data
+        cannot be described, or onnxruntime does not agree with torch.
+    """
+    missing = [name for name in KEPT_FILES if not (run / name).is_file()]
+    if missing:
+        raise EvaluationError(
+            f"{', '.join(missing)} missing",
+            path=run,
+            remedy="train it to its end and evaluate it on the folds val and test",
+        )
+    figures = read_metrics(run) or {}
+    for fold in ("val", "test"):
+        check_predictions_file(run / f"predictions_{fold}.csv", figures.get(fold, {}))
+        check_figures(run, figures, fold)
+    made_by = _made_by(run, folder, command)
+    dataset = dataset_of_run(run, load_config(run / "config.toml").data)
+    for name in KEPT_FILES[:-1]:
+        _copy(run / name, folder / name)
+    write_json(folder / DATASET_FILE, dataset)
+    weights = folder / WEIGHTS_FILE
+    model = load_model(folder)
+    report = export_onnx(model, folder / ONNX_FILE, weights=weights)
+    results = list(external) or [path for path in [run / EXTERNAL] if path.is_dir()]
+    names = [
+        *KEPT_FILES,
+        DATASET_FILE,
+        ONNX_FILE,
+        *collect_external(results, folder, sha256_of_file(weights)),
+    ]
+    sums = {name: sha256_of_file(folder / name) for name in names if name != METRICS_FILE}
+    metrics = json_text(figures)
+    sums[METRICS_FILE] = hashlib.sha256(metrics.encode()).hexdigest()
+    write_json(
+        folder / STORED_FILE,
+        {
+            "name": folder.name,
+            **made_by,
+            "parameters": sum(p.numel() for p in model.network.parameters()),
+            "onnx_checked_on": report.pictures,
+            "sha256": dict(sorted(sums.items())),
+        },
+    )
+    write_text(folder / CARD_FILE, model_card(folder, figures))
+    write_text(folder / METRICS_FILE, metrics)
+    return [*names, STORED_FILE, CARD_FILE]
+
+
+def _made_by(run: Path, folder: Path, command: str | None) -> dict[str, str]:
+    """Return the command that made the run, and the one that stores it."""
+    known = read_json(run / STORED_FILE) if (run / STORED_FILE).is_file() else None
+    if known is not None and command in (None, known["made_by"]):
+        return {key: str(known[key]) for key in ("made_by", "stored_by")}
+    if command is None:
+        said = [str(word) for word in read_json(run / "environment.json")["command"]]
+        command = shlex.join(["python", "-m", "ekg", *said[1:]])
+    words = ["python", "-m", "ekg", "store", "--run", f"runs/{run.name}"]
+    words += ["--out", f"best_model_for_paper/{folder.name}", "--command", command]
+    return {"made_by": command, "stored_by": shlex.join(words)}
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)

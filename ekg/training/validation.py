@@ -1,0 +1,117 @@
+"""Losses and scores of a fold during training; every image counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+
+from ekg.data.loader import Loader, batches_of, fixed_order, share_of
+from ekg.model import EkgModel
+from ekg.model.fused import for_inference
+from ekg.training.compute import Compute
+from ekg.training.distributed import World
+from ekg.training.loss import class_weights, epoch_loss
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """What one pass over a fold gives."""
+
+    loss: float
+    accuracy: float
+    macro_f1: float
+    """Over the classes that have an image in the fold."""
+
+
+def predict_logits(
+    model: nn.Module,
+    loader: Loader,
+    batches: list[np.ndarray],
+    compute: Compute,
+    world: World,
+    progress: Callable[[int], None],
+) -> np.ndarray:
+    """Return float32 logits in the order of the batches' rows, on every process.
+
+    Each process computes its part of each batch, so that every image counts once.
+    """
+    shares = [share_of(batch, world.rank, world.size) for batch in batches]
+    parts: list[Tensor] = []
+    model = _as_measured(model)
+    with torch.inference_mode(), compute.autocast():
+        for batch in loader.batches([share for share in shares if len(share)]):
+            images = to_device(batch.pixels, compute.device)
+            parts.append(model(images).float())
+            progress(len(batch.rows))
+    own = torch.cat(parts).cpu().numpy() if parts else np.zeros((0, 0), np.float32)
+    gathered = world.gather(own)
+    if world.size == 1:
+        return gathered[0]
+    n_classes = max(part.shape[1] for part in gathered)
+    logits = np.empty((sum(map(len, batches)), n_classes), np.float32)
+    for rank, part in enumerate(gathered):
+        logits[_places(batches, rank, world.size)] = part.reshape(-1, n_classes)
+    return logits
+
+
+def _as_measured(model: nn.Module) -> nn.Module:
+    """Return the model in eval mode, batch norm folded where that is faster."""
+    model.eval()
+    if not isinstance(model, EkgModel) or getattr(model.network, "plain", False):
+        return model
+    return for_inference(model).to(model.mean.device).eval()
+
+
+def _places(batches: list[np.ndarray], rank: int, processes: int) -> np.ndarray:
+    """Return where the rows of one process stand among the rows of all batches."""
+    places, start = [], 0
+    for batch in batches:
+        places.append(share_of(np.arange(start, start + len(batch)), rank, processes))
+        start += len(batch)
+    return np.concatenate(places)
+
+
+def evaluate_fold(
+    model: nn.Module,
+    loader: Loader,
+    labels: np.ndarray,
+    *,
+    n_classes: int,
+    batch_size: int,
+    seed: int,
+    weighted: bool,
+    compute: Compute,
+    world: World,
+    progress: Callable[[int], None],
+) -> FoldScores:
+    """Measure a fold with its own class weights; see `epoch_loss`.
+
+    Parameters
+    ----------
+    labels
+        Class index of every image of the fold.
+    weighted
+        Whether classes are weighted at all.
+    """
+    order = fixed_order(len(labels), seed)
+    logits = predict_logits(model, loader, batches_of(order, batch_size), compute, world, progress)
+    weights = class_weights(labels, n_classes) if weighted else np.ones(n_classes)
+    truth = labels[order]
+    guess = logits.argmax(1)
+    return FoldScores(
+        loss=epoch_loss(logits, truth, weights, batch_size),
+        accuracy=float((guess == truth).mean()),
+        macro_f1=float(
+            f1_score(truth, guess, labels=np.unique(truth), average="macro", zero_division=0)
+        ),
+    )
+
+
+def to_device(images: Tensor, device: torch.device) -> Tensor:
+    """Return (n, 1, size, size) on the device; from pinned memory the copy runs beside work."""
+    return images.unsqueeze(1).to(device, non_blocking=True)

@@ -1,1 +1,0 @@
-"""What a recording is: records in millivolts, diagnoses, slices, and a simulator of records."""
