@@ -263,6 +263,16 @@ page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## build the page that reads EKGs in the
 serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
+# --- reading pages --------------------------------------------------------------------------
+.PHONY: strips-model strips-benchmark
+strips-model: $(ENVIRONMENT) ## train the networks that read printed pages, and store them (resumes where it was)
+	@for network in names segment; do \
+	  $(EKG) train-strips --experiment experiments/strip_$$network.toml --run runs/strip-$$network --store -j $(JOBS); \
+	done
+
+strips-benchmark: $(ENVIRONMENT) ## read simulated pages and those of EKG_SHARED, and compare with what is printed on them
+	@$(PY) scripts/bench_strips.py simulated -j $(JOBS)
+
 # --- checks ---------------------------------------------------------------------------------
 .PHONY: verify test test-reference test-clone test-page test-all test-faults test-mutation coverage lint
 verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
