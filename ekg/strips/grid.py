@@ -55,8 +55,8 @@ def darkness(rgb: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     most = least = None
     for channel in range(3):
         plane = rgb[..., channel]
-        tiles = plane[: rows * block, : columns * block].reshape(rows, block, columns, block)
-        tiles = tiles[:, ::step, :, ::step].transpose(0, 2, 1, 3).reshape(rows, columns, -1)
+        blocks = plane[: rows * block, : columns * block].reshape(rows, block, columns, block)
+        tiles = blocks[:, ::step, :, ::step].transpose(0, 2, 1, 3).reshape(rows, columns, -1)
         rank = int(0.75 * tiles.shape[2])
         bright = np.partition(tiles, rank, axis=2)[..., rank]
         bright = ndimage.median_filter(bright, 5, mode="nearest")

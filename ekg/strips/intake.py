@@ -164,9 +164,10 @@ def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> Image.Im
                     path=path,
                     remedy="give the original picture",
                 )
-            if getattr(picture, "n_frames", 1) > 1:
+            frames = getattr(picture, "n_frames", 1)
+            if frames > 1:
                 raise StripError(
-                    f"has {picture.n_frames} pictures, expected one",
+                    f"has {frames} pictures, expected one",
                     path=path,
                     remedy="save the page alone",
                 )

@@ -123,7 +123,7 @@ def _seed_of(rays: _Rays, shape: tuple[int, ...]) -> Seed | None:
         (joint >= 0.6 * best) & (joint >= ndimage.maximum_filter1d(joint, 11) - 1e-9)
     )
     meanings = []
-    for place in peaks:
+    for place in map(int, peaks):
         window = scores[1][max(0, place - reach) : place + reach + 1]
         costs = apart[max(0, reach - place) : max(0, reach - place) + len(window)]
         other = max(0, place - reach) + int(np.argmax(window - costs))

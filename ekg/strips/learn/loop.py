@@ -21,8 +21,8 @@ from ekg.progress import Progress
 from ekg.strips.learn.networks import NameNetwork, SegmentNetwork
 from ekg.strips.learn.recipe import StripRecipe
 from ekg.strips.names import HEIGHT, WIDTH
-from ekg.training.averaging import WeightAverage
 from ekg.training.checkpoint import load_checkpoint, save_checkpoint
+from ekg.training.state import WeightAverage
 
 CHECKPOINT, HISTORY, START, ONNX = "checkpoint.pt", "history.csv", "start.csv", "network.onnx"
 NOTED_STEPS = (1, 10, 50, 100, 200)
