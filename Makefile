@@ -166,7 +166,7 @@ $(SET)/split.csv: $(SET)/manifest.csv | $(ENVIRONMENT)
 
 # --- train ----------------------------------------------------------------------------------
 .PHONY: train
-train: $(RUN_DIR)/finished.json ## train EXPERIMENT; goes on where it was interrupted
+train: $(RUN_DIR)/finished.json ## train EXPERIMENT; resumes if interrupted
 
 $(RUN_DIR)/finished.json: $(SET)/manifest.csv $(call escaped,$(SPLIT_FILE)) $(EXPERIMENT) | $(ENVIRONMENT)
 	@echo "training with $(EXPERIMENT)$(if $(filter file,$(origin EXPERIMENT)), ($(if $(GPU),there is a GPU,no GPU here); EXPERIMENT= names another))" >&2
@@ -195,7 +195,7 @@ RESULTS :=
 else
 PAPER_RUN := $(RUN_DIR)
 PAPER_IMAGES := $(if $(wildcard $(SET)/manifest.csv),--images $(SET))
-# A machine that has only runs/ draws from what the run left; the road before it is not walked.
+# A machine that has only runs/ draws from the run's files; nothing before them is made again.
 RESULTS := $(if $(wildcard $(SET)/manifest.csv),$(RUN_DIR)/comparison.json,$(if $(wildcard $(RUN_DIR)/metrics.json),,$(RUN_DIR)/comparison.json))
 endif
 PAPER_CODE := $(wildcard ekg/paper/*.py ekg/paper/figures/*.py)
@@ -275,7 +275,7 @@ strips-benchmark: $(ENVIRONMENT) ## read simulated pages and those of EKG_SHARED
 
 # --- checks ---------------------------------------------------------------------------------
 .PHONY: verify test test-reference test-clone test-page test-all test-faults test-mutation coverage lint
-verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
+verify: $(ENVIRONMENT) ## check files, code and docs against each other (OPTIONS="--full", "--only pages ...")
 	@$(EKG) verify $(OPTIONS)
 
 test: $(ENVIRONMENT) ## the fast tests
@@ -312,7 +312,7 @@ test-mutation: $(MUTATION_PACKAGES)/made ## change slicing, split, metrics and m
 	@$(PY) -m campaigns.mutation --packages $(MUTATION_PACKAGES)
 
 .PHONY: test-fuzz audit
-test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; goes on where it was)
+test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; resumes)
 	@$(PY) -m campaigns.fuzzing $(OPTIONS)
 
 audit: $(ENVIRONMENT) ## compare the pinned packages with the database of known vulnerabilities (needs the network)

@@ -40,7 +40,7 @@ _TRAIN = (
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the road, run in a small folder of its own with relative paths."""
+    """One stage of the pipeline, run in a small folder of its own with relative paths."""
 
     name: str
     command: tuple[str, ...]
@@ -61,7 +61,7 @@ class Stage:
     uses: tuple[str, ...] = ("ekg",)
     """Packages that are imported before the campaign forks."""
     main: bool = True
-    """One of the long stages of the road, which are disturbed more often."""
+    """One of the long stages of the pipeline, which are disturbed more often."""
 
     def arguments(self, jobs: int = 1) -> list[str]:
         """Return the command line."""
