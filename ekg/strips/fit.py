@@ -89,9 +89,14 @@ def _zones(path: Path, pen: float, good: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _fit_zone(
-    ink: np.ndarray, known: np.ndarray, path: Path, line: np.ndarray,
-    profile: tuple[np.ndarray, np.ndarray], first: int, last: int,
-) -> None:  # fmt: skip
+    ink: np.ndarray,
+    known: np.ndarray,
+    path: Path,
+    line: np.ndarray,
+    profile: tuple[np.ndarray, np.ndarray],
+    first: int,
+    last: int,
+) -> None:
     """Fit the nodes of columns `first` to `last` in place, those of the ends held."""
     start, stop = NODES * first, NODES * last + 1
     nodes = line[start:stop]
@@ -136,9 +141,14 @@ def _pixels(
 
 
 def _rest(
-    x: np.ndarray, y: np.ndarray, px: np.ndarray, py: np.ndarray, values: np.ndarray,
-    weights: np.ndarray, profile: tuple[np.ndarray, np.ndarray],
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    x: np.ndarray,
+    y: np.ndarray,
+    px: np.ndarray,
+    py: np.ndarray,
+    values: np.ndarray,
+    weights: np.ndarray,
+    profile: tuple[np.ndarray, np.ndarray],
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Return the cost, the two bands of the normal matrix, and the right-hand side."""
     count = len(x) - 1
     reach = np.arange(-_SIDE * NODES, _SIDE * NODES)

@@ -135,9 +135,20 @@ def _cell_median(dark: np.ndarray, cell: int, axis: int) -> np.ndarray:
 
 
 _EXCHANGES = (
-    (0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6),
-    (2, 3), (3, 6), (4, 5), (1, 4), (1, 3), (3, 4),
-)  # fmt: skip
+    (0, 5),
+    (0, 3),
+    (1, 6),
+    (2, 4),
+    (0, 1),
+    (3, 5),
+    (2, 6),
+    (2, 3),
+    (3, 6),
+    (4, 5),
+    (1, 4),
+    (1, 3),
+    (3, 4),
+)
 """Of pairs, after which the fourth of seven values is their median."""
 
 

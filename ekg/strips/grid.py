@@ -227,9 +227,11 @@ def grow(dark: np.ndarray, seed: Seed, weight: np.ndarray | None = None) -> tupl
         nodes = np.array(sorted(wanted))
         guess, right, down, steps = _predictions(nodes, places, rights, downs, quality, blind)
         inside = (
-            (guess[:, 0] > -2) & (guess[:, 1] > -2)
-            & (guess[:, 0] < dark.shape[1] + 2) & (guess[:, 1] < dark.shape[0] + 2)
-        )  # fmt: skip
+            (guess[:, 0] > -2)
+            & (guess[:, 1] > -2)
+            & (guess[:, 0] < dark.shape[1] + 2)
+            & (guess[:, 1] < dark.shape[0] + 2)
+        )
         quality[nodes[~inside, 0], nodes[~inside, 1]] = 0.0
         nodes, guess, right, down = nodes[inside], guess[inside], right[inside], down[inside]
         steps = steps[inside]
@@ -238,9 +240,21 @@ def grow(dark: np.ndarray, seed: Seed, weight: np.ndarray | None = None) -> tupl
             continue
         found, quality_found, _ = grower.measure(guess, right, down)
         _accept(
-            nodes, guess, found, quality_found, right, down, steps,
-            places, quality, rights, downs, blind, front, grower.unit,
-        )  # fmt: skip
+            nodes,
+            guess,
+            found,
+            quality_found,
+            right,
+            down,
+            steps,
+            places,
+            quality,
+            rights,
+            downs,
+            blind,
+            front,
+            grower.unit,
+        )
     return _trimmed(places, quality, grower.unit), grower
 
 
@@ -295,11 +309,21 @@ def _predictions(
 
 
 def _accept(
-    nodes: np.ndarray, guess: np.ndarray, found: np.ndarray, quality_found: np.ndarray,
-    right: np.ndarray, down: np.ndarray, steps: np.ndarray, places: np.ndarray,
-    quality: np.ndarray, rights: np.ndarray, downs: np.ndarray, blind: np.ndarray,
-    front: set[tuple[int, int]], unit: float,
-) -> None:  # fmt: skip
+    nodes: np.ndarray,
+    guess: np.ndarray,
+    found: np.ndarray,
+    quality_found: np.ndarray,
+    right: np.ndarray,
+    down: np.ndarray,
+    steps: np.ndarray,
+    places: np.ndarray,
+    quality: np.ndarray,
+    rights: np.ndarray,
+    downs: np.ndarray,
+    blind: np.ndarray,
+    front: set[tuple[int, int]],
+    unit: float,
+) -> None:
     """Enter measured nodes into the lattice; unseen ones follow, for a few steps."""
     for index, (row, column) in enumerate(nodes):
         seen = quality_found[index] > GOOD

@@ -81,9 +81,13 @@ def _pulse_of(strength: np.ndarray, row: Row, number: int) -> Pulse | None:
 
 
 def _between(
-    columns: np.ndarray, edge: np.ndarray, ceiling: np.ndarray, sums: np.ndarray, top: int,
+    columns: np.ndarray,
+    edge: np.ndarray,
+    ceiling: np.ndarray,
+    sums: np.ndarray,
+    top: int,
     foot: int,
-) -> tuple[float, int, int] | None:  # fmt: skip
+) -> tuple[float, int, int] | None:
     """Return the clearest pair of edges with a ceiling between them and nothing below it."""
     left, right = np.meshgrid(columns, columns, indexing="ij")
     gap = right - left
