@@ -134,7 +134,20 @@ def digest(path: Path) -> str:
         return _digest_of_checkpoint(path)
     if path.name == "environment.json":
         return "of the machine"
+    if path.name == "dataset.json":
+        return _digest_without_source(path)
     return sha256_of_file(path)
+
+
+def _digest_without_source(path: Path) -> str:
+    """Digest a description of data without the folder of its records: each run has another."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return sha256_of_file(path)
+    for part in (content, content.get("image_set") or {}):
+        part.pop("source", None)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _digest_of_checkpoint(path: Path) -> str:
