@@ -46,7 +46,7 @@ def cover(strength: np.ndarray, row: Row, left: int, right: int) -> float:
     near = np.max(
         [strength[np.clip(row.rough[x] + k, 0, len(strength) - 1), x] for k in (-1, 0, 1)], axis=0
     )
-    return float((near > 0.5).mean())
+    return float((near > STROKE).mean())
 
 
 def without_pulses(strength: np.ndarray, pulses: list[Pulse]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from ekg.strips.flatten import FLAT, FlatPage, grid_of
-from ekg.strips.grid import darkness
+from ekg.strips.grid import darkness, enlarge
 from ekg.strips.segment import segment
 
 _BLOCK = 18
@@ -44,8 +44,8 @@ def find_ink(flat: FlatPage) -> Ink:
     floor = max(_LEAST_PEN, 5 * spread)
     dark = rest[rest > floor]
     pen = float(np.percentile(dark, 75)) if dark.size > 500 else floor
-    strength = np.clip(rest / pen, 0.0, 1.0).astype(np.float32)
     trace, text, mark, ground = segment(np.clip(flat.rgb, 0, 255).astype(np.uint8), (0.0, 0.0))
+    strength = np.clip(rest / _pen_nearby(rest, trace, pen), 0.0, 1.0).astype(np.float32)
     # What the network is sure is ground (left-overs of the grid, folds) goes, unless it is as
     # dark as the pen: tips of QRS are thin, and the network is not sure of them.
     raw = strength
@@ -54,6 +54,28 @@ def find_ink(flat: FlatPage) -> Ink:
     other = np.maximum(text, mark)
     only_trace = np.where((other > 0.5) & (other > 2.5 * trace), 0.0, strength)
     return Ink(strength=strength, trace=only_trace, raw=raw, pen=pen, noise=spread / pen)
+
+
+def _pen_nearby(rest: np.ndarray, trace: np.ndarray, pen: float) -> np.ndarray:
+    """Return the pen's darkness at each pixel: glare makes strokes paler on a part of a page."""
+    block = round(12 * FLAT)
+    rows, columns = -(-rest.shape[0] // block), -(-rest.shape[1] // block)
+    levels = np.full((rows, columns), np.nan)
+    sure = trace > 0.6
+    for row in range(rows):
+        for column in range(columns):
+            part = (
+                slice(row * block, (row + 1) * block),
+                slice(column * block, (column + 1) * block),
+            )
+            dark = rest[part][sure[part]]
+            if dark.size > 60:
+                levels[row, column] = np.percentile(dark, 75)
+    known = np.isfinite(levels)
+    weights = ndimage.gaussian_filter(known.astype(float), 0.8) + 0.02
+    filled = ndimage.gaussian_filter(np.where(known, levels, 0.0), 0.8) + 0.02 * pen
+    nearby = np.where(known, filled / weights, pen)
+    return enlarge(np.clip(nearby, 0.4 * pen, 1.1 * pen), rest.shape, (block, block))
 
 
 def _seen_area(flat: FlatPage) -> np.ndarray:

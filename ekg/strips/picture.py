@@ -197,7 +197,7 @@ def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     for x in long_lines(clean, round(rows[0].y - 12 * FLAT), round(rows[-1].y + 12 * FLAT)):
         clean[:, max(0, x - 2) : x + 3] = 0.0
     covers = [cover(clean, row, left, right) for row in rows]
-    rows = [row for row, share in zip(rows, covers, strict=True) if share > 0.8 * max(covers)]
+    rows = [row for row, share in zip(rows, covers, strict=True) if share > 0.6 * max(covers)]
     words = find_words(apart(every, rows, pen), rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
     words = [word for word in words if word.chances[:-1].max() > 0.5]
     for word in words:

@@ -162,16 +162,18 @@ def _extent(strength: np.ndarray, rough: np.ndarray) -> tuple[int, int]:
     near = np.zeros(len(x))
     for step in range(-2, 3):
         near = np.maximum(near, strength[np.clip(rough + step, 0, strength.shape[0] - 1), x])
-    # Left-overs of the grid are paler than the row's own stroke, or short.
+    # Left-overs of the grid are paler than the row's own stroke; so are faint parts of the row,
+    # but those lie between strong ones.
     smooth = ndimage.uniform_filter1d(near, round(2 * FLAT) | 1)
-    filled = smooth > 0.6 * float(np.quantile(smooth, 0.6))
-    filled = ndimage.binary_closing(np.pad(filled, 60), np.ones(round(8 * FLAT)))[60:-60]
-    labels, count = ndimage.label(filled)
-    if count == 0:
+    strong = smooth > 0.6 * float(np.quantile(smooth, 0.6))
+    weak = np.pad(smooth > 0.2 * float(np.quantile(smooth, 0.6)), 60)
+    weak = ndimage.binary_closing(weak, np.ones(round(8 * FLAT)))[60:-60]
+    labels, count = ndimage.label(weak)
+    if count == 0 or not strong.any():
         return 0, len(x) - 1
-    sizes = ndimage.sum_labels(filled, labels, np.arange(1, count + 1))
-    columns = np.flatnonzero(labels == 1 + int(np.argmax(sizes)))
-    return int(columns[0]), int(columns[-1])
+    sizes = ndimage.sum_labels(strong, labels, np.arange(1, count + 1))
+    columns = np.flatnonzero(strong & (labels == 1 + int(np.argmax(sizes))))
+    return (int(columns[0]), int(columns[-1])) if len(columns) else (0, len(x) - 1)
 
 
 def pen_width(strength: np.ndarray, rows: list[Row]) -> float:
