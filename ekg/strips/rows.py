@@ -44,8 +44,8 @@ def without_specks(strength: np.ndarray) -> np.ndarray:
     return result
 
 
-def without_bars(strength: np.ndarray, pen: float) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
-    """Take out thick upright bars between columns; return their x, top and bottom too.
+def bars_of(strength: np.ndarray, pen: float) -> list[tuple[int, int, int]]:
+    """Return x, top and bottom of thick upright bars, as stand between columns.
 
     Parameters
     ----------
@@ -59,7 +59,6 @@ def without_bars(strength: np.ndarray, pen: float) -> tuple[np.ndarray, list[tup
     solid = ndimage.minimum_filter1d((strength > 0.5).astype(np.uint8), width, axis=1)
     solid = ndimage.minimum_filter1d(solid, height, axis=0)
     labels, _ = ndimage.label(solid, np.ones((3, 3)))
-    result = strength.copy()
     bars = []
     for box in ndimage.find_objects(labels):
         top, bottom = box[0].start - height // 2, box[0].stop + height // 2
@@ -67,8 +66,7 @@ def without_bars(strength: np.ndarray, pen: float) -> tuple[np.ndarray, list[tup
         if bottom - top > 14 * FLAT or right - left > 2.2 * FLAT:
             continue
         bars.append(((left + right) // 2, top, bottom))
-        result[max(0, top - 2) : bottom + 2, max(0, left) : right] = 0.0
-    return result, bars
+    return bars
 
 
 def long_lines(strength: np.ndarray, top: int, bottom: int) -> list[int]:
