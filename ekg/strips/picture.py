@@ -95,7 +95,7 @@ def read_picture(rgb: np.ndarray, options: PictureOptions) -> TracedPage:
     ink = find_ink(flat)
     found = _best_orientation(ink, options)
     scale, warnings = _scale(found.pulses, options)
-    traces, names_source = _traces(found, flat)
+    traces, names_source = _traces(found, flat, options.layout is not None)
     if names_source == "layout":
         warnings.append("no lead names could be read: the usual order is assumed; see --layout")
     arrangement = found.arrangement
@@ -250,9 +250,7 @@ def _is_name(
     if not any(-4 * FLAT < word.left - border < 11 * FLAT for border in borders):
         return False
     middle = (word.left + word.right) // 2
-    gaps = [
-        max(row.rough[middle] - word.bottom, word.top - row.rough[middle]) for row in rows
-    ]
+    gaps = [max(row.rough[middle] - word.bottom, word.top - row.rough[middle]) for row in rows]
     return min(gaps) > 1.5 * FLAT
 
 
@@ -299,7 +297,7 @@ def _scale(pulses: list[Pulse], options: PictureOptions) -> tuple[Scale, list[st
     return Scale(speed, gain, speed_source, gain_source), warnings
 
 
-def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
+def _traces(found: _Found, flat: FlatPage, given: bool) -> tuple[list[Trace], str]:
     arrangement = found.arrangement
     assert arrangement is not None
     traces = []
@@ -335,7 +333,7 @@ def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
                 )
             )
     traces = _with_known_rhythm(traces)
-    return traces, "picture" if arrangement.seen >= 0.5 else "layout"
+    return traces, "picture" if arrangement.seen >= 0.5 else "given" if given else "layout"
 
 
 _FITS = 0.9
