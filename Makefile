@@ -272,6 +272,7 @@ strips-model: $(ENVIRONMENT) ## train the networks that read printed pages, and 
 
 strips-benchmark: $(ENVIRONMENT) ## read simulated pages and those of EKG_SHARED, and compare with what is printed on them
 	@$(PY) scripts/bench_strips.py simulated -j $(JOBS)
+	@for set in photos pages; do $(PY) scripts/bench_strips.py $$set; done
 
 # --- checks ---------------------------------------------------------------------------------
 .PHONY: verify test test-reference test-clone test-page test-all test-faults test-mutation coverage lint

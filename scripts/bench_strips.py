@@ -178,7 +178,80 @@ def simulated(shared: Path, pages: int = 20, jobs: int = 1) -> Iterator[Case]:
         yield Case(page.kind, page.name, page.page, page.truth, 500.0, page.readable)
 
 
-SETS: dict[str, Callable[[Path], Iterator[Case]]] = {"photos": photos, "simulated": simulated}
+def _shown(full: np.ndarray) -> np.ndarray:
+    """Return what a 3x4 page with lead II below shows of ten seconds of twelve leads."""
+    shown = np.full_like(full, np.nan)
+    quarter = full.shape[1] // 4
+    for row in range(12):
+        part = slice(quarter * (row // 3), quarter * (row // 3 + 1))
+        shown[row, part] = full[row, part]
+    shown[1] = full[1]
+    return shown
+
+
+def _known_pages(folder: Path) -> Iterator[Case]:
+    """Return the renders and PDFs that have the recording beside them that they were made from."""
+    import pydicom
+    from scipy.signal import resample_poly
+
+    full = truth_of(folder / "00005_hr")
+    yield Case("render", "00005_hr-0", folder / "00005_hr-0.png", _shown(full), 500.0)
+    for name, page, kind in (
+        ("00009_hr.csv", "ecgtizer_00009_hr.pdf", "vector PDF"),
+        ("001.csv", "ludb_001.png", "render"),
+    ):
+        table = np.genfromtxt(folder / name, delimiter=",", names=True)
+        full = np.array([table[lead] for lead in table.dtype.names])
+        yield Case(kind, Path(page).stem, folder / page, _shown(full[:, :5000]), 500.0)
+    wave = pydicom.dcmread(folder / "anonymous_ecg.dcm").waveform_array(0).T / 1000.0
+    full = resample_poly(wave, 1, 2, axis=1)
+    for page, kind in (
+        ("anonymous_ecg_3x4_1.pdf", "vector PDF"),
+        ("anonymous_ecg_3x4_1.png", "render"),
+    ):
+        yield Case(kind, Path(page).stem, folder / page, _shown(full), 500.0)
+
+
+def pages(shared: Path) -> Iterator[Case]:
+    """Return the pages that have a signal, and every PDF drawn at four resolutions.
+
+    The truth of a drawn PDF is what the reader of vector PDFs finds in it.
+    """
+    from ekg.strips import read_pages
+    from ekg.strips.intake import open_pages, render
+
+    folder = shared / "strips" / "pages"
+    yield from _known_pages(folder)
+    place = ROOT / "data" / "strips" / "drawn"
+    place.mkdir(parents=True, exist_ok=True)
+    for path in sorted(folder.glob("*.pdf")):
+        for source in open_pages(path):
+            assert source.pdf is not None
+            single = place / f"{path.stem}-{source.number}.pdf"
+            _save_page(path, source.number, single)
+            try:
+                (reading,) = read_pages(single)
+            except EkgError:
+                continue
+            for dpi in (100, 150, 200, 300):
+                page = place / f"{single.stem}-{dpi}dpi.png"
+                render(source.pdf, dpi).save(page)
+                yield Case(f"{dpi} dpi", page.stem, page, reading.record.signal, 500.0)
+
+
+def _save_page(path: Path, number: int, target: Path) -> None:
+    import pypdfium2 as pdfium
+
+    single = pdfium.PdfDocument.new()
+    single.import_pages(pdfium.PdfDocument(path), [number - 1])
+    single.save(target)
+
+
+SETS: dict[str, Callable[[Path], Iterator[Case]]] = {
+    "pages": pages,
+    "photos": photos,
+    "simulated": simulated,
+}
 
 
 def main() -> None:

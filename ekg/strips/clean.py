@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ekg.strips.flatten import FLAT
 from ekg.strips.pulses import Pulse
-from ekg.strips.rows import STROKE, Row, without_bars
+from ekg.strips.rows import STROKE, Row, bars_of
 from ekg.strips.trace import Path
 
 
@@ -46,7 +46,7 @@ def cover(strength: np.ndarray, row: Row, left: int, right: int) -> float:
     near = np.max(
         [strength[np.clip(row.rough[x] + k, 0, len(strength) - 1), x] for k in (-1, 0, 1)], axis=0
     )
-    return float((near > 0.5).mean())
+    return float((near > STROKE).mean())
 
 
 def without_pulses(strength: np.ndarray, pulses: list[Pulse]) -> np.ndarray:
@@ -57,44 +57,47 @@ def without_pulses(strength: np.ndarray, pulses: list[Pulse]) -> np.ndarray:
     return clean
 
 
-def without_ticks(
+def tick_mask(
     strength: np.ndarray, rows: list[Row], pen: float, left: int, right: int
 ) -> np.ndarray:
-    """Take out bars between columns that stand at one x and one height beside several rows."""
-    _, bars = without_bars(strength, pen)
-    clean = strength.copy()
-    near = []
-    borders = [left + (right - left) * k / n for n in (2, 4, 5) for k in range(n + 1)]
-    for x, top, bottom in bars:
-        if min(abs(x - border) for border in borders) > 2.5 * FLAT:
-            continue
-        for row in rows:
-            offset = 0.5 * (top + bottom) - row.y
-            if abs(offset) < 6 * FLAT:
-                near.append((x, bottom - top, offset))
-    done: set[int] = set()
-    for x, height, offset in near:
-        if any(abs(x - other) < 4 for other in done):
-            continue
-        alike = [
-            one
-            for one in near
-            if abs(one[0] - x) < 4
-            and abs(one[1] - height) < 0.8 * FLAT
-            and abs(one[2] - offset) < 1.2 * FLAT
+    """Return where bars stand between columns: alike beside several rows or columns."""
+    mask = np.zeros(strength.shape, bool)
+    bars = bars_of(strength, pen)
+    for columns in (4, 2, 5):
+        borders = [left + (right - left) * k / columns for k in range(1, columns)]
+        near = [
+            (x - border, 0.5 * (top + bottom) - row.y, bottom - top)
+            for x, top, bottom in bars
+            for border in borders
+            for row in rows
+            if abs(x - border) < 2.5 * FLAT and abs(0.5 * (top + bottom) - row.y) < 6 * FLAT
         ]
-        if len(alike) < 2:
+        groups = [
+            [
+                other
+                for other in near
+                if abs(other[0] - one[0]) < 3
+                and abs(other[1] - one[1]) < FLAT
+                and abs(other[2] - one[2]) < 0.8 * FLAT
+            ]
+            for one in near
+        ]
+        best = max(groups, key=len, default=[])
+        if len(best) < 3:
             continue
-        done.add(x)
-        middle = float(np.median([one[2] for one in alike]))
-        half = 0.5 * float(np.median([one[1] for one in alike]))
-        place = round(float(np.median([one[0] for one in alike])))
-        for row in rows:
-            top, bottom = round(row.y + middle - half) - 2, round(row.y + middle + half) + 3
-            box = clean[max(0, top) : bottom, max(0, place - 4) : place + 5]
-            if box.size and (box.max(axis=1) > 0.5).mean() > 0.75:
-                box[:] = 0.0
-    return clean
+        beside, middle, height = np.median(np.array(best), axis=0)
+        for border in borders:
+            x = round(border + beside)
+            for row in rows:
+                top, bottom = row.y + middle - 0.5 * height, row.y + middle + 0.5 * height
+                box = (
+                    slice(max(0, round(top) - 3), round(bottom) + 4),
+                    slice(max(0, x - 5), x + 6),
+                )
+                if mask[box].size and (strength[box].max(axis=1) > 0.5).mean() > 0.7:
+                    mask[box] = True
+        break
+    return mask
 
 
 def extent(rows: list[Row], pulses: list[Pulse]) -> tuple[int, int]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LARGEST_FILE = 256 * 2**20
 LARGEST_IMAGE = 80_000_000
 """Pixels of a picture: beyond that decoding alone takes the memory that a page may take."""
+WORKING_IMAGE = 17_000_000
+"""Pixels beyond which a picture is halved, or more, while it is opened: a page of 300 mm has then
+still some 15 pixels a millimetre."""
 LARGEST_SIDE = 20_000
 SMALLEST_SIDE = 100
 LARGEST_PDF = 20
@@ -46,6 +49,8 @@ class SourcePage:
     """Pages of the file."""
     pdf: pdfium.PdfPage | None
     picture: Image.Image | None
+    shrink: float = 1.0
+    """Pixels of the file for one of `picture`."""
 
     def pixels(self) -> np.ndarray:
         """Return the page as uint8 RGB; a PDF page is drawn."""
@@ -92,8 +97,10 @@ def open_pages(path: str | Path) -> list[SourcePage]:
         return _open_pdf(path, data)
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         _register_heif(path)
-        return [SourcePage(path, 1, 1, None, _open_picture(path, data, ("HEIF", "AVIF")))]
-    return [SourcePage(path, 1, 1, None, _open_picture(path, data, _FORMATS))]
+        picture, shrink = _open_picture(path, data, ("HEIF", "AVIF"))
+    else:
+        picture, shrink = _open_picture(path, data, _FORMATS)
+    return [SourcePage(path, 1, 1, None, picture, shrink)]
 
 
 def _open_pdf(path: Path, data: bytes) -> list[SourcePage]:
@@ -145,7 +152,8 @@ def _register_heif(path: Path) -> None:
     register_heif_opener()
 
 
-def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> Image.Image:
+def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> tuple[Image.Image, float]:
+    """Return the picture the right way up, and by how much it was made smaller."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of size and of odd metadata: checked below
@@ -171,8 +179,14 @@ def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> Image.Im
                     path=path,
                     remedy="save the page alone",
                 )
+            factor = int(np.ceil(np.sqrt(width * height / WORKING_IMAGE)))
+            if factor > 1 and picture.format == "JPEG":
+                # JPEG comes out at a half, a quarter or an eighth for a part of the work.
+                picture.draft("RGB", (width // factor, height // factor))
             picture.load()
-            return ImageOps.exif_transpose(picture)
+            if (left := int(np.ceil(np.sqrt(picture.width * picture.height / WORKING_IMAGE)))) > 1:
+                picture = _as_rgb(picture).reduce(left)
+            return ImageOps.exif_transpose(picture), width / max(picture.width, 1)
     except StripError:
         raise
     except UnidentifiedImageError:

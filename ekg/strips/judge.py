@@ -17,6 +17,8 @@ EINTHOVEN = 0.15
 """Share of the limb leads' power that II - I - III may have where the three are simultaneous."""
 RHYTHM = 0.9
 """Correlation of a rhythm row with its own lead."""
+NAMED = 0.25
+"""Share of the names that must be seen where the other checks speak for the usual order."""
 LARGEST = 6.0
 """Millivolts beyond a lead's middle."""
 _TRIPLES = (("II", "I", "III"),)
@@ -78,12 +80,33 @@ def judge(page: TracedPage) -> Verdict:
             f"(expected {RHYTHM})",
             remedy="give --layout, or a sharper picture",
         )
+    _refuse_unnamed(page, checks)
     if len(kept) < 0.5 * len(shown):
         raise StripError(
             f"only {len(kept)} of the {len(shown)} traces could be read with confidence",
             remedy="give a sharper, evenly lit picture of the whole page",
         )
     return Verdict(replace(page, traces=kept), refused, checks)
+
+
+def _refuse_unnamed(page: TracedPage, checks: dict[str, float | None]) -> None:
+    """Refuse a page whose names were not seen, unless what it shows says the order itself."""
+    if page.names_source != "layout":
+        return
+    seen = page.facts.get("names_seen")
+    einthoven, rhythm = checks["einthoven"], checks["rhythm"]
+    sure = (
+        isinstance(seen, float)
+        and seen >= NAMED
+        and einthoven is not None
+        and einthoven < 0.1
+        and rhythm is not None
+        and rhythm > 0.95
+    )
+    if not sure:
+        raise StripError(
+            "too few of the lead names could be read", remedy="give the arrangement with --layout"
+        )
 
 
 def _refuse_twice(page: TracedPage, kept: list[Trace]) -> None:

@@ -13,10 +13,10 @@ from ekg.strips.clean import (
     apart,
     cover,
     extent,
+    tick_mask,
     traces_only,
     without_paths,
     without_pulses,
-    without_ticks,
 )
 from ekg.strips.fit import NODES, fit_drawing
 from ekg.strips.flatten import FLAT, FlatPage, flatten, refine
@@ -26,6 +26,7 @@ from ekg.strips.intake import StripError
 from ekg.strips.layout import Layout, describe
 from ekg.strips.pulses import Pulse, find_pulses
 from ekg.strips.rows import (
+    STROKE,
     Row,
     find_rows,
     long_lines,
@@ -94,7 +95,7 @@ def read_picture(rgb: np.ndarray, options: PictureOptions) -> TracedPage:
     ink = find_ink(flat)
     found = _best_orientation(ink, options)
     scale, warnings = _scale(found.pulses, options)
-    traces, names_source = _traces(found, flat)
+    traces, names_source = _traces(found, flat, options.layout is not None)
     if names_source == "layout":
         warnings.append("no lead names could be read: the usual order is assumed; see --layout")
     arrangement = found.arrangement
@@ -179,13 +180,16 @@ def _turned(ink: Ink, turns: int) -> Ink:
         ink,
         strength=np.ascontiguousarray(np.rot90(ink.strength, -turns)),
         trace=np.ascontiguousarray(np.rot90(ink.trace, -turns)),
+        sure=np.ascontiguousarray(np.rot90(ink.sure, -turns)),
+        text=np.ascontiguousarray(np.rot90(ink.text, -turns)),
         raw=np.ascontiguousarray(np.rot90(ink.raw, -turns)),
     )
 
 
 def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     strength = without_specks(ink.trace)
-    rows = traces_only(find_rows(strength))
+    sure = without_specks(ink.sure)
+    rows = traces_only(find_rows(sure))
     if not rows:
         return None
     pen = pen_width(strength, rows)
@@ -193,19 +197,20 @@ def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     clean = without_pulses(strength, pulses)
     every = without_pulses(ink.strength, pulses)
     left, right = extent(rows, pulses)
-    clean = without_ticks(clean, rows, pen, left, right)
+    ticks = tick_mask(ink.raw, rows, pen, left, right)
+    clean[ticks] = 0.0
     for x in long_lines(clean, round(rows[0].y - 12 * FLAT), round(rows[-1].y + 12 * FLAT)):
         clean[:, max(0, x - 2) : x + 3] = 0.0
-    covers = [cover(clean, row, left, right) for row in rows]
-    rows = [row for row, share in zip(rows, covers, strict=True) if share > 0.8 * max(covers)]
+    covers = [cover(sure, row, left, right) for row in rows]
+    rows = [row for row, share in zip(rows, covers, strict=True) if share > 0.6 * max(covers)]
     words = find_words(apart(every, rows, pen), rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
-    words = [word for word in words if word.chances[:-1].max() > 0.5]
+    words = [word for word in words if _is_name(word, rows, left, right, ink, every)]
     for word in words:
         for picture in (clean, every):
             picture[word.top - 1 : word.bottom + 1, word.left - 1 : word.right + 1] = 0.0
     paths = []
     taken = taken_away(clean, rows)
-    raw = np.where((ink.strength > 0.3) & (clean < 0.05), 0.0, ink.raw)
+    raw = np.where(ticks | ((ink.strength > 0.3) & (clean < 0.05)), 0.0, ink.raw)
     for number, row in enumerate(rows):
         own = own_ink(clean, rows, number, pen, taken[number])
         close = ndimage.binary_dilation(own > 0.3, np.ones((3, 3)), iterations=2)
@@ -226,6 +231,27 @@ def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     return _Found(
         turns, clean, rows[part], pen, pulses, words, left, right, paths[part], arrangement
     )
+
+
+def _is_name(
+    word: Word, rows: list[Row], left: int, right: int, ink: Ink, strength: np.ndarray
+) -> bool:
+    """Return whether a word is a lead's name: a piece of a QRS looks like an I."""
+    if float(word.chances[:-1].max()) <= 0.5:
+        return False
+    if max(word.chance(lead) for lead in ("I", "II", "III")) < 0.3:
+        return True
+    box = (slice(word.top, word.bottom), slice(word.left, word.right))
+    strokes = strength[box] > STROKE
+    if strokes.any() and float(ink.text[box][strokes].mean()) > 0.3:
+        return True
+    # Where the network of pixels is not sure: names stand where columns begin, off the line.
+    borders = [left + (right - left) * k / 4 for k in range(4)]
+    if not any(-4 * FLAT < word.left - border < 11 * FLAT for border in borders):
+        return False
+    middle = (word.left + word.right) // 2
+    gaps = [max(row.rough[middle] - word.bottom, word.top - row.rough[middle]) for row in rows]
+    return min(gaps) > 1.5 * FLAT
 
 
 def _arranged(
@@ -271,7 +297,7 @@ def _scale(pulses: list[Pulse], options: PictureOptions) -> tuple[Scale, list[st
     return Scale(speed, gain, speed_source, gain_source), warnings
 
 
-def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
+def _traces(found: _Found, flat: FlatPage, given: bool) -> tuple[list[Trace], str]:
     arrangement = found.arrangement
     assert arrangement is not None
     traces = []
@@ -307,7 +333,7 @@ def _traces(found: _Found, flat: FlatPage) -> tuple[list[Trace], str]:
                 )
             )
     traces = _with_known_rhythm(traces)
-    return traces, "picture" if arrangement.seen >= 0.5 else "layout"
+    return traces, "picture" if arrangement.seen >= 0.5 else "given" if given else "layout"
 
 
 _FITS = 0.9

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ekg.errors import EkgError
 from ekg.records.record import LEADS
@@ -81,6 +82,8 @@ class _ReadPage:
     source: SourcePage
     verdict: Verdict
     pixels_per_mm: float
+    picture: Image.Image | None
+    """Of a page that was read as a picture; what the traces' lines refer to."""
 
 
 def read_pages(
@@ -177,13 +180,48 @@ def _read_page(source: SourcePage, options: ReadOptions) -> _ReadPage:
         scale = _OVERLAY_DPI / 25.4
         page = read_vector(source.pdf, VectorOptions(options.speed, options.gain), scale)
         if page is not None:
-            return _ReadPage(source, judge(page), scale)
+            return _ReadPage(source, judge(page), scale, None)
     rgb = source.pixels()
+    if options.corners is not None:
+        rgb = _rectified(rgb, np.array(options.corners) / source.shrink)
     layout = None if options.layout is None else layout_named(options.layout)
     found = read_picture(rgb, PictureOptions(layout, options.speed, options.gain))
     pixels = found.facts["pixels_per_mm"]
     assert isinstance(pixels, float)
-    return _ReadPage(source, judge(found), pixels)
+    return _ReadPage(source, judge(found), pixels, Image.fromarray(rgb))
+
+
+def _rectified(rgb: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Return the part of a picture between four corners as a rectangle."""
+    height, width = rgb.shape[:2]
+    if (corners < -0.5).any() or (corners > (width + 0.5, height + 0.5)).any():
+        raise StripError(
+            f"a corner lies outside of the picture of {width} x {height} pixels",
+            remedy="give corners in the picture's own pixels",
+        )
+    sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    wide, high = round(max(sides[0], sides[2])), round(max(sides[1], sides[3]))
+    if min(wide, high) < 100:
+        raise StripError("the corners lie too close together", remedy="give the paper's corners")
+    target = np.array([(0, 0), (wide, 0), (wide, high), (0, high)], dtype=float)
+    system, right = [], []
+    for (x, y), (u, v) in zip(target, corners, strict=True):
+        system += [
+            [x, y, 1, 0, 0, 0, -u * x, -u * y],
+            [0, 0, 0, x, y, 1, -v * x, -v * y],
+        ]
+        right += [u, v]
+    try:
+        coefficients = np.linalg.solve(np.array(system), np.array(right))
+    except np.linalg.LinAlgError:
+        raise StripError("the corners span no page", remedy="give the paper's corners") from None
+    picture = Image.fromarray(rgb).transform(
+        (wide, high),
+        Image.Transform.PERSPECTIVE,
+        tuple(float(one) for one in coefficients),
+        Image.Resampling.BILINEAR,
+    )
+    return np.asarray(picture)
 
 
 def _grouped(pages: list[_ReadPage]) -> list[list[_ReadPage]]:
@@ -227,17 +265,14 @@ def _reading(
     return Reading(record=record, report=report, overlay=_stacked(overlays))
 
 
-def _picture(page: _ReadPage) -> Any:
-    from PIL import Image
+def _picture(page: _ReadPage) -> Image.Image:
+    if page.picture is not None:
+        return page.picture
+    assert page.source.pdf is not None
+    return render(page.source.pdf, _OVERLAY_DPI)
 
-    if page.source.pdf is not None and page.verdict.page.method == "vector PDF":
-        return render(page.source.pdf, _OVERLAY_DPI)
-    return Image.fromarray(page.source.pixels())
 
-
-def _stacked(pictures: list[Any]) -> Any:
-    from PIL import Image
-
+def _stacked(pictures: list[Image.Image]) -> Image.Image:
     if len(pictures) == 1:
         return pictures[0]
     width = max(picture.width for picture in pictures)

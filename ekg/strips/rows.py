@@ -44,8 +44,8 @@ def without_specks(strength: np.ndarray) -> np.ndarray:
     return result
 
 
-def without_bars(strength: np.ndarray, pen: float) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
-    """Take out thick upright bars between columns; return their x, top and bottom too.
+def bars_of(strength: np.ndarray, pen: float) -> list[tuple[int, int, int]]:
+    """Return x, top and bottom of thick upright bars, as stand between columns.
 
     Parameters
     ----------
@@ -59,7 +59,6 @@ def without_bars(strength: np.ndarray, pen: float) -> tuple[np.ndarray, list[tup
     solid = ndimage.minimum_filter1d((strength > 0.5).astype(np.uint8), width, axis=1)
     solid = ndimage.minimum_filter1d(solid, height, axis=0)
     labels, _ = ndimage.label(solid, np.ones((3, 3)))
-    result = strength.copy()
     bars = []
     for box in ndimage.find_objects(labels):
         top, bottom = box[0].start - height // 2, box[0].stop + height // 2
@@ -67,8 +66,7 @@ def without_bars(strength: np.ndarray, pen: float) -> tuple[np.ndarray, list[tup
         if bottom - top > 14 * FLAT or right - left > 2.2 * FLAT:
             continue
         bars.append(((left + right) // 2, top, bottom))
-        result[max(0, top - 2) : bottom + 2, max(0, left) : right] = 0.0
-    return result, bars
+    return bars
 
 
 def long_lines(strength: np.ndarray, top: int, bottom: int) -> list[int]:
@@ -162,16 +160,18 @@ def _extent(strength: np.ndarray, rough: np.ndarray) -> tuple[int, int]:
     near = np.zeros(len(x))
     for step in range(-2, 3):
         near = np.maximum(near, strength[np.clip(rough + step, 0, strength.shape[0] - 1), x])
-    # Left-overs of the grid are paler than the row's own stroke, or short.
+    # Left-overs of the grid are paler than the row's own stroke; so are faint parts of the row,
+    # but those lie between strong ones.
     smooth = ndimage.uniform_filter1d(near, round(2 * FLAT) | 1)
-    filled = smooth > 0.6 * float(np.quantile(smooth, 0.6))
-    filled = ndimage.binary_closing(np.pad(filled, 60), np.ones(round(8 * FLAT)))[60:-60]
-    labels, count = ndimage.label(filled)
-    if count == 0:
+    strong = smooth > 0.6 * float(np.quantile(smooth, 0.6))
+    weak = np.pad(smooth > 0.2 * float(np.quantile(smooth, 0.6)), 60)
+    weak = ndimage.binary_closing(weak, np.ones(round(8 * FLAT)))[60:-60]
+    labels, count = ndimage.label(weak)
+    if count == 0 or not strong.any():
         return 0, len(x) - 1
-    sizes = ndimage.sum_labels(filled, labels, np.arange(1, count + 1))
-    columns = np.flatnonzero(labels == 1 + int(np.argmax(sizes)))
-    return int(columns[0]), int(columns[-1])
+    sizes = ndimage.sum_labels(strong, labels, np.arange(1, count + 1))
+    columns = np.flatnonzero(strong & (labels == 1 + int(np.argmax(sizes))))
+    return (int(columns[0]), int(columns[-1])) if len(columns) else (0, len(x) - 1)
 
 
 def pen_width(strength: np.ndarray, rows: list[Row]) -> float:
