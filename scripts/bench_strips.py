@@ -201,7 +201,7 @@ def _known_pages(folder: Path) -> Iterator[Case]:
         ("001.csv", "ludb_001.png", "render"),
     ):
         table = np.genfromtxt(folder / name, delimiter=",", names=True)
-        full = np.array([table[lead] for lead in table.dtype.names])
+        full = np.array([table[lead] for lead in table.dtype.names or ()])
         yield Case(kind, Path(page).stem, folder / page, _shown(full[:, :5000]), 500.0)
     wave = pydicom.dcmread(folder / "anonymous_ecg.dcm").waveform_array(0).T / 1000.0
     full = resample_poly(wave, 1, 2, axis=1)

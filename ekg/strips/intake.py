@@ -184,9 +184,10 @@ def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> tuple[Im
                 # JPEG comes out at a half, a quarter or an eighth for a part of the work.
                 picture.draft("RGB", (width // factor, height // factor))
             picture.load()
+            reduced: Image.Image = picture
             if (left := int(np.ceil(np.sqrt(picture.width * picture.height / WORKING_IMAGE)))) > 1:
-                picture = _as_rgb(picture).reduce(left)
-            return ImageOps.exif_transpose(picture), width / max(picture.width, 1)
+                reduced = _as_rgb(picture).reduce(left)
+            return ImageOps.exif_transpose(reduced), width / max(reduced.width, 1)
     except StripError:
         raise
     except UnidentifiedImageError:
