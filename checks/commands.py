@@ -10,10 +10,13 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
-        "--only", nargs="+", action="extend", metavar="NAME",
+        "--only",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
         help="reference, golden, splits, published-figures, stored-models, manifests, pages "
         "(default: all)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--full", action="store_true", help="look at every image and record, not at a sample"
     )

@@ -146,10 +146,12 @@ def check_golden(repository: Repository) -> Iterator[Finding]:
     settings = SimulationSettings(seed=facts["simulation"]["seed"])
     drawn = list(
         draw_records(
-            table["record"].drop_duplicates(), settings, Renderer(facts["size"]),
+            table["record"].drop_duplicates(),
+            settings,
+            Renderer(facts["size"]),
             slice_seed=facts["slice_seed"],
         )
-    )  # fmt: skip
+    )
     yield _pixels(compared[PIXELS], table, drawn, facts)
     yield _logits(compared[LOGITS], repository, table, drawn, facts)
     yield _splits(compared[SPLIT], facts)
@@ -186,9 +188,12 @@ def _logits(
         return skipped(LOGITS, compared, "no stored model of our own")
     if sha256_of_file(weights_file_of(stored)) != facts["weights_sha256"]:
         return agree(
-            LOGITS, compared, f"they are of {facts['model']}'s weights, not of {stored.name}'s; "
-            "renew them: python scripts/golden_set.py", False,
-        )  # fmt: skip
+            LOGITS,
+            compared,
+            f"they are of {facts['model']}'s weights, not of {stored.name}'s; "
+            "renew them: python scripts/golden_set.py",
+            False,
+        )
     model = load_model(stored)
     found = np.concatenate([logits_of(model, record.pictures) for record in drawn])
     expected = table[[f"{_LOGIT}{name}" for name in model.classes]].to_numpy(np.float64)
@@ -196,10 +201,11 @@ def _logits(
         return agree(LOGITS, compared, f"{len(found)} slices, not {len(expected)}", False)
     largest = float(np.abs(found - expected).max())
     return agree(
-        LOGITS, compared,
+        LOGITS,
+        compared,
         f"{len(found)} slices, {stored.name}, largest difference {largest:.2g}",
         largest <= TOLERANCE,
-    )  # fmt: skip
+    )
 
 
 def _splits(compared: str, facts: dict[str, Any]) -> Finding:
@@ -207,8 +213,9 @@ def _splits(compared: str, facts: dict[str, Any]) -> Finding:
     found = golden_splits(facts["split"]["records"], facts["simulation"]["seed"])
     wrong = [protocol for protocol in found if found[protocol] != expected.get(protocol)]
     return agree(
-        SPLIT, compared,
+        SPLIT,
+        compared,
         f"{facts['split']['records']} records, protocols {', '.join(found)}: "
         + (f"{', '.join(wrong)} differ; {_REMEDY}" if wrong else "equal"),
         not wrong,
-    )  # fmt: skip
+    )

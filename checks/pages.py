@@ -29,8 +29,13 @@ REGISTRY = Path("checks") / "pages.toml"
 CARD_SCRIPT = Path("scripts") / "model_cards.py"
 NOT_MEASURED = "Not measured yet"
 _PAGES = (
-    "*.md", "docs/**/*.md", "docker/*.md", "page/*.md", "paper/*.md", "best_model_for_paper/*/*.md",
-)  # fmt: skip
+    "*.md",
+    "docs/**/*.md",
+    "docker/*.md",
+    "page/*.md",
+    "paper/*.md",
+    "best_model_for_paper/*/*.md",
+)
 _NEWEST, _REFERENCE = "STORED/", "SHARED/"
 """Stand in a path of the registry for the default model and for the reference data."""
 
@@ -124,9 +129,11 @@ def _marked_tables(repository: Repository, registry: Registry) -> Iterator[Findi
         for mark in blocks(page.read_text(encoding="utf-8")):
             if (name, mark) not in known:
                 yield agree(
-                    TABLES, f"{name}, table `{mark}` = its source",
-                    f"no source is registered; add it to {REGISTRY.as_posix()}", False,
-                )  # fmt: skip
+                    TABLES,
+                    f"{name}, table `{mark}` = its source",
+                    f"no source is registered; add it to {REGISTRY.as_posix()}",
+                    False,
+                )
 
 
 def _marked_table(
@@ -255,10 +262,11 @@ def _hand_made(repository: Repository, registry: Registry) -> Finding:
             else:
                 unknown.append(f"{name}:{table.line}")
     return agree(
-        BY_HAND, "tables with decimals outside marks: registered with a reason",
+        BY_HAND,
+        "tables with decimals outside marks: registered with a reason",
         f"{accounted} registered" + (f", not registered: {some(unknown)}" if unknown else ""),
         not unknown,
-    )  # fmt: skip
+    )
 
 
 def _facts(repository: Repository, registry: Registry) -> Iterator[Finding]:
@@ -274,10 +282,12 @@ def _facts(repository: Repository, registry: Registry) -> Iterator[Finding]:
             if expected not in text:
                 wrong.append(repr(expected))
         yield agree(
-            FACTS, f"{name}: numbers in its text = their sources",
+            FACTS,
+            f"{name}: numbers in its text = their sources",
             f"{len(facts) - len(wrong)} of {len(facts)} found"
-            + (f"; not: {some(wrong)}" if wrong else ""), not wrong,
-        )  # fmt: skip
+            + (f"; not: {some(wrong)}" if wrong else ""),
+            not wrong,
+        )
 
 
 def _value(repository: Repository, fact: Fact) -> Any:
@@ -302,6 +312,8 @@ def _cards(repository: Repository) -> Iterator[Finding]:
     for folder in stored_models(repository.root):
         if folder / "README.md" not in cards:
             yield agree(
-                CARDS, f"{folder.name}: model card = made from its files",
-                f"{CARD_SCRIPT.as_posix()} makes no card for it", False,
-            )  # fmt: skip
+                CARDS,
+                f"{folder.name}: model card = made from its files",
+                f"{CARD_SCRIPT.as_posix()} makes no card for it",
+                False,
+            )

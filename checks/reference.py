@@ -57,15 +57,18 @@ def check_reference(repository: Repository) -> Iterator[Finding]:
             progress.update(len(rows))
     equal = len(table) - len(wrong)
     yield agree(
-        PIXELS, pixels,
+        PIXELS,
+        pixels,
         f"{equal} of {len(table)} equal" + (f"; not: {some(wrong)}" if wrong else ""),
         bool(len(table)) and not wrong,
-    )  # fmt: skip
+    )
     if model is None:
         yield skipped(LOGITS, logits, "the published weights are not in the reference data")
         return
     largest = max(differences, default=float("inf"))
     yield agree(
-        LOGITS, logits,
-        f"{len(differences)} slices, largest difference {largest:.2g}", largest <= TOLERANCE,
-    )  # fmt: skip
+        LOGITS,
+        logits,
+        f"{len(differences)} slices, largest difference {largest:.2g}",
+        largest <= TOLERANCE,
+    )

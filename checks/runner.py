@@ -8,12 +8,10 @@ from pathlib import Path
 
 from checks.findings import Finding, Repository, agree
 from checks.golden import check_golden
-from checks.image_sets import check_image_sets
-from checks.metrics import check_published_figures
+from checks.image_sets import check_image_sets, check_splits
 from checks.pages import check_pages
 from checks.reference import check_reference
-from checks.splits import check_splits
-from checks.stored import check_stored_models
+from checks.stored import check_published_figures, check_stored_models
 from ekg.errors import EkgError
 
 ROOT = Path(__file__).resolve().parents[1]

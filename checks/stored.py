@@ -1,4 +1,4 @@
-"""Stored models of our own: weights, predictions and metrics that belong together."""
+"""Stored models: weights, predictions and metrics that belong together."""
 
 from __future__ import annotations
 
@@ -15,24 +15,118 @@ from scipy.special import softmax
 from checks.findings import Finding, Repository, agree, skipped, some
 from checks.image_sets import image_sets
 from checks.slices import DrawnRecord, draw_records, drawn_records, logits_of
-from checks.stored_data import data_facts
-from ekg.errors import EkgError
+from ekg.config import SliceConfig
+from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import probabilities_of, read_predictions
-from ekg.evaluation.recomputed import differing_in_fold
+from ekg.evaluation.published import (
+    FIGURES_FILE,
+    build_published_figures,
+    prediction_folder,
+    read_published_figures,
+)
+from ekg.evaluation.recomputed import differing, differing_in_fold
 from ekg.evaluation.results import METRICS_FILE, digest_of_lines, read_metrics
+from ekg.evaluation.runs import flatten
 from ekg.files import read_json, sha256_of_file
-from ekg.images.drawing import image_name
 from ekg.images.manifest import MANIFEST
+from ekg.images.record_images import ImageSetConfig, image_name
 from ekg.images.renderer import Renderer
 from ekg.model import EkgModel, load_model
-from ekg.model.engines import ONNX_FILE
+from ekg.model.engines import ONNX_FILE, OnnxEngine
 from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
 from ekg.model.loading import weights_file_of
-from ekg.model.onnx_engine import OnnxEngine
-from ekg.paths import PUBLISHED_MODEL, default_model
+from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL, default_model
 from ekg.progress import Progress
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 from ekg.simulator import VERSION
+from ekg.simulator.record_files import SimulationSettings
+from ekg.training.provenance import DATASET_FILE
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Seeds and settings of simulated records and of the images drawn from them."""
+
+    simulation: SimulationSettings
+    images: ImageSetConfig
+    source: str
+    """Where they are from, for the reader."""
+
+
+def data_facts(folder: Path, metrics: dict[str, Any]) -> DataFacts | None:
+    """Return how a stored model's validation and test images were made.
+
+    Parameters
+    ----------
+    folder
+        The stored model's.
+    metrics
+        Its `metrics.json`, which says by checksum which image set it was judged on.
+
+    Returns
+    -------
+    DataFacts or None
+        From `dataset.json` where that is of the same image set; else the project's default
+        seeds, which the predictions themselves then confirm or refute. None where the records
+        were not simulated.
+
+    Raises
+    ------
+    EvaluationError
+        If `dataset.json` cannot be understood.
+    """
+    path = folder / DATASET_FILE
+    content = read_json(path) if path.is_file() else {}
+    if not content or content.get("manifest_sha256") != metrics.get("manifest_sha256"):
+        missing = "is of other images" if content else "is not here"
+        source = f"default seeds, for {DATASET_FILE} {missing}"
+        return DataFacts(SimulationSettings(), ImageSetConfig(), source)
+    if content.get("simulation") is None:
+        return None
+    try:
+        simulation, images = dict(content["simulation"]), dict(content["image_set"])
+        if simulation.get("classes") is not None:
+            simulation["classes"] = tuple(simulation["classes"])
+        return DataFacts(
+            SimulationSettings(**simulation),
+            ImageSetConfig(
+                size=int(images["size"]),
+                seed=int(images["seed"]),
+                slices=SliceConfig(**images["slices"]),
+            ),
+            f"seeds {simulation['seed']} and {images['seed']} of {DATASET_FILE}",
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise EvaluationError(
+            f"does not say how its images were made ({error!r})", path=path
+        ) from None
+
+
+NAME = "published-figures"
+
+
+def check_published_figures(repository: Repository) -> Iterator[Finding]:
+    """Compute the published model's figures from its predictions again."""
+    compared = f"figures computed from preds_test.csv and preds_val.csv = {FIGURES_FILE}"
+    try:
+        folder = prediction_folder()
+    except EvaluationError as error:
+        yield skipped(NAME, compared, f"{error.problem}; {error.remedy}")
+        return
+    stored = read_published_figures(
+        repository.root / PUBLISHED_FOLDER.parent.name / PUBLISHED_FOLDER.name
+    )
+    built = build_published_figures(folder)
+    count, wrong = differing(stored, built)
+    wrong += sorted(flatten(stored).keys() - flatten(built).keys())
+    yield agree(
+        NAME,
+        compared,
+        f"{count} figures computed, "
+        + (f"{len(wrong)} differ: {some(wrong)}" if wrong else "all equal"),
+        not wrong,
+    )
+
 
 FILES, FIGURES = "stored-files", "stored-figures"
 PREDICTIONS, ONNX = "stored-predictions", "stored-onnx"
@@ -149,9 +243,12 @@ def _pictures(
     if facts is not None and facts.simulation.version == VERSION:
         renderer = Renderer(facts.images.size)
         draw = functools.partial(
-            draw_records, settings=facts.simulation, renderer=renderer,
-            slice_seed=facts.images.seed, slices=facts.images.slices,
-        )  # fmt: skip
+            draw_records,
+            settings=facts.simulation,
+            renderer=renderer,
+            slice_seed=facts.images.seed,
+            slices=facts.images.slices,
+        )
         return draw, f"simulated again, {facts.source}"
     checksum = metrics.get("manifest_sha256")
     for images in image_sets(repository.root):
@@ -251,6 +348,8 @@ def _onnx(folder: Path, model: EkgModel, pictures: list[np.ndarray]) -> Finding:
     pictures = pictures[:_ONNX_PICTURES]
     largest = largest_difference(model, engine, np.stack(pictures))
     return agree(
-        ONNX, compared, f"{len(pictures)} pictures, largest difference {largest:.2g}",
+        ONNX,
+        compared,
+        f"{len(pictures)} pictures, largest difference {largest:.2g}",
         largest <= LARGEST_DIFFERENCE,
-    )  # fmt: skip
+    )

@@ -25,10 +25,21 @@ _UNFINISHED = re.compile(r"^\..*\.part-[0-9a-f]{8}(\.|$)")
 
 
 DAMAGE = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
-    RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 """What libraries raise over damaged binary files: which of these depends on the broken byte."""
 
 

@@ -1,12 +1,15 @@
-"""Tables and marked blocks of Markdown pages."""
+"""Markdown tables, and the marked blocks of pages that scripts fill."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
+
+from ekg.files import write_text
 
 _BEGIN = re.compile(r"^<!-- (?P<mark>[\w -]+): begin -->$", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -71,3 +74,31 @@ def hand_tables(text: str) -> Iterator[HandTable]:
             number += 1
         if any(_MEASURED.search(line) for line in lines[first + 2 : number]):
             yield HandTable(lines[first], first + 1)
+
+
+def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
+
+    Parameters
+    ----------
+    page
+        A Markdown file that has both marks.
+    name
+        Name of the marks.
+    table
+        Rows; missing values are left blank.
+    columns
+        The columns to show, in order.
+
+    Raises
+    ------
+    SystemExit
+        If the page lacks the marks.
+    """
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    text = page.read_text(encoding="utf-8")
+    if begin not in text or end not in text:
+        raise SystemExit(f"{page}: no marks {begin} and {end}")
+    lines = table_lines(table, columns)
+    before, after = text.split(begin)[0], text.split(end)[1]
+    write_text(page, before + begin + "\n" + "\n".join(lines) + "\n" + end + after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ekg.errors import EkgError, ModelError
@@ -48,3 +49,12 @@ def needs_clone(what: str, files: str) -> None:
             f"{what} needs {files}, which the installed package does not have",
             remedy="run it in a clone of the repository",
         )
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key under which `A2` comes before `A10`, equal on every platform."""
+    return [
+        (0, int(part), part) if part.isdecimal() and part.isascii() else (1, 0, part)
+        for part in re.split(r"(\d+)", name)
+        if part
+    ]

@@ -41,12 +41,18 @@ class Progress:
         self._note = ""
         self._bar = (
             tqdm(
-                total=total, initial=done, desc=what, unit=f" {unit}" if unit != "B" else "B",
-                unit_scale=unit == "B", unit_divisor=1024, file=sys.stderr, dynamic_ncols=True,
+                total=total,
+                initial=done,
+                desc=what,
+                unit=f" {unit}" if unit != "B" else "B",
+                unit_scale=unit == "B",
+                unit_divisor=1024,
+                file=sys.stderr,
+                dynamic_ncols=True,
             )
             if sys.stderr.isatty()
             else None
-        )  # fmt: skip
+        )
 
     def __enter__(self) -> Progress:
         return self

@@ -19,11 +19,11 @@ from ekg.simulator.record_files import SimulationSettings, simulate_folder
 from page import PageError
 from page.assets import (
     model_description,
+    picture_description,
     quality_description,
     rules_description,
     slicing_description,
 )
-from page.picture import picture_description
 
 SOURCES = Path(__file__).resolve().parents[2] / "page"
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")

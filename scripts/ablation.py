@@ -32,7 +32,9 @@ MODERN = ROOT / "experiments" / "modern_800.toml"
 CHOICES: dict[str, list[str]] = {
     "modern": [],
     "sgd instead of adamw": [
-        'optimizer.name="sgd"', "optimizer.learning_rate=0.02", "optimizer.weight_decay=0.0"
+        'optimizer.name="sgd"',
+        "optimizer.learning_rate=0.02",
+        "optimizer.weight_decay=0.0",
     ],
     "no schedule": ['schedule.name="constant"', "schedule.warmup_fraction=0.0"],
     "no warm-up": ["schedule.warmup_fraction=0.0"],
@@ -40,17 +42,23 @@ CHOICES: dict[str, list[str]] = {
     "no label smoothing": ["training.label_smoothing=0.0"],
     "fixed slices": ['data.slices="fixed"'],
     "no augmentation": [
-        "augmentation.amplitude=0.0", "augmentation.baseline_wander=0.0", "augmentation.noise=0.0"
+        "augmentation.amplitude=0.0",
+        "augmentation.baseline_wander=0.0",
+        "augmentation.noise=0.0",
     ],
     "twice the augmentation": [
-        "augmentation.amplitude=0.2", "augmentation.baseline_wander=0.1", "augmentation.noise=0.02"
+        "augmentation.amplitude=0.2",
+        "augmentation.baseline_wander=0.1",
+        "augmentation.noise=0.02",
     ],
     "four times the augmentation": [
-        "augmentation.amplitude=0.4", "augmentation.baseline_wander=0.2", "augmentation.noise=0.04"
+        "augmentation.amplitude=0.4",
+        "augmentation.baseline_wander=0.2",
+        "augmentation.noise=0.04",
     ],
     "half the batch size": ["training.batch_size=8"],
     "paper's recipe": [],
-}  # fmt: skip
+}
 COLUMNS = (
     "setting",
     "seed",
@@ -63,7 +71,7 @@ COLUMNS = (
     "val_macro_f1",
     "test_accuracy",
     "test_macro_f1",
-)  # fmt: skip
+)
 REAL_METRICS = ("macro_f1", "macro_auroc")
 
 
@@ -82,11 +90,30 @@ def run_one(
         *CHOICES[setting],
     ]
     command = [
-        sys.executable, "-m", "ekg", "train", "--images", str(arguments.images),
-        "--split", str(arguments.split), "--run", str(run), "--records", str(arguments.records),
-        "--experiment", str(experiment), "--epochs", str(arguments.epochs), "--seed", str(seed),
-        "--threads", str(arguments.threads), "--workers", str(arguments.workers), "--resume",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "ekg",
+        "train",
+        "--images",
+        str(arguments.images),
+        "--split",
+        str(arguments.split),
+        "--run",
+        str(run),
+        "--records",
+        str(arguments.records),
+        "--experiment",
+        str(experiment),
+        "--epochs",
+        str(arguments.epochs),
+        "--seed",
+        str(seed),
+        "--threads",
+        str(arguments.threads),
+        "--workers",
+        str(arguments.workers),
+        "--resume",
+    ]
     for override in overrides:
         command += ["--set", override]
     if not (run / "finished.json").is_file():
@@ -94,12 +121,24 @@ def run_one(
     if not (run / "metrics.json").is_file():
         subprocess.run(
             [
-                sys.executable, "-m", "ekg", "evaluate", "--model", str(run),
-                "--images", str(arguments.images), "--split", str(arguments.split),
-                "--fold", "test", "--out", str(run),
+                sys.executable,
+                "-m",
+                "ekg",
+                "evaluate",
+                "--model",
+                str(run),
+                "--images",
+                str(arguments.images),
+                "--split",
+                str(arguments.split),
+                "--fold",
+                "test",
+                "--out",
+                str(run),
             ],
-            cwd=ROOT, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            check=True,
+        )
     real: dict[str, float] = {}
     for source in arguments.real:
         real |= judged_on_recordings(run, source)
@@ -108,8 +147,11 @@ def run_one(
     test = json.loads((run / "metrics.json").read_text())["test"]["record_weighted"]
     environment = json.loads((run / "finished.json").read_text())
     return {
-        "setting": setting, "seed": seed, "image_size": arguments.image_size,
-        "epochs": arguments.epochs, "train_images": arguments.train_images,
+        "setting": setting,
+        "seed": seed,
+        "image_size": arguments.image_size,
+        "epochs": arguments.epochs,
+        "train_images": arguments.train_images,
         "minutes": round(float(environment["minutes"]), 2),
         "val_loss": round(float(best["val_loss"]), 4),
         "val_accuracy": round(float(best["val_accuracy"]), 4),
@@ -117,7 +159,7 @@ def run_one(
         "test_accuracy": round(float(test["accuracy"]), 4),
         "test_macro_f1": round(float(test["macro_f1"]), 4),
         **real,
-    }  # fmt: skip
+    }
 
 
 def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
@@ -128,12 +170,25 @@ def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
     if not (out / "external.json").is_file():
         subprocess.run(
             [
-                sys.executable, "-m", "ekg", "external", "--model", str(run), "--records", folder,
-                *(["--labels", labels] if labels else []), "--name", name, "--resamples", "0",
-                "--out", str(out),
+                sys.executable,
+                "-m",
+                "ekg",
+                "external",
+                "--model",
+                str(run),
+                "--records",
+                folder,
+                *(["--labels", labels] if labels else []),
+                "--name",
+                name,
+                "--resamples",
+                "0",
+                "--out",
+                str(out),
             ],
-            cwd=ROOT, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            check=True,
+        )
     figures = json.loads((out / "external.json").read_text())["external"]["per_record"]
     return {f"{name}_{metric}": round(float(figures[metric]), 4) for metric in REAL_METRICS}
 
@@ -190,9 +245,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[44])
     parser.add_argument("--only", nargs="+", choices=list(CHOICES), default=list(CHOICES))
     parser.add_argument(
-        "--real", nargs="+", default=[], metavar="NAME=FOLDER[:LABELS]",
+        "--real",
+        nargs="+",
+        default=[],
+        metavar="NAME=FOLDER[:LABELS]",
         help="recordings of hospitals to judge each run on",
-    )  # fmt: skip
+    )
     parser.add_argument("--threads", type=int, default=0, help="as in `ekg train`")
     parser.add_argument("--workers", type=int, default=-1, help="as in `ekg train`")
     parser.add_argument("--docs", type=Path, help="page whose table is to be replaced")
@@ -210,7 +268,7 @@ def main() -> None:
                 writer.writerows(rows)
     print(arguments.out.read_text())
     if arguments.docs:
-        from ekg.docs_tables import put_table
+        from ekg.markdown import put_table
 
         table = summary(pd.read_csv(arguments.out))
         put_table(arguments.docs, "ablation", table, list(table.columns))

@@ -28,9 +28,18 @@ def install(folder: Path) -> Path:
     if not (folder / "bin" / "pip-audit").exists():
         venv.create(folder, with_pip=True, clear=True)
         done = subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-             f"pip-audit=={VERSION}"], capture_output=True, text=True,
-        )  # fmt: skip
+            [
+                python,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                f"pip-audit=={VERSION}",
+            ],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             stop(f"pip-audit cannot be installed ({reason})")
@@ -46,9 +55,23 @@ def stop(problem: str) -> NoReturn:
 def look_up(python: Path, lock: Path) -> list[dict[str, object]]:
     """Return what the database says of each pinned package."""
     done = subprocess.run(
-        [python, "-m", "pip_audit", "--requirement", lock, "--disable-pip", "--format", "json",
-         "--progress-spinner", "off", "--timeout", "20"], capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            python,
+            "-m",
+            "pip_audit",
+            "--requirement",
+            lock,
+            "--disable-pip",
+            "--format",
+            "json",
+            "--progress-spinner",
+            "off",
+            "--timeout",
+            "20",
+        ],
+        capture_output=True,
+        text=True,
+    )
     try:
         found: list[dict[str, object]] = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError, TypeError):

@@ -24,8 +24,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "environment.csv"
 COLUMNS = [
-    "installer", "round", "build_s", "build_processor_s", "first_import_s", "cores", "load_before",
-]  # fmt: skip
+    "installer",
+    "round",
+    "build_s",
+    "build_processor_s",
+    "first_import_s",
+    "cores",
+    "load_before",
+]
 
 
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float]:

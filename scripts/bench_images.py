@@ -32,12 +32,11 @@ import PIL
 
 from ekg.errors import EkgError
 from ekg.files import atomic_open
-from ekg.images.drawing import RecordJob, draw_record, warm_up
 from ekg.images.image_set import read_manifest
 from ekg.images.png import read_image, write_png
+from ekg.images.record_images import ImageSetConfig, RecordJob, decide, draw_record, warm_up
 from ekg.images.reference import draw_slowly, save_slowly
 from ekg.images.renderer import Renderer
-from ekg.images.selection import ImageSetConfig, decide
 from ekg.records.record import find_records, read_header, read_record
 from ekg.records.slicing import slice_starts
 
@@ -165,10 +164,14 @@ def bench_reading(headers: list[Path], folder: Path, images_per_record: float) -
         whole += time.process_time() - after_reading
         images += len(entry["images"])
     return [
-        ("part: reading the record", 1e3 * median(reading) / images_per_record, "ms/image",
-         f"processor time, median, {images_per_record:.2f} images a record"),
+        (
+            "part: reading the record",
+            1e3 * median(reading) / images_per_record,
+            "ms/image",
+            f"processor time, median, {images_per_record:.2f} images a record",
+        ),
         ("whole work of a worker", 1e3 * whole / images, "ms/image", "processor time, mean"),
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True)
@@ -229,9 +232,13 @@ def bench_command(headers: list[Path], folder: Path, records: int, repeats: int)
         how = f"-j {jobs}, {records} records, {run.images} images, start of the program included"
         rows.append((name, run.images / run.seconds, "images/s", f"{how}, best of {repeats} runs"))
         rows.append(
-            (f"{name}, a core", run.images / run.processor_seconds, "images/s",
-             "images by processor time of all processes, same run")
-        )  # fmt: skip
+            (
+                f"{name}, a core",
+                run.images / run.processor_seconds,
+                "images/s",
+                "images by processor time of all processes, same run",
+            )
+        )
     scaling = best[1].seconds / best[2].seconds
     rows.append(("scaling from 1 to 2 processes", scaling, "times", "time of the two runs above"))
     for count in (50, 400):

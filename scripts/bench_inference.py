@@ -34,9 +34,8 @@ import wfdb
 
 from ekg.files import atomic_open
 from ekg.model import EkgModel, build_network
-from ekg.model.engines import Engine, TorchEngine
+from ekg.model.engines import Engine, OnnxEngine, TorchEngine
 from ekg.model.export import check_pictures, export_onnx
-from ekg.model.onnx_engine import OnnxEngine
 from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
 from ekg.records.record import LEADS, read_record

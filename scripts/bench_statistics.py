@@ -30,8 +30,8 @@ from ekg.evaluation.predictions import make_predictions
 from ekg.evaluation.published import read_published_figures
 from ekg.evaluation.resampling import resample_counts
 from ekg.evaluation.results import fingerprints
+from ekg.evaluation.runs import table
 from ekg.evaluation.sides import Side
-from ekg.evaluation.summary import table
 from ekg.files import atomic_open
 from ekg.records.diagnoses import CLASSES
 

@@ -33,14 +33,31 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ekg.files import atomic_open
 
 COLUMNS = (
-    "measurement", "form", "device", "precision", "threads", "batch_size", "image_size",
-    "images_per_second", "images_per_cpu_second", "times_plain", "peak_gpu_bytes", "torch",
+    "measurement",
+    "form",
+    "device",
+    "precision",
+    "threads",
+    "batch_size",
+    "image_size",
+    "images_per_second",
+    "images_per_cpu_second",
+    "times_plain",
+    "peak_gpu_bytes",
+    "torch",
     "processor",
-)  # fmt: skip
+)
 SHOWN = (
-    "device", "measurement", "form", "precision", "threads", "batch_size",
-    "images_per_second", "images_per_cpu_second", "times_plain",
-)  # fmt: skip
+    "device",
+    "measurement",
+    "form",
+    "precision",
+    "threads",
+    "batch_size",
+    "images_per_second",
+    "images_per_cpu_second",
+    "times_plain",
+)
 PAPER_TRAIN, PAPER_VAL, PAPER_EPOCHS = 15_612, 3_271, 47
 _SECONDS = 4.0
 
@@ -65,10 +82,11 @@ def measure_training(task: dict[str, Any]) -> dict[str, Any]:
     """Measure forward, backward and optimiser steps on images that are in memory."""
     import torch
 
-    from ekg.config_file import config_from_dict
-    from ekg.training import building, compute
-    from ekg.training.loss import step_loss
+    from ekg.config import config_from_dict
+    from ekg.training import compute
+    from ekg.training import trainer as building
     from ekg.training.state import build_optimizer
+    from ekg.training.validation import step_loss
 
     config = config_from_dict(_settings(task))
     settings = compute.set_up(config.compute)
@@ -95,9 +113,10 @@ def measure_inference(task: dict[str, Any]) -> dict[str, Any]:
     """Measure logits of uint8 images; ours with batch norm folded into the convolutions."""
     import torch
 
-    from ekg.config_file import config_from_dict
-    from ekg.model.fused import for_inference
-    from ekg.training import building, compute
+    from ekg.config import config_from_dict
+    from ekg.model.engines import for_inference
+    from ekg.training import compute
+    from ekg.training import trainer as building
 
     config = config_from_dict(_settings(task))
     settings = compute.set_up(config.compute)
@@ -137,9 +156,12 @@ def measure_loader(task: dict[str, Any]) -> dict[str, Any]:
 
             speed = measure_speed(epoch, lambda: None)
     return {
-        **speed, "precision": "uint8", "peak_gpu_bytes": 0,
-        "threads": torch.get_num_threads(), "device_name": "cpu",
-    }  # fmt: skip
+        **speed,
+        "precision": "uint8",
+        "peak_gpu_bytes": 0,
+        "threads": torch.get_num_threads(),
+        "device_name": "cpu",
+    }
 
 
 def _settings(task: dict[str, Any]) -> dict[str, Any]:
@@ -147,11 +169,13 @@ def _settings(task: dict[str, Any]) -> dict[str, Any]:
         "data": {"image_size": task["image_size"]},
         "training": {"batch_size": task["batch_size"]},
         "compute": {
-            "device": task["device"], "precision": task["precision"],
-            "plain": task["form"] == "plain", "compile": task.get("compile", "auto"),
+            "device": task["device"],
+            "precision": task["precision"],
+            "plain": task["form"] == "plain",
+            "compile": task.get("compile", "auto"),
             "threads": task["threads"],
         },
-    }  # fmt: skip
+    }
 
 
 def _random_batch(task: dict[str, Any], device: Any) -> tuple[Any, Any]:
@@ -208,10 +232,13 @@ def tasks(batch_size: int, image_size: int, device: str, threads: int) -> list[d
         for form, compiled in (("ours, mixed", "off"), ("ours, mixed, compiled", "on")):
             found.append(
                 {
-                    **common, "measurement": measurement, "form": form,
-                    "precision": "auto", "compile": compiled,
+                    **common,
+                    "measurement": measurement,
+                    "form": form,
+                    "precision": "auto",
+                    "compile": compiled,
                 }
-            )  # fmt: skip
+            )
     return found
 
 
@@ -239,8 +266,9 @@ def measure_all(wanted: list[dict[str, Any]], rounds: int) -> list[dict[str, Any
             print(
                 f"round {number + 1}: {key}: {answer['images_per_second']:,.1f} images/s, "
                 f"{answer['images_per_cpu_second']:,.1f} a CPU second",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+                file=sys.stderr,
+                flush=True,
+            )
             kept = best.setdefault(key, {**task, **answer})
             for name in ("images_per_second", "images_per_cpu_second"):
                 kept[name] = max(kept[name], answer[name])
@@ -315,7 +343,7 @@ def main() -> None:
     if arguments.docs:
         import pandas as pd
 
-        from ekg.docs_tables import put_table
+        from ekg.markdown import put_table
 
         put_table(arguments.docs, "speed", pd.read_csv(arguments.out, dtype=str), SHOWN)
 

@@ -30,12 +30,24 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))
 TABLE = ROOT / "docs" / "simulator_comparison.csv"
 _SHORT = {
-    "rate": "rate, 1/min", "rr_cv": "RR variation", "pr": "PR, s", "qrs": "QRS, s",
-    "axis": "axis, deg", "r_V1": "R V1, mV", "s_V2": "S V2, mV", "r_V5": "R V5, mV",
-    "s_V6": "S V6, mV", "st60_V2": "J+60 V2, mV", "st60_V5": "J+60 V5, mV", "t_V1": "T V1, mV",
-    "t_V2": "T V2, mV", "t_V5": "T V5, mV", "wander_chest": "wander chest, mV",
-    "muscle_limb": "muscle limb, mV", "muscle_chest": "muscle chest, mV",
-}  # fmt: skip
+    "rate": "rate, 1/min",
+    "rr_cv": "RR variation",
+    "pr": "PR, s",
+    "qrs": "QRS, s",
+    "axis": "axis, deg",
+    "r_V1": "R V1, mV",
+    "s_V2": "S V2, mV",
+    "r_V5": "R V5, mV",
+    "s_V6": "S V6, mV",
+    "st60_V2": "J+60 V2, mV",
+    "st60_V5": "J+60 V5, mV",
+    "t_V1": "T V1, mV",
+    "t_V2": "T V2, mV",
+    "t_V5": "T V5, mV",
+    "wander_chest": "wander chest, mV",
+    "muscle_limb": "muscle limb, mV",
+    "muscle_chest": "muscle chest, mV",
+}
 
 
 def flat_measures(signal: np.ndarray) -> dict[str, float]:

@@ -73,10 +73,16 @@ VARIATIONS = (
     Variation("umask 077", umask=0o077),
     Variation("matplotlib settings of the user's", own_settings=True),
     Variation(
-        "all at once", jobs=3, shuffled=True, elsewhere=True, locale="tr_TR", umask=0o077,
-        own_settings=True, environment={"TZ": "XYZ-13:45", "PYTHONHASHSEED": "77"},
+        "all at once",
+        jobs=3,
+        shuffled=True,
+        elsewhere=True,
+        locale="tr_TR",
+        umask=0o077,
+        own_settings=True,
+        environment={"TZ": "XYZ-13:45", "PYTHONHASHSEED": "77"},
     ),
-)  # fmt: skip
+)
 
 SETTINGS = "lines.linewidth: 7\naxes.linewidth: 4\ngrid.linestyle: :\npath.simplify: False\n"
 
@@ -128,24 +134,64 @@ def commands(folder: str, jobs: int, size: int, records: int) -> list[list[str]]
     return [
         ["simulate", "--out", f"{at}/records", "--records", str(records), "-j", str(jobs)],
         [
-            "images", "--records", f"{at}/records", "--out", images, "--size", str(size),
-            "--pack", "-j", str(jobs), "--dataset", "synthetic",
+            "images",
+            "--records",
+            f"{at}/records",
+            "--out",
+            images,
+            "--size",
+            str(size),
+            "--pack",
+            "-j",
+            str(jobs),
+            "--dataset",
+            "synthetic",
+        ],
+        ["split", "--labels", f"{images}/records.csv", "--out", split, "--protocol", "stratified"],
+        [
+            "train",
+            "--images",
+            images,
+            "--split",
+            split,
+            "--run",
+            run,
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+            "--workers",
+            str(jobs - 1),
+            "--epochs",
+            "2",
+            "--batch-size",
+            "16",
+            "--set",
+            f"data.image_size={size}",
+            "--set",
+            "early_stopping.enabled=false",
+            "--set",
+            "training.max_minutes=0",
+            "--set",
+            "training.averaging_decay=0.9",
         ],
         [
-            "split", "--labels", f"{images}/records.csv", "--out", split,
-            "--protocol", "stratified",
+            "evaluate",
+            "--model",
+            run,
+            "--images",
+            images,
+            "--split",
+            split,
+            "--fold",
+            "val",
+            "test",
+            "--out",
+            run,
+            "--resamples",
+            "200",
         ],
-        [
-            "train", "--images", images, "--split", split, "--run", run, "--device", "cpu",
-            "--threads", "1", "--workers", str(jobs - 1), "--epochs", "2", "--batch-size", "16",
-            "--set", f"data.image_size={size}", "--set", "early_stopping.enabled=false",
-            "--set", "training.max_minutes=0", "--set", "training.averaging_decay=0.9",
-        ],
-        [
-            "evaluate", "--model", run, "--images", images, "--split", split, "--fold", "val",
-            "test", "--out", run, "--resamples", "200",
-        ],
-    ]  # fmt: skip
+    ]
 
 
 def walk(variation: Variation, folder: Path, size: int, records: int, locales: Path) -> None:
@@ -159,9 +205,13 @@ def walk(variation: Variation, folder: Path, size: int, records: int, locales: P
     folder.mkdir(parents=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
     environment |= {
-        "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": str(folder.parent / "matplotlib"),
-    } | dict(variation.environment)  # fmt: skip
+        "PYTHONPATH": str(ROOT),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "MPLCONFIGDIR": str(folder.parent / "matplotlib"),
+    } | dict(variation.environment)
     if variation.own_settings:
         environment["MATPLOTLIBRC"] = str(folder / "matplotlibrc")
         write_text(folder / "matplotlibrc", SETTINGS)
@@ -179,13 +229,20 @@ def walk(variation: Variation, folder: Path, size: int, records: int, locales: P
         # The records come into being in another order before the road finds them there.
         simulate_backwards(folder / "data" / "synthetic" / "records", records)
     plan = {
-        "umask": variation.umask, "locale": locale, "shuffled": variation.shuffled,
+        "umask": variation.umask,
+        "locale": locale,
+        "shuffled": variation.shuffled,
         "commands": road,
-    }  # fmt: skip
+    }
     done = subprocess.run(
         [sys.executable, "-c", WALKER, json.dumps(plan)],
-        cwd=place, env=environment, capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"error: {variation.name}: {done.stdout}\n{done.stderr}")
 
@@ -199,8 +256,9 @@ def made_locale(name: str, folder: Path) -> str:
             raise SystemExit("error: no localedef here, which makes locales (package locales)")
         subprocess.run(
             ["localedef", "-i", name, "-f", "UTF-8", str(folder / full)],
-            check=True, capture_output=True,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+        )
     return full
 
 
@@ -238,13 +296,17 @@ def left_by(folder: Path) -> dict[str, dict[str, str]]:
     at, run = folder / "data" / "synthetic", folder / "run"
     files = {
         "records": sorted((at / "records").glob("[!.]*")),
-        "images": [*sorted((at / "im" / "all").rglob("*.png")), at / "im" / "manifest.csv",
-                   at / "im" / "records.csv", at / "im" / "dataset.json"],
+        "images": [
+            *sorted((at / "im" / "all").rglob("*.png")),
+            at / "im" / "manifest.csv",
+            at / "im" / "records.csv",
+            at / "im" / "dataset.json",
+        ],
         "pack": [at / "im" / "pack.npy", at / "im" / "pack.csv"],
         "split": [at / "im" / "split.csv"],
         "weights": [run / "weights.safetensors"],
         "predictions": sorted(run.glob("predictions_*.csv")),
-    }  # fmt: skip
+    }
     found = {
         stage: {
             path.relative_to(folder).as_posix(): hashlib.sha256(_content(path)).hexdigest()
@@ -307,8 +369,9 @@ def measure(size: int, records: int, work: Path, only: list[str] | None = None) 
         print(
             f"{variation.name}: {row['compared']} compared, {row['different']} different, "
             f"{seconds:.0f} s",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
+            file=sys.stderr,
+            flush=True,
+        )
     return pd.DataFrame(rows)
 
 

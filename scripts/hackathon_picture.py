@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ekg.files import atomic_path
-from ekg.hackathon.picture import SECONDS, HackathonPainter
+from ekg.hackathon.images import SECONDS, HackathonPainter
 from ekg.records.record import read_record
 from ekg.simulator import simulate_record
 

@@ -27,7 +27,7 @@ from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
 from ekg.records.slicing import slice_starts
 from ekg.simulator import VERSION, simulate_record
-from ekg.simulator.tables import replace_block
+from ekg.simulator.ranges import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))

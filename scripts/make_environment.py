@@ -375,9 +375,10 @@ def main() -> None:
     )
     parser.add_argument("--installer", choices=("uv", "pip"), default="uv")
     parser.add_argument(
-        "--record-cpu-hashes", action="store_true",
+        "--record-cpu-hashes",
+        action="store_true",
         help=f"write {CPU_LOCK.name} from the index and build nothing",
-    )  # fmt: skip
+    )
     arguments = parser.parse_args()
     if arguments.record_cpu_hashes:
         record_cpu_lock(arguments.torch_index)

@@ -25,29 +25,62 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("-i", "--input_path", type=Path, default=Path("data/cpsc2018/records"),
-        help="folder of WFDB records")  # fmt: skip
-    add("-o", "--output_path", type=Path, default=Path("data/cpsc2018"),
-        help="the image set becomes its subfolder im_res_SIZE")  # fmt: skip
-    add("-n", "--n_ekg_to_process", type=int, default=-1,
-        help="draw the first so many usable records; -1: all")  # fmt: skip
+    add(
+        "-i",
+        "--input_path",
+        type=Path,
+        default=Path("data/cpsc2018/records"),
+        help="folder of WFDB records",
+    )
+    add(
+        "-o",
+        "--output_path",
+        type=Path,
+        default=Path("data/cpsc2018"),
+        help="the image set becomes its subfolder im_res_SIZE",
+    )
+    add(
+        "-n",
+        "--n_ekg_to_process",
+        type=int,
+        default=-1,
+        help="draw the first so many usable records; -1: all",
+    )
     add("-s", "--size", type=int, default=800, help="pixels on a side")
     add("--slice_time_range", type=float, default=paper.seconds, help="length of a slice, s")
-    add("--utilization_fraction", type=float, default=paper.utilization_fraction,
-        help="at most this part of a record is used")  # fmt: skip
+    add(
+        "--utilization_fraction",
+        type=float,
+        default=paper.utilization_fraction,
+        help="at most this part of a record is used",
+    )
     add("--n_slices_max", type=int, default=paper.n_slices_max, help="slices a record at most")
-    add("--sampling_freq", type=int, default=paper.sampling_frequency,
-        help="Hz; records of another rate are resampled to it")  # fmt: skip
+    add(
+        "--sampling_freq",
+        type=int,
+        default=paper.sampling_frequency,
+        help="Hz; records of another rate are resampled to it",
+    )
     add("-j", "--processes", type=int, default=1, help="processes")
     add("--n_tranches", type=int, default=-1, help="accepted, without effect")
-    add("--drop_multi", action=argparse.BooleanOptionalAction, default=True,
-        help="leave out records with several diagnoses")  # fmt: skip
-    add("--drop_PAC_PVC", "--drop_pac_pvc", action=argparse.BooleanOptionalAction, default=True,
-        help="leave out records with premature complexes")  # fmt: skip
+    add(
+        "--drop_multi",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="leave out records with several diagnoses",
+    )
+    add(
+        "--drop_PAC_PVC",
+        "--drop_pac_pvc",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="leave out records with premature complexes",
+    )
     add("--seed", type=int, default=PAPER_SEED, help="places the slices")
     add("-v", "--verbose", action="count", default=0, help="list every skipped record")
-    add("--debug", action="count", default=0,
-        help=f"{_DEBUG_RECORDS} records, one process, verbose")  # fmt: skip
+    add(
+        "--debug", action="count", default=0, help=f"{_DEBUG_RECORDS} records, one process, verbose"
+    )
     return parser
 
 
@@ -60,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from ekg.images.commands import report
     from ekg.images.image_set import make_image_set
-    from ekg.images.selection import ImageSetConfig
+    from ekg.images.record_images import ImageSetConfig
 
     try:
         summary = make_image_set(

@@ -13,9 +13,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ekg.errors import EkgError
-from ekg.evaluation.published import FIGURES_FILE, build_published_figures, prediction_folder
-from ekg.evaluation.reproduced import criteria_table
-from ekg.evaluation.summary import fold_summary
+from ekg.evaluation.published import (
+    FIGURES_FILE,
+    build_published_figures,
+    criteria_table,
+    prediction_folder,
+)
+from ekg.evaluation.runs import fold_summary
 from ekg.files import write_json
 from ekg.paths import PUBLISHED_FOLDER
 

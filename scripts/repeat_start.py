@@ -31,9 +31,14 @@ SHOWN = ("trained", "step", "threads", "loss", "equal")
 NOTED = (1, 10, 50, 100, 200, 500, 1000)
 COLUMNS = ("trained", "epoch", "step", "threads", "loss", "weights_sha256", "equal")
 EQUAL_COLUMNS = (
-    "train_loss", "val_loss", "learning_rate", "train_accuracy", "val_accuracy", "val_macro_f1",
+    "train_loss",
+    "val_loss",
+    "learning_rate",
+    "train_accuracy",
+    "val_accuracy",
+    "val_macro_f1",
     "steps",
-)  # fmt: skip
+)
 """Columns of the history that neither a clock nor an allocator fills."""
 
 
@@ -50,8 +55,8 @@ def train_beginning(arguments: argparse.Namespace) -> None:
     """Train in this process; print one JSON line for each noted step, and the epoch's row."""
     import torch
 
-    from ekg.config_file import load_config
-    from ekg.training import loop
+    from ekg.config import load_config
+    from ekg.training import trainer as loop
 
     class Beginning(loop._Course):
         """Stops after some steps, or after the first epoch."""
@@ -61,9 +66,11 @@ def train_beginning(arguments: argparse.Namespace) -> None:
             if step in (*NOTED, arguments.steps) and step <= max(arguments.steps, 0):
                 sums = self.state.sums
                 line = {
-                    "step": step, "threads": torch.get_num_threads(),
-                    "loss": sums.loss / sums.images, "weights_sha256": weights_of(self.state.model),
-                }  # fmt: skip
+                    "step": step,
+                    "threads": torch.get_num_threads(),
+                    "loss": sums.loss / sums.images,
+                    "weights_sha256": weights_of(self.state.model),
+                }
                 print(json.dumps(line), flush=True)
             if step >= arguments.steps and not arguments.epoch:
                 raise KeyboardInterrupt
@@ -78,9 +85,12 @@ def train_beginning(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             loop.train(
-                load_config(arguments.run / "config.toml"), arguments.images, arguments.split,
-                Path(folder) / "run", records=arguments.records,
-            )  # fmt: skip
+                load_config(arguments.run / "config.toml"),
+                arguments.images,
+                arguments.split,
+                Path(folder) / "run",
+                records=arguments.records,
+            )
         except KeyboardInterrupt:
             return
 
@@ -88,11 +98,21 @@ def train_beginning(arguments: argparse.Namespace) -> None:
 def lines_of(arguments: argparse.Namespace, *, epoch: bool) -> list[dict[str, object]]:
     """Train the beginning in a process of its own and return what it noted."""
     command = [
-        sys.executable, __file__, "--worker", "--run", str(arguments.run),
-        "--images", str(arguments.images), "--split", str(arguments.split),
-        "--records", str(arguments.records), "--steps", str(arguments.steps),
+        sys.executable,
+        __file__,
+        "--worker",
+        "--run",
+        str(arguments.run),
+        "--images",
+        str(arguments.images),
+        "--split",
+        str(arguments.split),
+        "--records",
+        str(arguments.records),
+        "--steps",
+        str(arguments.steps),
         *(["--epoch"] if epoch else []),
-    ]  # fmt: skip
+    ]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
@@ -116,22 +136,28 @@ def compared(arguments: argparse.Namespace) -> list[dict[str, object]]:
                 same = all(float(found[name]) == float(wanted[name]) for name in EQUAL_COLUMNS)
                 rows.append(
                     {
-                        "trained": f"again {time + 1}, against the run's history", "epoch": 0,
-                        "step": found["steps"], "threads": line["threads"],
-                        "loss": repr(found["val_loss"]), "equal": "yes" if same else "no",
+                        "trained": f"again {time + 1}, against the run's history",
+                        "epoch": 0,
+                        "step": found["steps"],
+                        "threads": line["threads"],
+                        "loss": repr(found["val_loss"]),
+                        "equal": "yes" if same else "no",
                     }
-                )  # fmt: skip
+                )
                 continue
             reference = first.setdefault(line["step"], line)
             same = all(reference[name] == line[name] for name in ("loss", "weights_sha256"))
             rows.append(
                 {
-                    "trained": f"again {time + 1}", "epoch": 0, "step": line["step"],
-                    "threads": line["threads"], "loss": repr(line["loss"]),
+                    "trained": f"again {time + 1}",
+                    "epoch": 0,
+                    "step": line["step"],
+                    "threads": line["threads"],
+                    "loss": repr(line["loss"]),
                     "weights_sha256": line["weights_sha256"],
                     "equal": "" if reference is line else "yes" if same else "no",
                 }
-            )  # fmt: skip
+            )
     return rows
 
 

@@ -20,8 +20,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ekg.docs_tables import put_table
 from ekg.files import write_text
+from ekg.markdown import put_table
 
 ROOT = Path(__file__).resolve().parent.parent
 METRICS = ("accuracy", "macro_f1", "macro_auroc")
@@ -34,19 +34,41 @@ def run_seed(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
     if not (run / "finished.json").is_file():
         subprocess.run(
             [
-                sys.executable, "-m", "ekg", "train", *data, "--run", str(run), "--resume",
-                "--experiment", str(arguments.experiment), "--seed", str(seed), *arguments.more,
+                sys.executable,
+                "-m",
+                "ekg",
+                "train",
+                *data,
+                "--run",
+                str(run),
+                "--resume",
+                "--experiment",
+                str(arguments.experiment),
+                "--seed",
+                str(seed),
+                *arguments.more,
             ],
-            cwd=ROOT, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            check=True,
+        )
     if not (run / "metrics.json").is_file():
         subprocess.run(
             [
-                sys.executable, "-m", "ekg", "evaluate", "--model", str(run), *data,
-                "--fold", "test", "--out", str(run),
+                sys.executable,
+                "-m",
+                "ekg",
+                "evaluate",
+                "--model",
+                str(run),
+                *data,
+                "--fold",
+                "test",
+                "--out",
+                str(run),
             ],
-            cwd=ROOT, check=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            check=True,
+        )
     test = json.loads((run / "metrics.json").read_text())["test"]
     finished = json.loads((run / "finished.json").read_text())
     row: dict[str, object] = {

@@ -26,7 +26,7 @@ from ekg.files import atomic_path
 from ekg.records.diagnoses import CLASSES, ECTOPY
 from ekg.records.record import LEADS, find_records, read_record
 from ekg.simulator import simulate_record
-from ekg.simulator.tables import ranges_table, replace_block, sources_list
+from ekg.simulator.ranges import ranges_table, replace_block, sources_list
 
 ROOT = Path(__file__).resolve().parent.parent
 _ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
@@ -93,11 +93,13 @@ def simulated_pages(classes: Sequence[str], count: int, seed: int) -> list[Page]
             )
             pr = "" if drawn["pr"] is None else f", PR {1000 * drawn['pr']:.0f} ms"
             place = f", {drawn['territory']}" if "territory" in drawn else ""
-            pages.append((
-                signal,
-                f"{', '.join(found)}{place}: {drawn['sex'].lower()}, {drawn['age']}, "
-                f"{drawn['rate']:.0f}/min{pr}, QRS {1000 * drawn['qrs']:.0f} ms",
-            ))  # fmt: skip
+            pages.append(
+                (
+                    signal,
+                    f"{', '.join(found)}{place}: {drawn['sex'].lower()}, {drawn['age']}, "
+                    f"{drawn['rate']:.0f}/min{pr}, QRS {1000 * drawn['qrs']:.0f} ms",
+                )
+            )
     return pages
 
 

@@ -36,8 +36,15 @@ TARGETS = {
     "verify": "files, code and docs against each other",
 }
 COLUMNS = [
-    "target", "what", "minutes", "processor_minutes", "processes", "passed", "cores", "measured",
-]  # fmt: skip
+    "target",
+    "what",
+    "minutes",
+    "processor_minutes",
+    "processes",
+    "passed",
+    "cores",
+    "measured",
+]
 
 
 def measure(target: str, jobs: int) -> dict[str, object]:

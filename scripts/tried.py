@@ -19,17 +19,29 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ekg.config_file import load_config
-from ekg.docs_tables import put_table
+from ekg.config import load_config
 from ekg.files import atomic_open, read_json, sha256_of_file
+from ekg.markdown import put_table
 from ekg.store.stored_external import collect_external
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = (
-    "tried", "simulator", "training_records", "image_size", "images_seen", "slices", "augmentation",
-    "minutes", "val_macro_f1", "cpsc2018_macro_f1", "cpsc2018_auroc", "others_accuracy",
-    "others_balanced_accuracy", "others_macro_f1", "others_auroc",
-)  # fmt: skip
+    "tried",
+    "simulator",
+    "training_records",
+    "image_size",
+    "images_seen",
+    "slices",
+    "augmentation",
+    "minutes",
+    "val_macro_f1",
+    "cpsc2018_macro_f1",
+    "cpsc2018_auroc",
+    "others_accuracy",
+    "others_balanced_accuracy",
+    "others_macro_f1",
+    "others_auroc",
+)
 
 
 def row_of(name: str, run: Path, results: list[Path]) -> dict[str, Any]:
@@ -57,9 +69,10 @@ def row_of(name: str, run: Path, results: list[Path]) -> dict[str, Any]:
         "minutes": round(float(history["elapsed_time"].iloc[-1]), 1),
         "val_macro_f1": f"{best['val_macro_f1']:.3f}",
     }
-    sources = {"cpsc2018": ("macro_f1", "macro_auroc"), "other_hospitals": (
-        "accuracy", "balanced_accuracy", "macro_f1", "macro_auroc",
-    )}  # fmt: skip
+    sources = {
+        "cpsc2018": ("macro_f1", "macro_auroc"),
+        "other_hospitals": ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
+    }
     with tempfile.TemporaryDirectory() as folder:
         collect_external(results, Path(folder), sha256_of_file(run / "weights.safetensors"))
         for source, metrics in sources.items():

@@ -91,8 +91,15 @@ def test_labels_name_version_commit_and_licence(root, instructions):
 
 
 def test_everything_libraries_keep_for_themselves_lies_under_tmp(environment):
-    for name in ("HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "RUFF_CACHE_DIR", "MYPY_CACHE_DIR",
-                 "HYPOTHESIS_STORAGE_DIRECTORY", "COVERAGE_FILE"):  # fmt: skip
+    for name in (
+        "HOME",
+        "XDG_CACHE_HOME",
+        "MPLCONFIGDIR",
+        "RUFF_CACHE_DIR",
+        "MYPY_CACHE_DIR",
+        "HYPOTHESIS_STORAGE_DIRECTORY",
+        "COVERAGE_FILE",
+    ):
         assert PurePosixPath(environment[name]).is_relative_to("/tmp"), name
     assert "no:cacheprovider" in environment["PYTEST_ADDOPTS"]
     assert environment["PYTHONDONTWRITEBYTECODE"] == "1"

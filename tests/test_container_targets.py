@@ -38,14 +38,20 @@ def make(root, tmp_path):
         program("docker", STAND_IN)
         program("nvidia-smi", "#!/bin/sh\n" + ("echo GPU 0: a card" if gpu else "exit 9") + "\n")
         environment = {
-            name: value for name, value in os.environ.items()
+            name: value
+            for name, value in os.environ.items()
             if not re.search("(?i)proxy|^PIP_|^MAKE|^MFLAGS|^EKG_", name)
-        }  # fmt: skip
+        }
         environment |= {"PATH": f"{programs}:{os.environ['PATH']}", "STAND_IN_CALL": str(call)}
         done = subprocess.run(
-            ["make", *arguments], cwd=tmp_path, env=environment | variables,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            ["make", *arguments],
+            cwd=tmp_path,
+            env=environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return done, call.read_text().splitlines() if call.exists() else None
 
     return run

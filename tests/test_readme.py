@@ -41,8 +41,11 @@ def test_every_make_command_of_the_readme_has_a_rule(root):
     for words in make_commands(root):
         done = subprocess.run(
             [*words, "-n", f"PYTHON={sys.executable}"],
-            cwd=root, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"{words}: {done.stderr}"
 
 
@@ -62,8 +65,11 @@ def test_every_command_within_a_line_of_the_readme_has_a_rule_too(root):
     for span in spans:
         done = subprocess.run(
             [*shlex.split(span), "-n", f"PYTHON={sys.executable}", "DOCKER=true"],
-            cwd=root, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"{span}: {done.stderr}"
 
 
@@ -90,8 +96,12 @@ def make(folder, *words, **options):
     """Run make in the clone at toy size, with this Python and nothing of the caller's data."""
     done = subprocess.run(
         ["make", *words, f"PYTHON={sys.executable}", "SIMULATED=70", "SIZE=96", "JOBS=2"],
-        cwd=folder, capture_output=True, text=True, check=False, **options,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
     assert done.returncode == 0, f"make {words}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -109,10 +119,18 @@ def test_the_whole_road_in_a_fresh_clone(clone):
         assert word in summary
     run = clone / "runs" / "toy"
     for name in (
-        "config.toml", "train_results.csv", "weights.safetensors", "environment.json",
-        "finished.json", "predictions_val.csv", "predictions_test.csv", "metrics.json",
-        "saliency.npz", "comparison.json", "comparison.md",
-    ):  # fmt: skip
+        "config.toml",
+        "train_results.csv",
+        "weights.safetensors",
+        "environment.json",
+        "finished.json",
+        "predictions_val.csv",
+        "predictions_test.csv",
+        "metrics.json",
+        "saliency.npz",
+        "comparison.json",
+        "comparison.md",
+    ):
         assert (run / name).is_file(), name
     output = clone / "paper" / "output" / "toy"
     assert (output / "report.html").stat().st_size > 100_000
@@ -134,9 +152,13 @@ def test_the_real_road(clone, shared):
     records = shared / "real" / "cpsc2018"
     split = shared / "spec" / "paper_split.csv"
     summary = make(
-        clone, "reproduce", "EXPERIMENT=toy.toml", "RUN=real",
-        f"RECORDS={records}", f"SPLIT={split}",
-    )  # fmt: skip
+        clone,
+        "reproduce",
+        "EXPERIMENT=toy.toml",
+        "RUN=real",
+        f"RECORDS={records}",
+        f"SPLIT={split}",
+    )
     assert "val (10 records)" in summary and "test (4 records)" in summary
 
 
@@ -203,8 +225,10 @@ def test_the_five_lines_of_python(root, tmp_path):
     stored = default_model()
     subprocess.run(
         [sys.executable, "-m", "ekg", "simulate", "--out", str(tmp_path), "--records", "1"],
-        cwd=root, check=True, capture_output=True,
-    )  # fmt: skip
+        cwd=root,
+        check=True,
+        capture_output=True,
+    )
     code = code.replace("runs/synthetic-quick", str(stored))
     code = code.replace("data/synthetic/records/S0001", str(tmp_path / "S0001"))
     names: dict = {}

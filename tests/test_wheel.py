@@ -20,9 +20,12 @@ from tests.environment.stand_ins import requirements
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 NEED_A_CLONE = {
-    "best-model": [], "page": ["--out", "x"], "paper": ["--run", "runs/some"], "serve": [],
+    "best-model": [],
+    "page": ["--out", "x"],
+    "paper": ["--run", "runs/some"],
+    "serve": [],
     "verify": ["--full"],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")

@@ -36,10 +36,15 @@ def write_set(folder):
         rng = np.random.default_rng(number)
         signal = rng.normal(0, 200, (4 * 360, len(names)))
         wfdb.wrsamp(
-            f"mine{number}", fs=360, units=["uV"] * len(names), sig_name=names, p_signal=signal,
-            fmt=["16"] * len(names), comments=[f"Dx: {('AF', '59118001')[number % 2]}"],
+            f"mine{number}",
+            fs=360,
+            units=["uV"] * len(names),
+            sig_name=names,
+            p_signal=signal,
+            fmt=["16"] * len(names),
+            comments=[f"Dx: {('AF', '59118001')[number % 2]}"],
             write_dir=str(folder),
-        )  # fmt: skip
+        )
 
 
 def make(root, folder, *words):
@@ -49,8 +54,11 @@ def make(root, folder, *words):
             (folder / name).symlink_to(root / name)
     return subprocess.run(
         ["make", *words, f"PYTHON={sys.executable}", "SIZE=16", "JOBS=1"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def names_in(manifest):
@@ -92,10 +100,12 @@ def test_make_gives_names_with_spaces_on_whole(root, tmp_path):
     planned = make(root, tmp_path, "-n", "predict", "PATHS=a b.hea", "MODEL=my model").stdout
     assert "predict 'a b.hea' --model 'my model'" in planned
     outs = {
-        re.search(r"--out (\S+)", make(root, tmp_path, "-n", "external", "MODEL=m",
-                                       f"RECORDS=x y/{n}/records").stdout)[1]
+        re.search(
+            r"--out (\S+)",
+            make(root, tmp_path, "-n", "external", "MODEL=m", f"RECORDS=x y/{n}/records").stdout,
+        )[1]
         for n in "ab"
-    }  # fmt: skip
+    }
     assert len(outs) == 2 and all(out.startswith("runs/external/local-records-") for out in outs)
 
 
@@ -104,9 +114,13 @@ def test_ten_lines(commands, tmp_path, monkeypatch, capsys):
     write_set(tmp_path / "my_records")
     torch.manual_seed(0)
     metadata = {
-        "network": "mobilenetv3_small_custom", "classes": list(CLASSES), "image_size": 800,
-        "mean": 0.958, "std": 0.093, "in_channels": 1,
-    }  # fmt: skip
+        "network": "mobilenetv3_small_custom",
+        "classes": list(CLASSES),
+        "image_size": 800,
+        "mean": 0.958,
+        "std": 0.093,
+        "in_channels": 1,
+    }
     save_weights(tmp_path / "untrained.safetensors", build_network().state_dict(), metadata)
     printed = {}
     for command in commands:

@@ -29,8 +29,7 @@ from campaigns.faults import clocks, damage, disks, kills
 from campaigns.faults.stages import SIZE, STAGES, Stage
 from campaigns.faults.table import LOST, Row, counts, read_rows, write_rows
 from campaigns.faults.workshop import Workshop
-from ekg.docs_tables import put_table
-from ekg.markdown import table_lines
+from ekg.markdown import put_table, table_lines
 
 _ROOT = Path(__file__).resolve().parents[2]
 KINDS = {
@@ -86,8 +85,7 @@ def prepare_for_forking(stages: list[Stage]) -> None:
         if module.name not in ("mbcs", "oem"):
             importlib.import_module(f"encodings.{module.name}")
     if "ekg.images" in used or "ekg" in used:
-        from ekg.images.drawing import warm_up
-        from ekg.images.selection import ImageSetConfig
+        from ekg.images.record_images import ImageSetConfig, warm_up
 
         warm_up(ImageSetConfig(size=SIZE))
     if "ekg" in used:

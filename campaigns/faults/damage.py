@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 
 from .conclusion import conclude
 from .disks import choose, of_other_records
@@ -86,9 +86,15 @@ def _after_success(
             others = [line for line in half if of_other_records(line, victim.stem)]
             _put(victim, whole, status)
             row = conclude(
-                workshop, stage, workplace, how, detail, ended,
-                half_written=others if word == "skipped" else [], word=word,
-            )  # fmt: skip
+                workshop,
+                stage,
+                workplace,
+                how,
+                detail,
+                ended,
+                half_written=others if word == "skipped" else [],
+                word=word,
+            )
             return replace(row, message=said[0])
     result = stage.result(workplace)
     own = {name for name, path in stage.files(workplace).items() if path == victim}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 
 from .conclusion import conclude
 from .process import become_nobody, is_root
@@ -162,9 +162,14 @@ def read_only(workshop: Workshop, stage: Stage) -> Iterator[Row]:
         (workplace / stage.out).rmdir()
         kept.rename(workplace / stage.out)
         yield conclude(
-            workshop, stage, workplace, READ_ONLY, "file system mounted read-only", ended,
+            workshop,
+            stage,
+            workplace,
+            READ_ONLY,
+            "file system mounted read-only",
+            ended,
             half_written=half,
-        )  # fmt: skip
+        )
 
 
 def _forbid_writing(folder: Path) -> dict[Path, int]:
@@ -192,9 +197,15 @@ def denied(workshop: Workshop, stage: Stage, seed: int) -> Iterator[Row]:
             word = "own error, file not named"
         victim.chmod(0o644)
         row = conclude(
-            workshop, stage, workplace, DENIED, f"{kind}: {victim.name}", ended,
-            half_written=half, word=word,
-        )  # fmt: skip
+            workshop,
+            stage,
+            workplace,
+            DENIED,
+            f"{kind}: {victim.name}",
+            ended,
+            half_written=half,
+            word=word,
+        )
         yield replace(row, verdict=LOST) if "not named" in word else row
 
 

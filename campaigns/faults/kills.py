@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 
 from .conclusion import conclude
 from .stages import Stage

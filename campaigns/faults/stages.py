@@ -21,13 +21,21 @@ FOLDS = {"train": 8, "val": 10, "test": 10}
 
 RESAMPLES = 200
 
-_DRAW = (
-    "images", "--records", "records", "--out", "set", "--size", str(SIZE), "--dataset", "toy",
-)  # fmt: skip
+_DRAW = ("images", "--records", "records", "--out", "set", "--size", str(SIZE), "--dataset", "toy")
 
 
-_TRAIN = ("train", "--images", "set", "--split", "split.csv", "--run", "run",
-          "--experiment", "experiment.toml", "--resume")  # fmt: skip
+_TRAIN = (
+    "train",
+    "--images",
+    "set",
+    "--split",
+    "split.csv",
+    "--run",
+    "run",
+    "--experiment",
+    "experiment.toml",
+    "--resume",
+)
 
 
 @dataclass(frozen=True)
@@ -172,8 +180,15 @@ STAGES: dict[str, Stage] = {
             uses=("ekg.records",),
             mark="labels.csv",
             main=False,
-            command=("simulate", "--out", "records", "--records", str(RECORDS), "--classes",
-                     "AF,I-AVB,LBBB,Normal,RBBB,STD,STE"),
+            command=(
+                "simulate",
+                "--out",
+                "records",
+                "--records",
+                str(RECORDS),
+                "--classes",
+                "AF,I-AVB,LBBB,Normal,RBBB,STD,STE",
+            ),
             out="records",
             jobs=True,
         ),
@@ -223,8 +238,15 @@ STAGES: dict[str, Stage] = {
             uses=("ekg.records", "ekg.images", "ekg.data.split"),
             mark="",
             main=False,
-            command=("split", "--labels", "set/records.csv", "--out", "folds/split.csv",
-                     "--protocol", "stratified"),
+            command=(
+                "split",
+                "--labels",
+                "set/records.csv",
+                "--out",
+                "folds/split.csv",
+                "--protocol",
+                "stratified",
+            ),
             out="folds",
             needs=("drawn",),
             inputs={"records.csv": "set/records.csv"},
@@ -256,9 +278,23 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="evaluate",
             mark="metrics.json",
-            command=("evaluate", "--model", "run", "--images", "set", "--split", "split.csv",
-                     "--fold", "val", "test", "--out", "run", "--resamples", str(RESAMPLES),
-                     "--saliency"),
+            command=(
+                "evaluate",
+                "--model",
+                "run",
+                "--images",
+                "set",
+                "--split",
+                "split.csv",
+                "--fold",
+                "val",
+                "test",
+                "--out",
+                "run",
+                "--resamples",
+                str(RESAMPLES),
+                "--saliency",
+            ),
             out="run",
             needs=("packed", "split.csv", "trained"),
             inputs={
@@ -273,8 +309,17 @@ STAGES: dict[str, Stage] = {
             name="compare",
             mark="comparison.json",
             main=False,
-            command=("compare", "run", "other", "--images", "set", "--split", "split.csv",
-                     "--out", "compared"),
+            command=(
+                "compare",
+                "run",
+                "other",
+                "--images",
+                "set",
+                "--split",
+                "split.csv",
+                "--out",
+                "compared",
+            ),
             out="compared",
             needs=("packed", "split.csv", "evaluated", "other"),
             inputs={
@@ -292,4 +337,4 @@ STAGES: dict[str, Stage] = {
             inputs={"metrics.json": "run/metrics.json"},
         ),
     )
-}  # fmt: skip
+}

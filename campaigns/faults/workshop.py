@@ -37,15 +37,23 @@ threads = 1
 """
 
 _PLACES = {
-    "drawn": "set", "packed": "set", "trained": "run", "evaluated": "run",
-    "interrupted": "run", "downloaded": "records",
-}  # fmt: skip
+    "drawn": "set",
+    "packed": "set",
+    "trained": "run",
+    "evaluated": "run",
+    "interrupted": "run",
+    "downloaded": "records",
+}
 """Where a material lies in a workplace; others under their own name."""
 
 _MADE_BY = {
-    "records": "simulate", "downloaded": "download", "drawn": "images", "packed": "pack",
-    "trained": "train", "evaluated": "evaluate",
-}  # fmt: skip
+    "records": "simulate",
+    "downloaded": "download",
+    "drawn": "images",
+    "packed": "pack",
+    "trained": "train",
+    "evaluated": "evaluate",
+}
 _MEASURED_RUNS = 3
 _TRIES = 12
 _INTERRUPTED = 0.7

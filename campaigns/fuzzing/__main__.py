@@ -37,10 +37,21 @@ CASES = 120_000
 SEED = 44
 SHARE_STRUCTURED = 0.25
 WEIGHT = {
-    "record": 0.5, "signal": 0.4, "metadata": 0.05, "lists": 0.5, "saliency": 0.5, "onnx": 0.5,
-    "comments": 2.0, "checksums": 2.0, "override": 2.0, "journal": 2.0, "png": 2.0,
-    "archive": 1.5, "safetensors": 2.0, "torch_file": 2.0,
-}  # fmt: skip
+    "record": 0.5,
+    "signal": 0.4,
+    "metadata": 0.05,
+    "lists": 0.5,
+    "saliency": 0.5,
+    "onnx": 0.5,
+    "comments": 2.0,
+    "checksums": 2.0,
+    "override": 2.0,
+    "journal": 2.0,
+    "png": 2.0,
+    "archive": 1.5,
+    "safetensors": 2.0,
+    "torch_file": 2.0,
+}
 """Times a usual target's cases: fewer where one takes long, more where it takes no time."""
 SECONDS_WAITED = 60.0
 """A case that uses no CPU time is given up after so long."""
@@ -113,12 +124,15 @@ class Run:
             )
         result = {
             "job": asdict(self.job),
-            "cases": numbers[0], "results": numbers[1], "refused": numbers[2],
+            "cases": numbers[0],
+            "results": numbers[1],
+            "refused": numbers[2],
             "findings": len(list((self.folder / "findings").glob("*.bin"))),
-            "peak_mib": round(numbers[4] / 1024), "slowest_s": round(numbers[5], 2),
+            "peak_mib": round(numbers[4] / 1024),
+            "slowest_s": round(numbers[5], 2),
             "branches": self._branches(),
             "sources": digests((self.folder / "sources").read_text().split()),
-        }  # fmt: skip
+        }
         write_json(self.folder / "result.json", result)
         return result
 
@@ -135,11 +149,25 @@ class Run:
         job = self.job
         with open(self.folder / "log", "a") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "campaigns.fuzzing.child", job.target,
-                 "--engine", job.engine, "--cases", str(cases), "--seed", str(job.seed + start),
-                 "--state", self.folder],
-                stdout=log, stderr=log, env=self.environment, cwd=ROOT,
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    "-m",
+                    "campaigns.fuzzing.child",
+                    job.target,
+                    "--engine",
+                    job.engine,
+                    "--cases",
+                    str(cases),
+                    "--seed",
+                    str(job.seed + start),
+                    "--state",
+                    self.folder,
+                ],
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                cwd=ROOT,
+            )
             try:
                 while child.poll() is None:
                     time.sleep(0.1)

@@ -128,14 +128,24 @@ def coverage_guided(
     runner = watched(target)
     runner.warm_up()
     options = {
-        "seed": seed, "runs": cases, "max_len": target.longest, "dict": dictionary,
-        "artifact_prefix": f"{state}/", "timeout": 600, "rss_limit_mb": 0, "detect_leaks": 0,
-    }  # fmt: skip
+        "seed": seed,
+        "runs": cases,
+        "max_len": target.longest,
+        "dict": dictionary,
+        "artifact_prefix": f"{state}/",
+        "timeout": 600,
+        "rss_limit_mb": 0,
+        "detect_leaks": 0,
+    }
     atheris.Setup(
-        [sys.argv[0], *(f"-{key}={value}" for key, value in options.items()),
-         str(corpus), str(seeds)],
+        [
+            sys.argv[0],
+            *(f"-{key}={value}" for key, value in options.items()),
+            str(corpus),
+            str(seeds),
+        ],
         runner.run,
-    )  # fmt: skip
+    )
     limit_memory()
     atheris.Fuzz()
 
@@ -157,9 +167,12 @@ def structured(watched: Watched, seed: int, cases: int) -> None:
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=cases, database=None, deadline=None, phases=[hypothesis.Phase.generate],
+        max_examples=cases,
+        database=None,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
+    )
     @hypothesis.given(strategy)
     def run(data: bytes) -> None:
         watched.run(data[: ROOM - NUMBERS.size])
@@ -181,8 +194,11 @@ def main() -> None:
     if given.engine == "atheris":
         coverage_guided(
             lambda target: Watched(target, given.state),
-            given.target, given.state, given.seed, given.cases,
-        )  # fmt: skip
+            given.target,
+            given.state,
+            given.seed,
+            given.cases,
+        )
         return
     from campaigns.fuzzing.mutation import inputs
     from campaigns.fuzzing.targets import target_named

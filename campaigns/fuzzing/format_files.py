@@ -17,9 +17,19 @@ RATE = 500
 STEP = 2.5
 """Microvolts."""
 SCP_CODES = {
-    "I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8,
-    "III": 61, "aVR": 62, "aVL": 63, "aVF": 64,
-}  # fmt: skip
+    "I": 1,
+    "II": 2,
+    "V1": 3,
+    "V2": 4,
+    "V3": 5,
+    "V4": 6,
+    "V5": 7,
+    "V6": 8,
+    "III": 61,
+    "aVR": 62,
+    "aVL": 63,
+    "aVF": 64,
+}
 EIGHT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 PERSON = ("Mustermann", "Erika", "19610812", "PID4711")
 """Last name, first name, birth date and id that every file names: they must go nowhere."""
@@ -34,9 +44,13 @@ def counts(samples: int = 1300, leads: Sequence[str] = LEADS) -> np.ndarray:
     first = 2 * np.round(90 * beat + 8 * np.sin(7 * times))
     second = 2 * np.round(140 * beat + 5 * np.sin(5 * times))
     values = {
-        "I": first, "II": second, "III": second - first, "aVR": -(first + second) / 2,
-        "aVL": first - second / 2, "aVF": second - first / 2,
-    }  # fmt: skip
+        "I": first,
+        "II": second,
+        "III": second - first,
+        "aVR": -(first + second) / 2,
+        "aVL": first - second / 2,
+        "aVF": second - first / 2,
+    }
     for number in range(1, 7):
         values[f"V{number}"] = np.round((number - 2.5) * 80 * beat + 9 * np.sin(number * times))
     return np.stack([values[lead] for lead in leads]).astype(np.int64)
@@ -51,8 +65,14 @@ def scp(values: np.ndarray, leads: Sequence[str] = LEADS, *, huffman: bool = Fal
     """Return an SCP-ECG file, plain or with second differences in the default Huffman code."""
     last, given, birth, patient = PERSON
     born = struct.pack("<HBB", int(birth[:4]), int(birth[4:6]), int(birth[6:]))
-    tags = [(0, last.encode() + b"\0"), (1, given.encode() + b"\0"), (2, patient.encode() + b"\0"),
-            (5, born), (8, b"\1"), (255, b"")]  # fmt: skip
+    tags = [
+        (0, last.encode() + b"\0"),
+        (1, given.encode() + b"\0"),
+        (2, patient.encode() + b"\0"),
+        (5, born),
+        (8, b"\1"),
+        (255, b""),
+    ]
     sections = {1: b"".join(struct.pack("<BH", tag, len(text)) + text for tag, text in tags)}
     flags = 0x04 | len(leads) << 3 & 0xFF
     sections[3] = struct.pack("<BB", len(leads), flags) + b"".join(
@@ -190,9 +210,14 @@ def _xli(values: np.ndarray) -> bytes:
     """Pack as PageWriter does: limb leads as residues, second differences, LZW of 10 bits."""
     first, second, third, right, left, foot = values[:6]
     rows = [
-        first, second, second - first - third, -right - (first + second) // 2,
-        (first - third) // 2 - left, (second + third) // 2 - foot, *values[6:],
-    ]  # fmt: skip
+        first,
+        second,
+        second - first - third,
+        -right - (first + second) // 2,
+        (first - third) // 2 - left,
+        (second + third) // 2 - foot,
+        *values[6:],
+    ]
     return b"".join(_xli_chunk(row.astype(np.int64)) for row in rows)
 
 
@@ -355,13 +380,18 @@ def mfer(values: np.ndarray, leads: Sequence[str] = LEADS) -> bytes:
         return bytes([number]) + length + value
 
     parts = [
-        tag(0x40, b"MFR 12-lead".ljust(32)), tag(0x01, b"\1"), tag(0x08, struct.pack("<H", 1)),
-        tag(0x0B, struct.pack("<BbH", 1, -3, 2)), tag(0x0C, struct.pack("<BbH", 0, -7, 25)),
-        tag(0x0A, b"\0"), tag(0x04, struct.pack("<I", values.shape[1])),
+        tag(0x40, b"MFR 12-lead".ljust(32)),
+        tag(0x01, b"\1"),
+        tag(0x08, struct.pack("<H", 1)),
+        tag(0x0B, struct.pack("<BbH", 1, -3, 2)),
+        tag(0x0C, struct.pack("<BbH", 0, -7, 25)),
+        tag(0x0A, b"\0"),
+        tag(0x04, struct.pack("<I", values.shape[1])),
         tag(0x05, bytes([len(leads)])),
-        tag(0x06, struct.pack("<H", 1)), tag(0x81, f"{last}^^{given}".encode()),
+        tag(0x06, struct.pack("<H", 1)),
+        tag(0x81, f"{last}^^{given}".encode()),
         tag(0x82, patient.encode()),
-    ]  # fmt: skip
+    ]
     for place, lead in enumerate(leads):
         value = tag(0x09, struct.pack("<H", SCP_CODES[lead]))
         parts.append(bytes([0x3F, place, len(value)]) + value)

@@ -17,10 +17,9 @@ import onnx
 import torch
 
 from campaigns.fuzzing.case import Target
-from ekg.config import TrainConfig
-from ekg.config_file import config_to_dict
+from ekg.config import TrainConfig, config_to_dict
+from ekg.model.engines import OnnxEngine
 from ekg.model.loading import load_model
-from ekg.model.onnx_engine import OnnxEngine
 from ekg.model.weights import load_weights
 from ekg.training.checkpoint import check_same, load_checkpoint, save_checkpoint
 from ekg.training.distributed import World
@@ -150,10 +149,11 @@ def _onnx_seeds() -> list[bytes]:
         onnx.helper.make_node("Softmax", ["y"], ["probabilities"]),
     ]
     graph = onnx.helper.make_graph(
-        nodes, "g",
+        nodes,
+        "g",
         [onnx.helper.make_tensor_value_info("images", kind.UINT8, ["n", 1, 4, 4])],
         [onnx.helper.make_tensor_value_info("probabilities", kind.FLOAT, ["n", 16])],
-    )  # fmt: skip
+    )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
     model.ir_version = 9
     entries = {"classes": '["AF"]', "image_size": "4", "name": "x", "temperature": "null"}
@@ -162,21 +162,88 @@ def _onnx_seeds() -> list[bytes]:
 
 
 TARGETS = (
-    Target("safetensors", _safetensors, _safetensors_seeds,
-           (b'"dtype":"F32"', b'"shape":[', b'"data_offsets":[', b"__metadata__", b"{", b"}",
-            b"18446744073709551615", b'"F64"', b'"BOOL"', b"[" * 300), 1500),
-    Target("metadata", _metadata,
-           lambda: [b'{"network": "mobilenetv3_small_custom", "classes": ["AF", "STE"], '
-                    b'"image_size": 800, "mean": 0.9, "std": [0.2], "network_options": {}}',
-                    b'{"network": "resnet101", "network_options": {"channels": 1}}'],
-           (b'"classes"', b'"network_options": {', b'"plain": true', b'"width"', b"99999999999",
-            b'"n_classes"', b"null", b"1e999", b"[]", b'"temperature"', b"alexnet"), 800),
-    Target("torch_file", _torch_file,
-           _torch_seeds, (b"cos\nsystem\n", b"ctorch\n", b"R.", b"cbuiltins\neval\n", b"\x80\x02",
-           b"ccollections\nOrderedDict\n", b"tR", b"Q", b"X\x04\x00\x00\x00"), 3000),
-    Target("checkpoint", _checkpoint,
-           _checkpoint_seeds, (b"version", b"model", b"optimizer", b"K\x01", b"N", b"}", b"sums",
-           b"cos\nsystem\n", b"rows", b"random", b"plan"), 16000),
-    Target("onnx", _onnx, _onnx_seeds,
-           (b"classes", b"image_size", b"Softmax", b"Cast", b"Flatten", b"images"), 1000),
-)  # fmt: skip
+    Target(
+        "safetensors",
+        _safetensors,
+        _safetensors_seeds,
+        (
+            b'"dtype":"F32"',
+            b'"shape":[',
+            b'"data_offsets":[',
+            b"__metadata__",
+            b"{",
+            b"}",
+            b"18446744073709551615",
+            b'"F64"',
+            b'"BOOL"',
+            b"[" * 300,
+        ),
+        1500,
+    ),
+    Target(
+        "metadata",
+        _metadata,
+        lambda: [
+            b'{"network": "mobilenetv3_small_custom", "classes": ["AF", "STE"], '
+            b'"image_size": 800, "mean": 0.9, "std": [0.2], "network_options": {}}',
+            b'{"network": "resnet101", "network_options": {"channels": 1}}',
+        ],
+        (
+            b'"classes"',
+            b'"network_options": {',
+            b'"plain": true',
+            b'"width"',
+            b"99999999999",
+            b'"n_classes"',
+            b"null",
+            b"1e999",
+            b"[]",
+            b'"temperature"',
+            b"alexnet",
+        ),
+        800,
+    ),
+    Target(
+        "torch_file",
+        _torch_file,
+        _torch_seeds,
+        (
+            b"cos\nsystem\n",
+            b"ctorch\n",
+            b"R.",
+            b"cbuiltins\neval\n",
+            b"\x80\x02",
+            b"ccollections\nOrderedDict\n",
+            b"tR",
+            b"Q",
+            b"X\x04\x00\x00\x00",
+        ),
+        3000,
+    ),
+    Target(
+        "checkpoint",
+        _checkpoint,
+        _checkpoint_seeds,
+        (
+            b"version",
+            b"model",
+            b"optimizer",
+            b"K\x01",
+            b"N",
+            b"}",
+            b"sums",
+            b"cos\nsystem\n",
+            b"rows",
+            b"random",
+            b"plan",
+        ),
+        16000,
+    ),
+    Target(
+        "onnx",
+        _onnx,
+        _onnx_seeds,
+        (b"classes", b"image_size", b"Softmax", b"Cast", b"Flatten", b"images"),
+        1000,
+    ),
+)

@@ -20,7 +20,7 @@ from ekg.errors import EkgError
 from ekg.images.image_checks import read_picture
 from ekg.images.pack import INDEX, PACK, open_pack
 from ekg.images.png import encode_png, read_image
-from ekg.paper.saliency_file import SALIENCY_FILE, read_saliency
+from ekg.paper.figures.saliency import SALIENCY_FILE, read_saliency
 
 SIZE = 24
 _MOST_UNPACKED = 1 << 20
@@ -156,30 +156,84 @@ def _array_seeds() -> list[bytes]:
 
 def _saliency_seeds() -> list[bytes]:
     arrays = {
-        "image": ["a"], "record": ["a"], "label": ["AF"], "pred": ["AF"], "probability": [0.5],
-        "images": np.zeros((1, 4, 4), np.uint8), "gradcam": np.zeros((1, 2, 2), np.float16),
-        "occlusion": np.zeros((1, 12), np.float32), "classes": ["AF"], "leads": ["I"],
-        "fold": "test", "mean_occlusion_by_lead": np.zeros(12), "randomised_stage": ["all"],
-        "mean_occlusion_interval": np.zeros((12, 2)), "randomised_correlation": [0.1],
-        "mean_occlusion_by_class": np.zeros((1, 12)), "mean_occlusion_records_by_class": [1],
+        "image": ["a"],
+        "record": ["a"],
+        "label": ["AF"],
+        "pred": ["AF"],
+        "probability": [0.5],
+        "images": np.zeros((1, 4, 4), np.uint8),
+        "gradcam": np.zeros((1, 2, 2), np.float16),
+        "occlusion": np.zeros((1, 12), np.float32),
+        "classes": ["AF"],
+        "leads": ["I"],
+        "fold": "test",
+        "mean_occlusion_by_lead": np.zeros(12),
+        "randomised_stage": ["all"],
+        "mean_occlusion_interval": np.zeros((12, 2)),
+        "randomised_correlation": [0.1],
+        "mean_occlusion_by_class": np.zeros((1, 12)),
+        "mean_occlusion_records_by_class": [1],
         "randomised_occlusion_correlation": 0.1,
-    }  # fmt: skip
+    }
     stream = io.BytesIO()
     np.savez_compressed(stream, **{name: np.array(value) for name, value in arrays.items()})  # type: ignore[arg-type]
     return [stream.getvalue()]
 
 
 TARGETS = (
-    Target("png", _png, _png_seeds,
-           (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"zTXt", b"iTXt", b"iCCP", b"acTL", b"fcTL",
-            b"\x7f\xff\xff\xff", b"%!PS-Adobe-3.0 EPSF-3.0", b"8BPS", b"SIMPLE  =", b"GIF89a"),
-           4000),
-    Target("archive", _archive, _archive_seeds,
-           (b"../", b"/etc/", b"\x00", b"PK\x03\x04", b"PK\x05\x06", b"ustar", b"C:\\", b"2", b"x",
-            b"30 path=../../a\n", b"\xff\xff\xff\xff"), 8000),
-    Target("pack", _pack, _array_seeds,
-           (b"'shape': (", b"'descr': '|O'", b"|u1", b"True", b"99999999999", b"{", b"}"), 600),
-    Target("saliency", _saliency, _saliency_seeds,
-           (b"PK\x03\x04", b"PK\x05\x06", b"'shape': (", b"|O", b"99999999999", b"\x93NUMPY"),
-           6000),
-)  # fmt: skip
+    Target(
+        "png",
+        _png,
+        _png_seeds,
+        (
+            b"IHDR",
+            b"IDAT",
+            b"PLTE",
+            b"tRNS",
+            b"zTXt",
+            b"iTXt",
+            b"iCCP",
+            b"acTL",
+            b"fcTL",
+            b"\x7f\xff\xff\xff",
+            b"%!PS-Adobe-3.0 EPSF-3.0",
+            b"8BPS",
+            b"SIMPLE  =",
+            b"GIF89a",
+        ),
+        4000,
+    ),
+    Target(
+        "archive",
+        _archive,
+        _archive_seeds,
+        (
+            b"../",
+            b"/etc/",
+            b"\x00",
+            b"PK\x03\x04",
+            b"PK\x05\x06",
+            b"ustar",
+            b"C:\\",
+            b"2",
+            b"x",
+            b"30 path=../../a\n",
+            b"\xff\xff\xff\xff",
+        ),
+        8000,
+    ),
+    Target(
+        "pack",
+        _pack,
+        _array_seeds,
+        (b"'shape': (", b"'descr': '|O'", b"|u1", b"True", b"99999999999", b"{", b"}"),
+        600,
+    ),
+    Target(
+        "saliency",
+        _saliency,
+        _saliency_seeds,
+        (b"PK\x03\x04", b"PK\x05\x06", b"'shape': (", b"|O", b"99999999999", b"\x93NUMPY"),
+        6000,
+    ),
+)

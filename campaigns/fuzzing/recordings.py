@@ -12,8 +12,8 @@ import soundfile  # type: ignore[import-untyped]
 from campaigns.fuzzing.case import Target
 from campaigns.fuzzing.format_files import every_file
 from ekg.config import SliceConfig
-from ekg.datasets.external_codes import label_of
-from ekg.datasets.external_labels import (
+from ekg.datasets.labels import (
+    label_of,
     machine_statements_of,
     parse_statements,
     statements_of,
@@ -37,9 +37,26 @@ from ekg.simulator.record_files import header_text
 
 SAMPLES = 1300
 FORMATS = (
-    "16", "16+24", "212", "80", "8", "24", "32", "61", "160", "310", "311", "508", "516", "524",
-    "0", "16x2", "212x3:1", "16:5+2", "99",
-)  # fmt: skip
+    "16",
+    "16+24",
+    "212",
+    "80",
+    "8",
+    "24",
+    "32",
+    "61",
+    "160",
+    "310",
+    "311",
+    "508",
+    "516",
+    "524",
+    "0",
+    "16x2",
+    "212x3:1",
+    "16:5+2",
+    "99",
+)
 LENGTHS = ("1300", "", "10", "100000", "99999999", "4000000000", "-1")
 SCALES = ("1000/mV 16 0", "1000.5(-7)/uV 12 3", "0 0 0", "1e-300/V 16 0", "1/mV 16 32767", "nan")
 RATES = ("500", "1", "257", "1000/250(3)", "0.0001", "99999", "1e9", "360:2")
@@ -150,8 +167,10 @@ def _lists(data: bytes, folder: Path) -> None:
 def header_seeds() -> list[bytes]:
     """Return sound headers of several makers' forms."""
     plain = header_text("A0001", _values(), ("AF",), 61, "Male")
-    lines = [f"A0001.mat 16+24 1000/mV 16 0 {row[0]} 0 0 {lead}" for lead, row in
-             zip(LEADS, _values(), strict=True)]  # fmt: skip
+    lines = [
+        f"A0001.mat 16+24 1000/mV 16 0 {row[0]} 0 0 {lead}"
+        for lead, row in zip(LEADS, _values(), strict=True)
+    ]
     front = f"A0001 {len(LEADS)} 500 {SAMPLES}"
     ptb = "# Reason for admission: Myocardial infarction\n# age: 81\n# ECG date: 01/10/1990\n"
     texts = [
@@ -178,37 +197,97 @@ def _signal_seeds() -> list[bytes]:
 
 TARGETS = (
     Target(
-        "header", _header, header_seeds,
-        (b"A0001.mat", b"16+24", b"1000/mV", b"(", b")", b"/", b"\n", b"#Dx: ", b"164889003",
-         b" 0 ", b"~", b"../", b"1e309", b"212", b"# Reason for admission: ", b"nan", b"-1"),
+        "header",
+        _header,
+        header_seeds,
+        (
+            b"A0001.mat",
+            b"16+24",
+            b"1000/mV",
+            b"(",
+            b")",
+            b"/",
+            b"\n",
+            b"#Dx: ",
+            b"164889003",
+            b" 0 ",
+            b"~",
+            b"../",
+            b"1e309",
+            b"212",
+            b"# Reason for admission: ",
+            b"nan",
+            b"-1",
+        ),
         4000,
     ),
     Target(
-        "record", _record, header_seeds,
-        (b"A0001.mat", b"16+24", b"x4", b"+24", b":10", b"1000/mV", b"(", b")", b"/", b"\n",
-         b"/uV", b"1e-9", b"nan", b"inf", b"99999999", b"80", b"212", b"I", b"aVR"),
+        "record",
+        _record,
+        header_seeds,
+        (
+            b"A0001.mat",
+            b"16+24",
+            b"x4",
+            b"+24",
+            b":10",
+            b"1000/mV",
+            b"(",
+            b")",
+            b"/",
+            b"\n",
+            b"/uV",
+            b"1e-9",
+            b"nan",
+            b"inf",
+            b"99999999",
+            b"80",
+            b"212",
+            b"I",
+            b"aVR",
+        ),
         4000,
     ),
+    Target("signal", _signal, _signal_seeds, (b"fLaC", b"\x00\x80", b"\xff\x7f"), 8000),
     Target(
-        "signal", _signal, _signal_seeds,
-        (b"fLaC", b"\x00\x80", b"\xff\x7f"), 8000,
-    ),
-    Target(
-        "formats", _formats, lambda: list(every_file(60).values()),
-        (b"\x00\x00", b"\xff\xff\xff\xff", b"DICM", b"ISHNE1.0", b"<!DOCTYPE x [<!ENTITY a 'b'>]>",
-         b"</digits>", b"parsedwaveforms", b"99999999", b"-1", b"nan", b"1e309", b"MICROVOLTS"),
+        "formats",
+        _formats,
+        lambda: list(every_file(60).values()),
+        (
+            b"\x00\x00",
+            b"\xff\xff\xff\xff",
+            b"DICM",
+            b"ISHNE1.0",
+            b"<!DOCTYPE x [<!ENTITY a 'b'>]>",
+            b"</digits>",
+            b"parsedwaveforms",
+            b"99999999",
+            b"-1",
+            b"nan",
+            b"1e309",
+            b"MICROVOLTS",
+        ),
         24_000,
     ),
     Target(
-        "comments", _comments,
-        lambda: [b"Dx: AF,164889003", b"#Dx: 59118001", b"{'NORM': 100.0, 'SR': 0.0}",
-                 b"{'IRBBB': 80.0}", b"# Reason for admission: Heart failure (NYHA 4)", b"AF;STD"],
+        "comments",
+        _comments,
+        lambda: [
+            b"Dx: AF,164889003",
+            b"#Dx: 59118001",
+            b"{'NORM': 100.0, 'SR': 0.0}",
+            b"{'IRBBB': 80.0}",
+            b"# Reason for admission: Heart failure (NYHA 4)",
+            b"AF;STD",
+        ],
         (b"Dx:", b"{", b"}", b"'NORM'", b": 100.0", b"164889003", b"(" * 40, b"-", b"**", b"[]"),
         1000,
     ),
     Target(
-        "lists", _lists,
+        "lists",
+        _lists,
         lambda: [b"\x00patient001/s0010_re\n", b"\xffpatient001/s0010_re\npatient002/x\n"],
-        (b"patient", b"../", b"/", b"\n", b"\x00"), 1000,
+        (b"patient", b"../", b"/", b"\n", b"\x00"),
+        1000,
     ),
-)  # fmt: skip
+)

@@ -13,8 +13,7 @@ import zlib
 from hypothesis import strategies as st
 
 from campaigns.fuzzing.case import Target
-from ekg.config import TrainConfig
-from ekg.config_file import config_to_dict
+from ekg.config import TrainConfig, config_to_dict
 from ekg.records.diagnoses import CLASSES
 from ekg.records.record import LEADS
 
@@ -26,21 +25,62 @@ _NUMBERS = st.one_of(
     ),
 )
 _WORDS = st.one_of(
-    st.sampled_from(["A0001", "A0001.mat", "a/b", "../A0001.mat", "/etc/passwd", "C:\\x", "~", "-",
-                     "AF", "STE", "164889003", "Normal", "train", "test", "none", "", " ", "\x00",
-                     "{'NORM': 100.0}", "{'SR': 1e400}", "{" * 60, "=1+1", "nan"]),
+    st.sampled_from(
+        [
+            "A0001",
+            "A0001.mat",
+            "a/b",
+            "../A0001.mat",
+            "/etc/passwd",
+            "C:\\x",
+            "~",
+            "-",
+            "AF",
+            "STE",
+            "164889003",
+            "Normal",
+            "train",
+            "test",
+            "none",
+            "",
+            " ",
+            "\x00",
+            "{'NORM': 100.0}",
+            "{'SR': 1e400}",
+            "{" * 60,
+            "=1+1",
+            "nan",
+        ]
+    ),
     st.text(max_size=12),
     _NUMBERS,
-)  # fmt: skip
+)
 _TOML_VALUES = st.one_of(
     st.sampled_from(
-        ["true", "nan", "-inf", "1979-05-27", "[]", "[[1]]", "{}", '"adamw"', '"pack"', '""',
-         '"\\u0000"', "0x1f", "1e400", "1_0", "0", "1", "0.5"]
+        [
+            "true",
+            "nan",
+            "-inf",
+            "1979-05-27",
+            "[]",
+            "[[1]]",
+            "{}",
+            '"adamw"',
+            '"pack"',
+            '""',
+            '"\\u0000"',
+            "0x1f",
+            "1e400",
+            "1_0",
+            "0",
+            "1",
+            "0.5",
+        ]
     ),
     st.integers(-(2**70), 2**70).map(str),
     st.floats().map(repr),
     st.text(max_size=6).map(json.dumps),
-)  # fmt: skip
+)
 _CHUNKS = (b"zTXt", b"iCCP", b"iTXt", b"PLTE", b"tRNS", b"gAMA", b"acTL", b"fcTL", b"eXIf", b"xxxx")
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -71,8 +111,14 @@ def headers(draw: st.DrawFn) -> bytes:
     """Headers of twelve or some other number of signals, each field sound or odd."""
     odd = _Oddity(draw)
     leads = tuple(draw(st.lists(_WORDS, max_size=14))) if odd.happens() else LEADS
-    first = [odd("A0001", _WORDS), odd(str(len(leads))), odd("500"), odd("1300"), odd("10:00:00"),
-             odd("01/02/2020")]  # fmt: skip
+    first = [
+        odd("A0001", _WORDS),
+        odd(str(len(leads))),
+        odd("500"),
+        odd("1300"),
+        odd("10:00:00"),
+        odd("01/02/2020"),
+    ]
     lines = [" ".join(first[: draw(st.integers(0, 6)) if odd.happens() else 4])]
     form = "16+24"
     if odd.happens():
@@ -80,8 +126,17 @@ def headers(draw: st.DrawFn) -> bytes:
     unit = draw(st.sampled_from(["mV", "mV", "uV", "V"]))
     for lead in leads:
         gain = f"{odd('1000')}({odd('0')})/{odd(unit, _WORDS)}"
-        fields = [odd("A0001.mat", _WORDS), odd(form, _WORDS), gain, odd("16"), odd("0"),
-                  odd("0"), odd("0"), odd("0"), lead]  # fmt: skip
+        fields = [
+            odd("A0001.mat", _WORDS),
+            odd(form, _WORDS),
+            gain,
+            odd("16"),
+            odd("0"),
+            odd("0"),
+            odd("0"),
+            odd("0"),
+            lead,
+        ]
         lines.append(" ".join(fields[: draw(st.integers(0, 8)) if odd.happens() else 9]))
     lines += ["#" + odd("Dx: AF", st.text(max_size=30)) for _ in range(draw(st.integers(0, 3)))]
     return draw(st.sampled_from(["\n", "\r\n"])).join(lines).encode("utf-8", "replace")
@@ -157,9 +212,15 @@ def png_files(draw: st.DrawFn) -> bytes:
 
     side = st.sampled_from([24, 24, 24, 23, 0, 1, 40_000, 2**31 - 1, 2**32 - 1])
     header = struct.pack(
-        ">IIBBBBB", draw(side), draw(side), draw(st.sampled_from([8, 8, 1, 2, 4, 16, 3])),
-        draw(st.sampled_from([0, 0, 2, 3, 4, 6, 1])), 0, 0, draw(st.integers(0, 2)),
-    )  # fmt: skip
+        ">IIBBBBB",
+        draw(side),
+        draw(side),
+        draw(st.sampled_from([8, 8, 1, 2, 4, 16, 3])),
+        draw(st.sampled_from([0, 0, 2, 3, 4, 6, 1])),
+        0,
+        0,
+        draw(st.integers(0, 2)),
+    )
     size = draw(st.sampled_from([24 * 25, 24 * 25 * 4, 10, 5_000_000]))
     parts = [b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header)]
     for kind in draw(st.lists(st.sampled_from(_CHUNKS), max_size=3)):
@@ -234,8 +295,9 @@ STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
     "labels": csv_files(("record", "diagnoses")),
     "split": csv_files(("record", "diagnoses", "split")),
     "label_table": csv_files(("record", "scp_codes")),
-    "manifest": csv_files(("image", "record", "diagnosis", "slice", "start", "sha256",
-                           "clipped_fraction")),
+    "manifest": csv_files(
+        ("image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction")
+    ),
     "predictions": csv_files(("image", "record", "label", "pred", *_P_COLUMNS, "weight")),
     "experiment": toml_files(),
     "png": png_files(),
@@ -251,7 +313,7 @@ STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
     "comments": st.lists(_WORDS.map(lambda word: f"Dx: {word}") | _WORDS).map(
         lambda lines: "\n".join(lines).encode("utf-8", "replace")
     ),
-}  # fmt: skip
+}
 
 
 def strategy_for(target: Target) -> st.SearchStrategy[bytes]:

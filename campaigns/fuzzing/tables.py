@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from campaigns.fuzzing.case import Target
-from ekg.config_file import config_to_dict, load_config, save_config
+from ekg.config import config_to_dict, load_config, save_config
 from ekg.data.split import read_labels, read_split, split_records
-from ekg.datasets.external_labels import read_label_table
+from ekg.datasets.labels import read_label_table
 from ekg.datasets.ledger import Ledger
 from ekg.datasets.registry import check_relative, parse_checksums, read_registry, source_named
 from ekg.evaluation.calibration import read_temperature
@@ -149,43 +149,109 @@ def _run_seeds() -> list[bytes]:
 
 
 TARGETS = (
-    Target("labels", _labels,
-           lambda: [b"record,diagnoses\nA1,AF\nA2,\"AF,STE\"\nA3,Normal\n"],
-           (*_CSV_TOKENS, b"record", b"diagnoses", b"59118001"), 2000),
-    Target("split", _split,
-           lambda: [b"record,diagnoses,split\nA1,AF,train\nA2,STE,test\nA3,,excluded\n"],
-           (*_CSV_TOKENS, b"record", b"split", b"train", b"none"), 2000),
-    Target("label_table", _label_table,
-           lambda: [b"ecg_id,scp_codes,filename_lr,filename_hr\n"
-                    b"1,\"{'NORM': 100.0, 'SR': 0.0}\",a/00001_lr,a/00001_hr\n",
-                    b"record,dx\nA1,164889003;59118001\n", b"record,diagnoses\nA1,AF\n"],
-           (*_CSV_TOKENS, b"scp_codes", b"dx", b"{'NORM': 1e400}", b"{", b"}", b"(" * 90), 2000),
-    Target("manifest", _manifest,
-           lambda: [b"image,record,diagnosis,slice,start,sha256,clipped_fraction\n"
-                    b"all/AF/A1-s01_PIL.png,A1,AF,1,0," + _HASH + b",0.0\n"],
-           (*_CSV_TOKENS, b"../", b"all/AF/", b"-1"), 2000),
-    Target("predictions", _predictions,
-           _prediction_seeds, (*_CSV_TOKENS, b"p_AF", b"p_", b"label", b"0.5", b"inf"), 3000),
-    Target("experiment", _experiment,
-           lambda: [p.read_bytes() for p in sorted(Path("experiments").glob("*.toml"))],
-           (b"[training]", b"[data]", b" = ", b'"', b"'''", b"[[", b"1979-05-27", b"nan", b"inf",
-            b"true", b"0x1f", b"-0", b"{", b"epochs", b"learning_rate", b"image_size"),
-           2500),
-    Target("override", _override,
-           lambda: [b"training.epochs=3", b"data.source=pack", b"optimizer.learning_rate=1e-3"],
-           (b"training.", b"=", b"[", b"{", b'"', b"\n"), 500),
-    Target("checksums", _checksums,
-           lambda: [_HASH + b"  patient001/s0010_re.hea\n" + _HASH + b" *./RECORDS\n"],
-           (_HASH, b"  ", b" *", b"../", b"./", b"\x00", b"\n", b"patient001/", b"C:"), 1500),
-    Target("registry", _registry,
-           lambda: [Path("ekg/datasets/registry.toml").read_bytes()[:2500]],
-           (b"[x]", b"addresses", b"https://", b"[[x.files]]", b"sha256", b"path", b'"'),
-           2500),
-    Target("run_files", _run_files, _run_seeds,
-           (*_CSV_TOKENS, b"{", b"}", b"[", b"]", b"null", b"NaN", b"[" * 900, b'"schema": 1'),
-           3000),
-    Target("journal", _journal,
-           lambda: [b'{"record": "A1", "images": []}\n{"record": "A2"}\n',
-                    b'{"path": "a", "size": 1, "mtime_ns": 2, "sha256": "x"}\n'],
-           (b'{"record": ', b"\n", b"}", b"1e999", b"null", b"[" * 900), 1500),
-)  # fmt: skip
+    Target(
+        "labels",
+        _labels,
+        lambda: [b'record,diagnoses\nA1,AF\nA2,"AF,STE"\nA3,Normal\n'],
+        (*_CSV_TOKENS, b"record", b"diagnoses", b"59118001"),
+        2000,
+    ),
+    Target(
+        "split",
+        _split,
+        lambda: [b"record,diagnoses,split\nA1,AF,train\nA2,STE,test\nA3,,excluded\n"],
+        (*_CSV_TOKENS, b"record", b"split", b"train", b"none"),
+        2000,
+    ),
+    Target(
+        "label_table",
+        _label_table,
+        lambda: [
+            b"ecg_id,scp_codes,filename_lr,filename_hr\n"
+            b"1,\"{'NORM': 100.0, 'SR': 0.0}\",a/00001_lr,a/00001_hr\n",
+            b"record,dx\nA1,164889003;59118001\n",
+            b"record,diagnoses\nA1,AF\n",
+        ],
+        (*_CSV_TOKENS, b"scp_codes", b"dx", b"{'NORM': 1e400}", b"{", b"}", b"(" * 90),
+        2000,
+    ),
+    Target(
+        "manifest",
+        _manifest,
+        lambda: [
+            b"image,record,diagnosis,slice,start,sha256,clipped_fraction\n"
+            b"all/AF/A1-s01_PIL.png,A1,AF,1,0," + _HASH + b",0.0\n"
+        ],
+        (*_CSV_TOKENS, b"../", b"all/AF/", b"-1"),
+        2000,
+    ),
+    Target(
+        "predictions",
+        _predictions,
+        _prediction_seeds,
+        (*_CSV_TOKENS, b"p_AF", b"p_", b"label", b"0.5", b"inf"),
+        3000,
+    ),
+    Target(
+        "experiment",
+        _experiment,
+        lambda: [p.read_bytes() for p in sorted(Path("experiments").glob("*.toml"))],
+        (
+            b"[training]",
+            b"[data]",
+            b" = ",
+            b'"',
+            b"'''",
+            b"[[",
+            b"1979-05-27",
+            b"nan",
+            b"inf",
+            b"true",
+            b"0x1f",
+            b"-0",
+            b"{",
+            b"epochs",
+            b"learning_rate",
+            b"image_size",
+        ),
+        2500,
+    ),
+    Target(
+        "override",
+        _override,
+        lambda: [b"training.epochs=3", b"data.source=pack", b"optimizer.learning_rate=1e-3"],
+        (b"training.", b"=", b"[", b"{", b'"', b"\n"),
+        500,
+    ),
+    Target(
+        "checksums",
+        _checksums,
+        lambda: [_HASH + b"  patient001/s0010_re.hea\n" + _HASH + b" *./RECORDS\n"],
+        (_HASH, b"  ", b" *", b"../", b"./", b"\x00", b"\n", b"patient001/", b"C:"),
+        1500,
+    ),
+    Target(
+        "registry",
+        _registry,
+        lambda: [Path("ekg/datasets/registry.toml").read_bytes()[:2500]],
+        (b"[x]", b"addresses", b"https://", b"[[x.files]]", b"sha256", b"path", b'"'),
+        2500,
+    ),
+    Target(
+        "run_files",
+        _run_files,
+        _run_seeds,
+        (*_CSV_TOKENS, b"{", b"}", b"[", b"]", b"null", b"NaN", b"[" * 900, b'"schema": 1'),
+        3000,
+    ),
+    Target(
+        "journal",
+        _journal,
+        lambda: [
+            b'{"record": "A1", "images": []}\n{"record": "A2"}\n',
+            b'{"path": "a", "size": 1, "mtime_ns": 2, "sha256": "x"}\n',
+        ],
+        (b'{"record": ', b"\n", b"}", b"1e999", b"null", b"[" * 900),
+        1500,
+    ),
+)

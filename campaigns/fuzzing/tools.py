@@ -59,10 +59,21 @@ def _version(folder: Path) -> str:
 def _install(folder: Path) -> str:
     """Install atheris; return why it did not work, nothing if it did."""
     command = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-        "--require-hashes", "--no-deps", "--only-binary", ":all:", "--target", str(folder),
-        "-r", str(REQUIREMENTS),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--target",
+        str(folder),
+        "-r",
+        str(REQUIREMENTS),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 0:
         return ""

@@ -40,9 +40,9 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("ekg/data/split.py", "ekg/data/folds.py"),
         (
             "tests/data/test_split.py",
-            "tests/data/test_split_details.py",
+            "tests/data/test_split.py",
             "tests/data/test_folds.py",
-            "tests/data/test_folds_details.py",
+            "tests/data/test_folds.py",
         ),
     ),
     "metrics": (
@@ -54,12 +54,12 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (
             "tests/evaluation/test_metrics.py",
-            "tests/evaluation/test_metrics_details.py",
-            "tests/evaluation/test_intervals_details.py",
+            "tests/evaluation/test_metrics.py",
+            "tests/evaluation/test_intervals.py",
         ),
     ),
     "manifest": (
-        ("ekg/images/manifest.py", "ekg/images/image_set.py", "ekg/images/drawing_run.py"),
+        ("ekg/images/manifest.py", "ekg/images/image_set.py", "ekg/images/image_set.py"),
         (
             "tests/images/test_image_set_details.py",
             "tests/images/test_image_set_again.py",
@@ -128,8 +128,12 @@ def run_part(part: str, work: Path, environment: dict[str, str]) -> list[Mutant]
     with open(log, "w") as stream:
         done = subprocess.run(
             [sys.executable, "-m", "mutmut", "run", "--max-children", "1"],
-            cwd=work, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+            cwd=work,
+            env=environment,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
     found = [
         _mutant(module, name, status)
         for module in modules
@@ -154,8 +158,11 @@ def _mutant(module: str, name: str, status: int | None) -> Mutant:
     function = function.removeprefix("x").replace("ǁ", ".").removeprefix(".")
     function = function.removeprefix("_") if "." not in function else function
     for fate, codes in (
-        ("killed", KILLED), ("survived", SURVIVED), ("timeout", TIMEOUT), ("no test", UNTESTED)
-    ):  # fmt: skip
+        ("killed", KILLED),
+        ("survived", SURVIVED),
+        ("timeout", TIMEOUT),
+        ("no test", UNTESTED),
+    ):
         if status in codes:
             return Mutant(module, function, name, fate)
     sys.exit(f"error: mutmut says {status} of {name}; expected a test result")
@@ -165,8 +172,12 @@ def change_of(mutant: Mutant, work: Path, environment: dict[str, str]) -> tuple[
     """Return the changed lines before and after, each as one line of text."""
     shown = subprocess.run(
         [sys.executable, "-m", "mutmut", "show", mutant.name],
-        cwd=work, env=environment, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
     sides = []
     for mark in "-+":
         lines = [line[1:] for line in shown if line.startswith(mark) and line[:3] != 3 * mark]

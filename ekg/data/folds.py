@@ -11,8 +11,8 @@ import pandas as pd
 
 from ekg.data.split import FOLDS, read_split
 from ekg.errors import SplitError
+from ekg.paths import natural_key
 from ekg.records.diagnoses import CLASSES
-from ekg.records.record import natural_key
 
 _NAMES_SHOWN = 5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,11 +14,58 @@ import pandas as pd
 
 from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, shifted_start
-from ekg.data.image_checksums import ImageChecksums
 from ekg.errors import ImageError, RecordError
 from ekg.records.opening import named_records, read_record
 from ekg.records.quality import blank_slices
-from ekg.records.slicing import generator_for, slice_starts
+from ekg.records.slicing import slice_starts
+from ekg.seeds import generator_for
+
+
+class ImageChecksums:
+    """The SHA-256 of the grey bytes of each image, as the manifest has them.
+
+    A bit that a disk has turned over changes what a network learns, or what it is judged by,
+    without any other sign: a packed file has no checksums of its own, and readers of PNG files
+    do not ask for theirs. Rows whose `sha256` is empty (sets that were made elsewhere) pass.
+
+    Parameters
+    ----------
+    rows
+        Manifest rows; columns image and, where there is one, sha256.
+    """
+
+    def __init__(self, rows: pd.DataFrame):
+        self._names = list(rows["image"])
+        self._sums = [str(value) for value in rows["sha256"]] if "sha256" in rows else []
+        self._open = np.array([bool(value) for value in self._sums], dtype=bool)
+
+    def check(self, row: int, image: np.ndarray, path: Path) -> None:
+        """Compare one image with its row.
+
+        Parameters
+        ----------
+        row
+            Index of the row.
+        image
+            uint8 (size, size), contiguous.
+        path
+            The file it was read from, for the message.
+
+        Raises
+        ------
+        ImageError
+            If its pixels are not those that were drawn.
+        """
+        if not len(self._open) or not self._open[row]:
+            return
+        if hashlib.sha256(image.data).hexdigest() != self._sums[row]:
+            raise ImageError(
+                f"the pixels of {self._names[row]} do not fit the manifest's checksum",
+                path=path,
+                remedy="delete this file and run `python -m ekg images` again",
+            )
+        self._open[row] = False
+
 
 _BYTES_KEPT = 768 * 2**20  # of signals in one process: thousands of records of 10 s
 _MICROVOLTS = 1000  # a mV
@@ -147,9 +195,12 @@ class RecordSource:
         start = self._starts[row]
         if self._random_slices:
             starts = slice_starts(
-                f"{name}/epoch {epoch}", signal.shape[1], self._config,
-                seed=self._seed, at_least=number + 1,
-            )  # fmt: skip
+                f"{name}/epoch {epoch}",
+                signal.shape[1],
+                self._config,
+                seed=self._seed,
+                at_least=number + 1,
+            )
             start = int(starts[number])
         if start + length > signal.shape[1]:
             raise ImageError(
@@ -160,17 +211,22 @@ class RecordSource:
         generator = generator_for(self._seed, f"{name}/slice {number}/epoch {epoch}")
         if self._augmentation.active:
             start = shifted_start(
-                start, signal.shape[1] - length, self._augmentation,
-                self._config.sampling_frequency, generator,
-            )  # fmt: skip
+                start,
+                signal.shape[1] - length,
+                self._augmentation,
+                self._config.sampling_frequency,
+                generator,
+            )
         if start != self._starts[row] and blank_slices(signal, np.array([start]), length)[0]:
             start = self._starts[row]  # the image set has no blank slice
         if not self._augmentation.active:
             return signal[:, start : start + length]
         return change_signal(
-            signal[:, start : start + length], self._augmentation,
-            self._config.sampling_frequency, generator,
-        )  # fmt: skip
+            signal[:, start : start + length],
+            self._augmentation,
+            self._config.sampling_frequency,
+            generator,
+        )
 
 
 class SignalCache:
@@ -260,9 +316,8 @@ def open_source(
             )
         headers = named_records(records)
         return RecordSource(
-            rows, headers, size,
-            seed=seed, random_slices=random_slices, augmentation=augmentation,
-        )  # fmt: skip
+            rows, headers, size, seed=seed, random_slices=random_slices, augmentation=augmentation
+        )
     if source == "pack" or (source == "auto" and (folder / "pack.npy").is_file()):
         return _open_pack(folder, rows, size)
     paths = [folder / image for image in rows["image"]]

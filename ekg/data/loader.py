@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ekg.data.image_sources import ImageSource
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 from ekg.workers import end_with_parent
 
 _MAX_THREADS = 8  # copying and decoding: more do not help a single consumer

@@ -14,8 +14,8 @@ import pandas as pd
 from ekg.config import PAPER_SEED
 from ekg.errors import SplitError
 from ekg.files import atomic_open
+from ekg.paths import natural_key
 from ekg.records.diagnoses import CLASSES, ECTOPY, normalise_diagnoses
-from ekg.records.record import natural_key
 
 FOLDS = ("train", "val", "test")
 VALUES = (*FOLDS, "none", "excluded")

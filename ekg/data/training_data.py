@@ -87,12 +87,15 @@ def open_run_data(
         # would only take time.
         packed = not changed and data.source == "records" and has_pack(images, data.image_size)
         source = open_source(
-            images, rows, size=data.image_size, source="pack" if packed else data.source,
+            images,
+            rows,
+            size=data.image_size,
+            source="pack" if packed else data.source,
             records=records,
             seed=config.training.seed,
             random_slices=changed and data.slices == "random",
             augmentation=config.augmentation if changed else None,
-        )  # fmt: skip
+        )
         labels = labels_of(rows)
         loader = Loader(source, labels, config.compute.workers, pinned=pinned)
         return FoldData(name, loader, labels, rows["image"].to_numpy(str))

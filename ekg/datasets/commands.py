@@ -28,13 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from-url", action="append", metavar="BASE", help="use this mirror (may be repeated)"
     )
     parser.add_argument(
-        "--verify", action="store_true",
+        "--verify",
+        action="store_true",
         help="hash every file again (else those of unchanged size and time count as verified)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--from", dest="from_path", type=Path, metavar="PATH",
+        "--from",
+        dest="from_path",
+        type=Path,
+        metavar="PATH",
         help="take the files from a local folder or archive instead of the network",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,9 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     plan, outcome = obtain(
-        source, folder,
-        jobs=arguments.jobs, from_path=arguments.from_path, verify=arguments.verify,
-    )  # fmt: skip
+        source, folder, jobs=arguments.jobs, from_path=arguments.from_path, verify=arguments.verify
+    )
     _report(plan, outcome)
     return 0
 

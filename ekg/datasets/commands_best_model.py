@@ -9,9 +9,12 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "--from", dest="from_path", type=Path, metavar="PATH",
+        "--from",
+        dest="from_path",
+        type=Path,
+        metavar="PATH",
         help="take the files from a local copy (flat, nested or an archive)",
-    )  # fmt: skip
+    )
     parser.add_argument("--out", type=Path, help="default: the model's folder")
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ekg.datasets.external_codes import label_of
-from ekg.datasets.external_labels import machine_statements_of
+from ekg.datasets.labels import label_of, machine_statements_of
 from ekg.errors import EkgError, RecordError
+from ekg.paths import natural_key
 from ekg.records.formats.reading import header_of, open_recording
 from ekg.records.formats.sniff import format_of
 from ekg.records.formats.wfdb_writer import record_name, write_wfdb
 from ekg.records.opening import other_files
-from ekg.records.record import natural_key
 
 
 @dataclass(frozen=True)

@@ -12,25 +12,34 @@ from ekg.errors import EvaluationError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `python -m ekg evaluate`."""
     parser.add_argument(
-        "--model", type=Path, metavar="MODEL",
+        "--model",
+        type=Path,
+        metavar="MODEL",
         help="a run folder, a folder of best_model_for_paper/ or a weights file "
         "(default: the default model)",
-    )  # fmt: skip
+    )
     parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="the image set")
     parser.add_argument(
         "--split", required=True, type=Path, metavar="FILE", help="CSV with record and split"
     )
     parser.add_argument(
-        "--fold", nargs="+", action="extend", choices=("train", "val", "test"), metavar="FOLD",
+        "--fold",
+        nargs="+",
+        action="extend",
+        choices=("train", "val", "test"),
+        metavar="FOLD",
         help="train, val or test; several may be given (default: test)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="where the results go (the run)"
     )
     parser.add_argument(
-        "--resamples", type=int, default=10_000, metavar="N",
+        "--resamples",
+        type=int,
+        default=10_000,
+        metavar="N",
         help="resamples of records for the intervals; 0 for none (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--seed", type=int, default=44, help="seed of the resampling (default: %(default)s)"
     )
@@ -45,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the main figures and every note."""
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
-    from ekg.evaluation.reproduced import reproduced_lines
-    from ekg.evaluation.summary import fold_summary
+    from ekg.evaluation.published import reproduced_lines
+    from ekg.evaluation.runs import fold_summary
     from ekg.paths import default_model
     from ekg.training.compute import keep_freed_memory
 

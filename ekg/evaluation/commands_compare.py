@@ -13,28 +13,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a", type=Path, metavar="A", help="a run, a stored model, predictions or published figures"
     )
     parser.add_argument(
-        "b", type=Path, nargs="?", metavar="B",
+        "b",
+        type=Path,
+        nargs="?",
+        metavar="B",
         help="what to compare with (default: the default model; for that itself the published one)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--fold", default="test", choices=("train", "val", "test"), help="default: %(default)s"
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR",
+        "--images",
+        type=Path,
+        metavar="DIR",
         help="image set to run B on, where it has no results on A's data (default: A's own)",
-    )  # fmt: skip
+    )
     parser.add_argument("--split", type=Path, metavar="FILE", help="split file of that image set")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where comparison.json and .md go (default: A)"
     )
     parser.add_argument(
-        "--at-least", action="append", default=[], metavar="METRIC=DELTA",
+        "--at-least",
+        action="append",
+        default=[],
+        metavar="METRIC=DELTA",
         help="status 1 unless A's METRIC exceeds B's by DELTA or more (it may be negative)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--allow-different-data", action="store_true",
+        "--allow-different-data",
+        action="store_true",
         help="show different data side by side, labelled, without differences",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--resamples", type=int, default=10_000, metavar="N", help="default: %(default)s"
     )
@@ -46,16 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare, write comparison.json and comparison.md, print a table."""
     from ekg.errors import EvaluationError
-    from ekg.evaluation.comparison import compare_sides
+    from ekg.evaluation.comparison import check_demands, compare_sides, parse_demand
     from ekg.evaluation.comparison_report import markdown, terminal_lines
-    from ekg.evaluation.demands import check_demands, parse_demand
-    from ekg.evaluation.pairing import (
-        ImageSet,
-        baseline_of,
-        first_side,
-        image_set_of,
-        second_side,
-    )
+    from ekg.evaluation.sides import ImageSet, baseline_of, first_side, image_set_of, second_side
     from ekg.files import write_json, write_text
     from ekg.training.compute import keep_freed_memory
 

@@ -11,33 +11,43 @@ from ekg.records.array_options import add_array_options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "--model", type=Path, metavar="MODEL",
+        "--model",
+        type=Path,
+        metavar="MODEL",
         help="a run folder, a folder of best_model_for_paper/ or a weights file "
         "(default: the default model)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--records", type=Path, required=True, metavar="DIR", help="a folder of recordings"
     )
     parser.add_argument(
-        "--labels", metavar="FILE",
+        "--labels",
+        metavar="FILE",
         help="a table of statements (ptbxl_database.csv, or columns record,diagnoses); default: "
         "the headers' own; `machine`: what the recording machine itself states",
-    )  # fmt: skip
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the results")
     parser.add_argument("--name", help="the data's name in the report; default: the folder's")
     parser.add_argument(
-        "--allow-findings", action="store_true",
+        "--allow-findings",
+        action="store_true",
         help="keep records that have other findings beside their class (never beside Normal)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--least-likelihood", type=float, default=50.0, metavar="PERCENT",
+        "--least-likelihood",
+        type=float,
+        default=50.0,
+        metavar="PERCENT",
         help="a diagnostic SCP statement names a class from here on (default: %(default)g)",
-    )  # fmt: skip
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="read a random sample of N records")
     parser.add_argument(
-        "--resamples", type=int, default=10_000, metavar="N",
+        "--resamples",
+        type=int,
+        default=10_000,
+        metavar="N",
         help="resamples of records for the intervals; 0 for none (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--seed", type=int, default=44, help="of sample and intervals (%(default)s)"
     )

@@ -9,9 +9,13 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `python -m ekg runs`."""
     parser.add_argument(
-        "folder", type=Path, nargs="?", default=Path("runs"), metavar="DIR",
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("runs"),
+        metavar="DIR",
         help="a folder of runs (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="default: %(default)s"
     )

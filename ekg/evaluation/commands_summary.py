@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ekg.evaluation.run_summary import run_summary
+    from ekg.evaluation.runs import run_summary
 
     for line in run_summary(arguments.run_folder, arguments.images, arguments.figures):
         print(line)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ekg.evaluation.levels import LEVELS
-from ekg.evaluation.summary import table, with_interval
+from ekg.evaluation.runs import table, with_interval
 
 MAIN_FIGURES = (
     "accuracy",

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from scipy.special import softmax
 
-from ekg.data.folds import divide
-from ekg.data.image_sources import open_source
+from ekg.data.folds import divide, labels_of
+from ekg.data.image_sources import ImageSource, open_source
+from ekg.data.loader import Loader, batches_of
 from ekg.errors import EvaluationError
 from ekg.evaluation.calibration import (
     CALIBRATION_FILE,
@@ -20,13 +23,67 @@ from ekg.evaluation.calibration import (
     read_temperature,
     write_calibration,
 )
-from ekg.evaluation.fold_inference import BATCH_SIZE, logits_of_images
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import make_predictions, read_predictions, write_predictions
 from ekg.evaluation.results import METRICS_FILE, fingerprints, merge_fold
 from ekg.files import folder_lock, read_json, sha256_of_file, write_json
 from ekg.model import EkgModel, load_model
 from ekg.model.loading import weights_file_of
+from ekg.progress import Progress
+
+BATCH_SIZE = 32
+
+
+def pick_device() -> torch.device:
+    """Return the first GPU when there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def logits_of_images(
+    model: EkgModel,
+    source: ImageSource,
+    rows: pd.DataFrame,
+    *,
+    batch_size: int = BATCH_SIZE,
+    device: torch.device | None = None,
+    what: str = "evaluating",
+) -> np.ndarray:
+    """Run a model over images in their order.
+
+    Parameters
+    ----------
+    model
+        In eval mode; it is moved to the device.
+    source
+        Gives the image of each row.
+    rows
+        Manifest rows of the fold.
+    batch_size
+        Images at once; it does not change the result beyond rounding.
+    device
+        By default the first GPU, else the CPU.
+    what
+        For the progress line.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n_images, n_classes).
+    """
+    device = device or pick_device()
+    model = model.to(device).eval()
+    batches = batches_of(np.arange(len(rows)), batch_size)
+    parts = []
+    with (
+        torch.inference_mode(),
+        Loader(source, labels_of(rows, model.classes)) as loader,
+        Progress(len(rows), what, "image") as progress,
+    ):
+        for batch in loader.batches(batches):
+            images = torch.from_numpy(batch.images).to(device)
+            parts.append(model(images).float().cpu().numpy())
+            progress.update(len(batch.rows))
+    return np.concatenate(parts).astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ekg.datasets.external_codes import LEAST_LIKELIHOOD, label_of
-from ekg.datasets.external_labels import (
+from ekg.datasets.labels import (
+    LEAST_LIKELIHOOD,
     Statements,
+    label_of,
     machine_statements_of,
     matched,
     read_label_table,
@@ -37,7 +38,7 @@ from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
 from ekg.records.opening import named_records, read_header, read_record
 from ekg.records.quality import warnings_of
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 
 FOLD = "external"
 """The name under which the figures and predictions are filed, beside train, val and test."""
@@ -305,9 +306,21 @@ def write_records(path: Path, records: list[ExternalRecord]) -> None:
     with atomic_open(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(
-            ["record", "statements", "status", "diagnosis", "prediction", "reason", "others",
-             "sampling_frequency", "seconds", "units", "slices", "warnings"]
-        )  # fmt: skip
+            [
+                "record",
+                "statements",
+                "status",
+                "diagnosis",
+                "prediction",
+                "reason",
+                "others",
+                "sampling_frequency",
+                "seconds",
+                "units",
+                "slices",
+                "warnings",
+            ]
+        )
         for record in records:
             statements = (
                 name if likelihood is None else f"{name} {likelihood:g}"
@@ -315,10 +328,17 @@ def write_records(path: Path, records: list[ExternalRecord]) -> None:
             )
             writer.writerow(
                 [
-                    record.name, ", ".join(statements), record.status, record.diagnosis,
-                    record.prediction, record.reason, "; ".join(record.others),
+                    record.name,
+                    ", ".join(statements),
+                    record.status,
+                    record.diagnosis,
+                    record.prediction,
+                    record.reason,
+                    "; ".join(record.others),
                     "" if record.sampling_frequency is None else f"{record.sampling_frequency:g}",
-                    "" if record.seconds is None else f"{record.seconds:.3f}", record.units,
-                    record.slices, "; ".join(record.warnings),
+                    "" if record.seconds is None else f"{record.seconds:.3f}",
+                    record.units,
+                    record.slices,
+                    "; ".join(record.warnings),
                 ]
-            )  # fmt: skip
+            )

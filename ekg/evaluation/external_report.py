@@ -7,7 +7,7 @@ from typing import Any
 
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.levels import LEVELS
-from ekg.evaluation.summary import MAIN_FIGURES, with_interval
+from ekg.evaluation.runs import MAIN_FIGURES, with_interval
 
 _MOST_REASONS = 12
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ekg.evaluation.predictions import classes_of, probabilities_of, record_weights
-from ekg.records.record import natural_key
+from ekg.paths import natural_key
 
 LEVELS: dict[str, str] = {
     "per_image": "every image counts once",

@@ -18,7 +18,7 @@ from ekg.evaluation.metrics import (
     SMALLEST_PROBABILITY,
     reliability_bins,
 )
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 
 _BLOCK = 1000
 _PAIRS_AT_ONCE = 4_000_000

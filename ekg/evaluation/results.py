@@ -12,7 +12,7 @@ import pandas as pd
 from ekg.data.split import FOLDS
 from ekg.errors import EvaluationError
 from ekg.files import read_json, sha256_of_file
-from ekg.records.record import natural_key
+from ekg.paths import natural_key
 
 METRICS_FILE = "metrics.json"
 SCHEMA = 1

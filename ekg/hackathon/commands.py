@@ -16,48 +16,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="pictures, runs and report go here"
     )
     parser.add_argument(
-        "--protocol", choices=("images", "patients", "both"), default="both",
+        "--protocol",
+        choices=("images", "patients", "both"),
+        default="both",
         help="divide images at random as in 2019, patients, or one after the other (%(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--train", choices=("final", "all", "both"), default="final",
+        "--train",
+        choices=("final", "all", "both"),
+        default="final",
         help="train the final layer only, the whole network, or each (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--weights", default="imagenet", metavar="imagenet|FILE|none",
+        "--weights",
+        default="imagenet",
+        metavar="imagenet|FILE|none",
         help="weights to begin with: torchvision's, a local file of them, or fresh ones",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--per-record", type=int, default=5, metavar="N",
+        "--per-record",
+        type=int,
+        default=5,
+        metavar="N",
         help="slices a record (default: %(default)s, as in the stored code)",
-    )  # fmt: skip
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="epochs (default: 20)")
     parser.add_argument(
         "--seed", type=int, default=44, help="seed of slices, folds and training (%(default)s)"
     )
     parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1,
+        "-j",
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
         help="processes that draw (default: all cores)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--resamples", type=int, default=10_000, metavar="N",
+        "--resamples",
+        type=int,
+        default=10_000,
+        metavar="N",
         help="resamples of patients for the intervals; 0 for none (default: %(default)s)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--simulate", type=int, default=0, metavar="N",
+        "--simulate",
+        type=int,
+        default=0,
+        metavar="N",
         help="first fill --records with simulated records of N patients of each class",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", dest="overrides",
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.FIELD=VALUE",
+        dest="overrides",
         help="change any training setting, e.g. compute.device=cpu (may be given several times)",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild it, and print the main figures and where the report is."""
-    from ekg.hackathon.page import summary_lines
     from ekg.hackathon.pipeline import HackathonSettings, run_hackathon
-    from ekg.hackathon.report import REPORT_PAGE
+    from ekg.hackathon.report import REPORT_PAGE, summary_lines
     from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
     from ekg.hackathon.training import hackathon_config
 

@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from ekg.config import TrainConfig
 from ekg.errors import EvaluationError, ModelError
-from ekg.evaluation.fold_inference import logits_of_images
+from ekg.evaluation.evaluate import logits_of_images
 from ekg.evaluation.intervals import RESAMPLES
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.files import atomic_open, folder_lock, read_json, sha256_of_file, write_json
@@ -123,9 +123,14 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
         images = balance(plan_images(records, settings.per_record, settings.seed), settings.seed)
         folds = {name: divide(images, name, settings.seed) for name in settings.protocols}
         failed = draw_pictures(
-            out / PICTURES_FOLDER, images, headers, seconds=SECONDS, size=size,
-            seed=settings.seed, jobs=settings.jobs,
-        )  # fmt: skip
+            out / PICTURES_FOLDER,
+            images,
+            headers,
+            seconds=SECONDS,
+            size=size,
+            seed=settings.seed,
+            jobs=settings.jobs,
+        )
         if not failed:
             break
         # Others take their place, so that the classes stay balanced.
@@ -206,13 +211,19 @@ def _train_and_test(
     rows = images.loc[folds == "test", list(COLUMNS)].reset_index(drop=True)
     model = load_colour_model(run, config)
     logits = logits_of_images(
-        model, ColourSource(out / PICTURES_FOLDER, rows, config.data.image_size), rows,
-        device=set_up(config.compute).device, what=f"testing {run.name}",
-    )  # fmt: skip
+        model,
+        ColourSource(out / PICTURES_FOLDER, rows, config.data.image_size),
+        rows,
+        device=set_up(config.compute).device,
+        what=f"testing {run.name}",
+    )
     predictions = make_predictions(
-        rows["image"].tolist(), rows["record"].tolist(), rows["diagnosis"].tolist(),
-        softmax(logits, axis=1), model.classes,
-    )  # fmt: skip
+        rows["image"].tolist(),
+        rows["record"].tolist(),
+        rows["diagnosis"].tolist(),
+        softmax(logits, axis=1),
+        model.classes,
+    )
     write_predictions(run / PREDICTIONS_FILE, predictions)
 
 

@@ -19,7 +19,7 @@ from ekg.files import atomic_open, folder_lock, read_json, write_json, write_tex
 from ekg.hackathon.ptbdb import CONTROL, CONTROLS_FILE, HACKATHON_CLASSES, RECORDS_FILE
 from ekg.progress import Progress
 from ekg.records.record import LEADS
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 from ekg.simulator.simulator import VERSION, simulate_record
 
 GAIN = 2000
@@ -148,9 +148,14 @@ def _write_record(
     findings = choices[int(generator.integers(len(choices)))]
     as_written = written[int(generator.integers(len(written)))]
     signal, _, parameters = simulate_record(
-        name, settings.seed, findings, patient=patient,
-        sampling_frequency=_SAMPLING_FREQUENCY, seconds=settings.seconds, frank=True,
-    )  # fmt: skip
+        name,
+        settings.seed,
+        findings,
+        patient=patient,
+        sampling_frequency=_SAMPLING_FREQUENCY,
+        seconds=settings.seconds,
+        frank=True,
+    )
     values = np.clip(np.round(signal * GAIN), -32767, 32767).astype("<i2")
     for suffix, rows in ((".dat", values[: len(LEADS)]), (".xyz", values[len(LEADS) :])):
         with atomic_open(folder / (name + suffix), "wb") as stream:

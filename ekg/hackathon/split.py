@@ -12,8 +12,8 @@ from ekg.config import PAPER_SEED
 from ekg.data.split import FOLDS
 from ekg.errors import SplitError
 from ekg.hackathon.ptbdb import HACKATHON_CLASSES, PtbdbRecord
-from ekg.records.record import natural_key
-from ekg.records.slicing import generator_for
+from ekg.paths import natural_key
+from ekg.seeds import generator_for
 
 SECONDS = 5.0
 PER_RECORD = 5
@@ -91,9 +91,16 @@ def plan_images(
         for number, start in enumerate(starts.tolist()):
             name = f"all/{folder}/{one.record}-s{number:02d}.png"
             rows.append(
-                (name, one.record, one.patient, one.diagnosis, number, start,
-                 one.sampling_frequency)
-            )  # fmt: skip
+                (
+                    name,
+                    one.record,
+                    one.patient,
+                    one.diagnosis,
+                    number,
+                    start,
+                    one.sampling_frequency,
+                )
+            )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -151,9 +158,12 @@ def divide(images: pd.DataFrame, protocol: str, seed: int = PAPER_SEED) -> pd.Se
                 f"class {diagnosis} has {units} {protocol if units != 1 else protocol[:-1]}: "
                 f"none is left for fold {', '.join(empty)}",
                 remedy="give more records"
-                + (" or take more slices a record (--per-record)" if by_image else
-                   f": each class needs {_FEWEST_PATIENTS} patients"),
-            )  # fmt: skip
+                + (
+                    " or take more slices a record (--per-record)"
+                    if by_image
+                    else f": each class needs {_FEWEST_PATIENTS} patients"
+                ),
+            )
     return folds
 
 

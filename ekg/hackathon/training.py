@@ -1,8 +1,4 @@
-"""The hackathon's training: coloured pictures, five classes, the epoch of best accuracy kept.
-
-It shares its steps, measures, history and run folder with the paper's training
-(`ekg.training.loop`) and differs in what is chosen by: validation accuracy, with no early stop.
-"""
+"""The hackathon's training: coloured images, five classes, the epoch of best accuracy kept."""
 
 from __future__ import annotations
 
@@ -14,33 +10,63 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ekg.config import TrainConfig
-from ekg.config_file import config_to_dict, load_config
+from ekg.config import TrainConfig, config_to_dict, load_config
 from ekg.data.folds import labels_of
 from ekg.data.loader import Loader
 from ekg.errors import ModelError, TrainingError
 from ekg.files import folder_lock
-from ekg.hackathon.colour import COLOURS, ColourModel
 from ekg.hackathon.images import ColourSource
 from ekg.hackathon.ptbdb import HACKATHON_CLASSES
 from ekg.model import build_network, load_weights
-from ekg.model.backbones import IMAGENET_MEAN, IMAGENET_STD
+from ekg.model.ekg_model import EkgModel
 from ekg.model.loading import WEIGHTS_FILE
-from ekg.model.networks import PAPER_NETWORK
+from ekg.model.networks import IMAGENET_MEAN, IMAGENET_STD, PAPER_NETWORK
 from ekg.model.weights import fill_network
 from ekg.progress import Progress
 from ekg.progress import say as say_to_user
 from ekg.training import compute, run_folder
-from ekg.training.building import network_options
 from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
 from ekg.training.distributed import World
-from ekg.training.environment import describe_environment
 from ekg.training.history import line_of
+from ekg.training.provenance import describe_environment
 from ekg.training.state import State, Sums, new_state
-from ekg.training.steps import StepRunner
+from ekg.training.step import StepRunner
+from ekg.training.trainer import network_options
 from ekg.training.validation import evaluate_fold
+
+COLOURS = 3
+
+
+class ColourModel(EkgModel):
+    """`EkgModel` for red, green and blue, each normalised with a mean and a deviation of its own.
+
+    Used by the hackathon's comparison alone.
+    """
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return what the network takes.
+
+        Parameters
+        ----------
+        images
+            uint8 (N, 3, H, W), or (N, 1, 3, H, W) as the training loop hands them over.
+
+        Returns
+        -------
+        Tensor
+            Float (N, 3, H, W): (value / 255 - mean) / std.
+        """
+        if images.ndim == 5 and images.shape[1] == 1:
+            images = images.squeeze(1)
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != COLOURS:
+            raise ModelError(
+                f"images are {images.dtype} of shape {tuple(images.shape)}",
+                remedy="give uint8 of shape (N, 3, H, W)",
+            )
+        return (images.to(self.mean.dtype) / 255 - self.mean) / self.std
+
 
 BATCH_SIZES = {"final": 16, "all": 8}
 """Images a step when the final layer alone is trained, and when the whole network is."""
@@ -48,7 +74,7 @@ TRAIN_PARTS = {"final": "final layer only", "all": "whole network"}
 
 
 def hackathon_settings(train: str) -> dict[str, Any]:
-    """Return the settings of 2019 as nested tables: what `ekg.config_file` reads from TOML.
+    """Return the settings of 2019 as nested tables: what `ekg.config` reads from TOML.
 
     Parameters
     ----------
@@ -85,7 +111,7 @@ def hackathon_config(train: str, overrides: Iterable[str] = ()) -> TrainConfig:
     train
         A key of `TRAIN_PARTS`.
     overrides
-        `section.field=value` each, as `ekg.config_file.load_config` takes them.
+        `section.field=value` each, as `ekg.config.load_config` takes them.
 
     Raises
     ------
@@ -133,9 +159,13 @@ def load_colour_model(run: Path, config: TrainConfig) -> ColourModel:
     network = build_network(name, len(HACKATHON_CLASSES), in_channels=config.data.channels)
     fill_network(network, load_weights(path)[0], path=path, name=name)
     model = ColourModel(
-        network, HACKATHON_CLASSES, config.data.image_size, config.data.mean, config.data.std,
+        network,
+        HACKATHON_CLASSES,
+        config.data.image_size,
+        config.data.mean,
+        config.data.std,
         network_name=name,
-    )  # fmt: skip
+    )
     return model.eval()
 
 
@@ -188,9 +218,12 @@ def train_hackathon(
             say("already finished" if state.finished else f"going on at epoch {state.epoch}")
         else:
             environment = describe_environment(
-                settings, images=pictures, split_file=split_file, seed=config.training.seed,
+                settings,
+                images=pictures,
+                split_file=split_file,
+                seed=config.training.seed,
                 processes=1,
-            )  # fmt: skip
+            )
             run_folder.begin(run, config, environment)
         loaders = {}
         for fold in ("train", "val"):
@@ -198,8 +231,10 @@ def train_hackathon(
             source = ColourSource(pictures, rows, config.data.image_size)
             labels = labels_of(rows, HACKATHON_CLASSES)
             loaders[fold] = (
-                rows, labels, stack.enter_context(Loader(source, labels, config.compute.workers))
-            )  # fmt: skip
+                rows,
+                labels,
+                stack.enter_context(Loader(source, labels, config.compute.workers)),
+            )
         _run_epochs(config, state, settings, loaders, run, say)
 
 
@@ -225,9 +260,15 @@ def _run_epochs(
     world, n_classes = World(), len(HACKATHON_CLASSES)
     rows, labels, loader = loaders["train"]
     runner = StepRunner(
-        config, state, state.model, names=rows["image"].to_numpy(str), labels=labels,
-        weights=torch.ones(n_classes, dtype=torch.float64).numpy(), compute=settings, world=world,
-    )  # fmt: skip
+        config,
+        state,
+        state.model,
+        names=rows["image"].to_numpy(str),
+        labels=labels,
+        weights=torch.ones(n_classes, dtype=torch.float64).numpy(),
+        compute=settings,
+        world=world,
+    )
     _, val_labels, val_loader = loaders["val"]
     # Wrapped, so that nothing takes it for a model of grey pictures and rebuilds it as one.
     measured = nn.Sequential(state.measured_model)
@@ -235,10 +276,17 @@ def _run_epochs(
         with Progress(len(labels), f"epoch {state.epoch}", "picture") as progress:
             runner.run_epoch(loader, progress.update)
             val = evaluate_fold(
-                measured, val_loader, val_labels, n_classes=n_classes,
-                batch_size=config.training.batch_size, seed=config.training.seed,
-                weighted=False, compute=settings, world=world, progress=lambda count: None,
-            )  # fmt: skip
+                measured,
+                val_loader,
+                val_labels,
+                n_classes=n_classes,
+                batch_size=config.training.batch_size,
+                seed=config.training.seed,
+                weighted=False,
+                compute=settings,
+                world=world,
+                progress=lambda count: None,
+            )
         best = max((row["val_accuracy"] for row in state.rows), default=-1.0)
         row = _row(state, settings, val.loss, val.accuracy, val.macro_f1, val.accuracy > best)
         state.rows.append(row)

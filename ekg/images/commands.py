@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ekg.config import PAPER_SEED
 
 if TYPE_CHECKING:
-    from ekg.images.drawing_run import ImageSetSummary
+    from ekg.images.image_set import ImageSetSummary
 
 _SKIPS_SHOWN = 10
 
@@ -38,15 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-png", action="store_true", help="with --pack: write no single PNG files"
     )
     parser.add_argument(
-        "--unless-current", action="store_true",
+        "--unless-current",
+        action="store_true",
         help="do nothing if the set was made from the very files that are there now (names, "
         "sizes, times)",
-    )  # fmt: skip
+    )
     parser.add_argument("--dataset", help="name of the data set (default: from the folder)")
     parser.add_argument(
-        "--strict", action="store_true",
+        "--strict",
+        action="store_true",
         help="stop at the first record that must be skipped; finish no set with warnings",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from ekg.images.image_set import make_image_set
-    from ekg.images.selection import ImageSetConfig
+    from ekg.images.record_images import ImageSetConfig
 
     summary = make_image_set(
         arguments.records,

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line a class, e.g. `"RBBB",4411`."""
-    from ekg.images.counts import count_images
+    from ekg.images.manifest import count_images
 
     writer = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerows(count_images(arguments.folder).items())

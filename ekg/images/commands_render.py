@@ -16,20 +16,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start", type=int, help="first sample, at 500 Hz (default: the record's middle)"
     )
     parser.add_argument(
-        "--size", type=int,
+        "--size",
+        type=int,
         help="pixels on the longer side (default 800; labelled 1400, clinical 2970)",
-    )  # fmt: skip
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, help="PNG (or PDF) file")
     parser.add_argument(
-        "--style", choices=("exact", "labelled", "clinical"), default="exact",
+        "--style",
+        choices=("exact", "labelled", "clinical"),
+        default="exact",
         help="exact: what the network sees (default); labelled and clinical: for people",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw the picture."""
     from ekg.config import SliceConfig
-    from ekg.images.looks import save_picture
+    from ekg.images.display import save_picture
     from ekg.records.opening import read_record
 
     record = read_record(arguments.record, fs=arguments.fs, unit=arguments.unit)

@@ -1,7 +1,8 @@
-"""The table of an image set: one row an image."""
+"""The table of an image set: one row an image; how many images each class has."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +11,7 @@ from ekg.errors import ImageError
 from ekg.files import is_plain_relative, read_json, sha256_of_file
 
 MANIFEST, DESCRIPTION = "manifest.csv", "dataset.json"
-MANIFEST_COLUMNS = (
-    "image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction",
-)  # fmt: skip
+MANIFEST_COLUMNS = ("image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction")
 
 
 def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
@@ -76,3 +75,39 @@ def _check_sum(manifest: Path, description: Path) -> None:
             remedy="run `python -m ekg images` again; if you changed it on purpose, remove the "
             f"field `manifest_sha256` from {description.name}",
         )
+
+
+def count_images(place: str | Path) -> dict[str, int]:
+    """Count the images of each class.
+
+    Parameters
+    ----------
+    place
+        An image set's folder, its manifest, or a folder with one folder of PNG files a class
+        (the set's `all` folder, or the original project's).
+
+    Returns
+    -------
+    dict
+        Most first, equal numbers in alphabetical order.
+
+    Raises
+    ------
+    ImageError
+        If there are no images.
+    """
+    place = Path(place)
+    if place.is_file() or (place / MANIFEST).is_file():
+        counts = Counter(read_manifest(place)["diagnosis"])
+    elif place.is_dir():
+        root = place / "all" if (place / "all").is_dir() else place
+        counts = Counter(
+            image.parent.name for image in root.glob("*/*.png") if not image.name.startswith(".")
+        )
+    else:
+        raise ImageError("no such image set", path=place, remedy="check its path")
+    if not counts:
+        raise ImageError(
+            "has no images", path=place, remedy="draw them first (`python -m ekg images`)"
+        )
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -21,10 +21,8 @@ from ekg.errors import ModelError
 from ekg.files import atomic_path, sha256_of_file
 from ekg.images.renderer import Renderer
 from ekg.model.ekg_model import EkgModel
-from ekg.model.engines import ONNX_SUFFIX
-from ekg.model.fused import for_inference
-from ekg.model.onnx_engine import OnnxEngine
-from ekg.records.slicing import generator_for
+from ekg.model.engines import ONNX_SUFFIX, OnnxEngine, for_inference
+from ekg.seeds import generator_for
 
 LARGEST_DIFFERENCE = 1e-4
 """Between torch's and onnxruntime's probabilities."""

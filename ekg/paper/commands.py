@@ -11,16 +11,21 @@ from ekg.paths import needs_clone
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "--run", dest="run_name", required=True, metavar="RUN",
+        "--run",
+        dest="run_name",
+        required=True,
+        metavar="RUN",
         help="run folder or stored model; `published` for the paper's own results",
-    )  # fmt: skip
+    )
     parser.add_argument("--images", default="", help="the image set, for example images")
     parser.add_argument("--out", help="output folder (default: paper/output/<run>)")
     parser.add_argument("--title", default="", help="the dataset's name for titles")
     parser.add_argument(
-        "--notebook", action="append", metavar="NAME",
+        "--notebook",
+        action="append",
+        metavar="NAME",
         help="execute this notebook alone, without the report (may be repeated)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--report", action="store_true", help="write the report alone, of notebooks executed before"
     )
@@ -36,9 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ekg.errors import EkgError
     from ekg.paper.notebooks import notebook_names, run_notebooks
+    from ekg.paper.output import default_output
     from ekg.paper.report import write_report
     from ekg.paper.run_files import open_run
-    from ekg.paper.topic import default_output
 
     if arguments.jobs < 1:
         raise EkgError("--jobs must be at least 1")

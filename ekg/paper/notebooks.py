@@ -77,8 +77,10 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path
     failed.unlink(missing_ok=True)
     notebook = jupytext.read(source, fmt="py:percent")
     notebook.metadata["kernelspec"] = {
-        "name": "python3", "display_name": "Python 3", "language": "python",
-    }  # fmt: skip
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     with atomic_path(target) as temporary:
         try:
             papermill.execute_notebook(

@@ -1,4 +1,4 @@
-"""What a notebook leaves behind: figures, tables, and a list of them for the report."""
+"""What a notebook starts with and leaves behind: its run, figures, tables, a list of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ekg.errors import EkgError
 from ekg.files import read_json, write_json, write_text
+from ekg.paper.run_files import PROJECT, RunFiles, absolute, open_run
 from ekg.paper.style import save_figure
 from ekg.paper.tables import html_of, markdown_of
 
@@ -151,3 +152,29 @@ def read_part(path: str | Path) -> tuple[str, list[Item]]:
             path=path,
             remedy="remove it and draw the figures again",
         ) from None
+
+
+def default_output(run: RunFiles) -> Path:
+    """Return `paper/output/<run>`."""
+    name = "published" if run.is_published else run.folder.name
+    return PROJECT / "paper" / "output" / name
+
+
+def open_topic(
+    topic: str, heading: str, run: str, images: str, output: str, dataset_title: str
+) -> tuple[RunFiles, Output]:
+    """Return the run's files and the notebook's output.
+
+    Parameters
+    ----------
+    topic
+        The notebook's name (`3_results`).
+    heading
+        Its heading in the report.
+    run, images, output, dataset_title
+        The notebook's parameters; nothing means the newest run, no images, the folder
+        `paper/output/<run>`, and the dataset's name as the results say.
+    """
+    files = open_run(run, images, dataset_title)
+    folder = absolute(output) if output else default_output(files)
+    return files, Output(folder, topic, heading)

@@ -13,12 +13,11 @@ from PIL import Image
 from ekg.errors import EkgError
 from ekg.files import write_text
 from ekg.paper.counts import class_counts
-from ekg.paper.doubts import doubts
 from ekg.paper.output import PARTS_FOLDER, Item, read_part
 from ekg.paper.run_files import RunFiles
 from ekg.paper.scores import fold_figures
 from ekg.paper.style import PNG_DPI
-from ekg.paper.summary import what_data, what_result, what_was_done
+from ekg.paper.summary import doubts, what_data, what_result, what_was_done
 
 REPORT_FILE = "report.html"
 PAGE_WIDTH = 928

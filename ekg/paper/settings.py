@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ekg.config import TrainConfig
-from ekg.config_file import config_to_dict
+from ekg.config import TrainConfig, config_to_dict
 from ekg.paper.figures.training import best_epoch
 from ekg.paper.run_files import RunFiles
 

@@ -26,13 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: the default model)",
     )
     parser.add_argument(
-        "--from", dest="begin", type=float, metavar="SECONDS",
+        "--from",
+        dest="begin",
+        type=float,
+        metavar="SECONDS",
         help="read each record from here on (default: its begin)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--to", dest="end", type=float, metavar="SECONDS",
+        "--to",
+        dest="end",
+        type=float,
+        metavar="SECONDS",
         help="read each record up to here (default: its end)",
-    )  # fmt: skip
+    )
     parser.add_argument("--format", choices=("text", "json", "csv"), default="text")
     parser.add_argument(
         "--engine",
@@ -60,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     engine = open_engine(arguments.model or default_model(), arguments.engine)
     explainer = None
     if arguments.explain is not None:
-        from ekg.predict.explanation import Explainer
+        from ekg.predict.saliency import Explainer
 
         explainer = Explainer(explainable_model(engine), arguments.explain)
     predictor = Predictor(engine, explainer=explainer, part=(arguments.begin, arguments.end))

@@ -10,9 +10,9 @@ from typing import Literal
 
 from ekg.errors import EkgError
 from ekg.files import files_below
+from ekg.paths import natural_key
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import other_files
-from ekg.records.record import natural_key
 from ekg.records.signal_files import kind_of
 
 STANDARD_INPUT = "-"

@@ -23,7 +23,7 @@ from ekg.records.record import Record
 from ekg.records.slicing import number_of_slices, slice_starts
 
 if TYPE_CHECKING:
-    from ekg.predict.explanation import Explainer
+    from ekg.predict.saliency import Explainer
 
 
 @dataclass(frozen=True)

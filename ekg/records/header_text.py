@@ -15,11 +15,19 @@ from pathlib import Path
 from ekg.errors import RecordError
 
 MILLIVOLTS = {
-    "mv": 1.0, "millivolt": 1.0, "millivolts": 1.0,
-    "uv": 1e-3, "microvolt": 1e-3, "microvolts": 1e-3,
-    "nv": 1e-6, "nanovolt": 1e-6, "nanovolts": 1e-6,
-    "v": 1e3, "volt": 1e3, "volts": 1e3,
-}  # fmt: skip
+    "mv": 1.0,
+    "millivolt": 1.0,
+    "millivolts": 1.0,
+    "uv": 1e-3,
+    "microvolt": 1e-3,
+    "microvolts": 1e-3,
+    "nv": 1e-6,
+    "nanovolt": 1e-6,
+    "nanovolts": 1e-6,
+    "v": 1e3,
+    "volt": 1e3,
+    "volts": 1e3,
+}
 """Millivolts by unit, in small letters, both micro signs written `u`; nothing else is a unit."""
 
 _FORMAT = re.compile(

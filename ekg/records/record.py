@@ -15,6 +15,7 @@ import numpy as np
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
+from ekg.paths import natural_key
 from ekg.records.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.records.diagnoses import diagnoses_of_comments
 from ekg.records.header_checks import LARGEST_MILLIVOLTS, check_header, check_length
@@ -81,15 +82,6 @@ class Record:
     def diagnoses(self) -> tuple[str, ...]:
         """The record's diagnoses, as abbreviations."""
         return self.header.diagnoses
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key under which `A2` comes before `A10`, equal on every platform."""
-    return [
-        (0, int(part), part) if part.isdecimal() and part.isascii() else (1, 0, part)
-        for part in re.split(r"(\d+)", name)
-        if part
-    ]
 
 
 def find_records(folder: str | Path) -> list[Path]:

@@ -66,9 +66,10 @@ def draw_heart(
     terminal = 0.26 if "Normal" in findings or "STE" in findings else 0.48
     usual = ventricles.normal_qrs(generator, usual_duration, axis, amplitude, terminal)
     shape = TShape(
-        rise=generator.uniform(0.135, 0.175), fall=generator.uniform(0.090, 0.118),
+        rise=generator.uniform(0.135, 0.175),
+        fall=generator.uniform(0.090, 0.118),
         ramp=generator.uniform(0.02, 0.16),
-    )  # fmt: skip
+    )
     qt = repolarisation.qt_interval(rr, patient.qtc)
     t_vector = _t_vector(generator, patient, findings)
     qrs, duration = _conduction(generator, findings, usual, usual_duration, axis, amplitude)

@@ -127,8 +127,11 @@ def measure(signal: np.ndarray, sampling_frequency: float) -> dict[str, Any]:
         "axis": frontal_axis(float(area[0]), float(area[5])),
     }
     for name, values in (
-        ("r", qrs.max(axis=1)), ("s", qrs.min(axis=1)), ("st60", beat[:, j60]), ("t", t),
-    ):  # fmt: skip
+        ("r", qrs.max(axis=1)),
+        ("s", qrs.min(axis=1)),
+        ("st60", beat[:, j60]),
+        ("t", t),
+    ):
         result[name] = dict(zip(LEADS, values.tolist(), strict=True))
     result.update(_noise(signal, sampling_frequency))
     return result

@@ -9,7 +9,7 @@ import numpy as np
 
 from ekg.errors import ConfigError
 from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, ECTOPY
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 
 BLOCK = 100
 """Records S0001-S0100, S0101-S0200, ... each hold the whole mix once."""

@@ -36,10 +36,18 @@ class Patient:
 
 _AGES: dict[str, tuple[float, float]] = {
     # mean, sd of ages at which a finding is recorded
-    "Normal": (45, 16), "AF": (71, 10), "I-AVB": (64, 14), "LBBB": (70, 11), "RBBB": (63, 15),
-    "STD": (63, 13), "STE": (50, 17), "PAC": (62, 15), "PVC": (58, 16), "MI": (61, 11),
+    "Normal": (45, 16),
+    "AF": (71, 10),
+    "I-AVB": (64, 14),
+    "LBBB": (70, 11),
+    "RBBB": (63, 15),
+    "STD": (63, 13),
+    "STE": (50, 17),
+    "PAC": (62, 15),
+    "PVC": (58, 16),
+    "MI": (61, 11),
     "HF": (63, 12),
-}  # fmt: skip
+}
 
 
 def draw_patient(generator: np.random.Generator, findings: Collection[str]) -> Patient:

@@ -9,12 +9,12 @@ import numpy as np
 
 from ekg.errors import ConfigError
 from ekg.records.diagnoses import BY_ABBREVIATION
-from ekg.records.slicing import generator_for
+from ekg.seeds import generator_for
 from ekg.simulator import acquisition, atria, mix, rhythm
+from ekg.simulator.acquisition import draw_placement
 from ekg.simulator.heart import Heart, draw_heart
 from ekg.simulator.leads import atrial_lead_field, twelve_leads
 from ekg.simulator.patient import draw_patient
-from ekg.simulator.placement import draw_placement
 from ekg.simulator.repolarisation import Beat, qt_interval
 from ekg.simulator.waves import Waves, add_waves
 
@@ -91,9 +91,13 @@ def simulate_record(
     device = acquisition.draw_device(noise_generator)
     placement = draw_placement(noise_generator)
     leads = _draw(
-        generator_for(seed, f"simulate/{name}/beats"), heart, beats,
-        placement.field(person.lead_field), n_samples + 2 * margin, sampling_frequency,
-    )  # fmt: skip
+        generator_for(seed, f"simulate/{name}/beats"),
+        heart,
+        beats,
+        placement.field(person.lead_field),
+        n_samples + 2 * margin,
+        sampling_frequency,
+    )
     recorded = acquisition.record(
         noise_generator, device, leads, placement.order(), sampling_frequency, noise
     )
@@ -103,14 +107,21 @@ def simulate_record(
         signal = np.vstack([signal, kept[8:]])
     inside = (beats.onset >= 0) & (beats.onset < seconds)
     parameters: dict[str, Any] = {
-        "age": person.age, "sex": person.sex, "rate": rate, "qrs": heart.conducted.duration,
-        "qt": heart.conducted.qt, "pr": None if heart.fibrillating else heart.pr,
+        "age": person.age,
+        "sex": person.sex,
+        "rate": rate,
+        "qrs": heart.conducted.duration,
+        "qt": heart.conducted.qt,
+        "pr": None if heart.fibrillating else heart.pr,
         "f_rate": heart.f_rate if heart.fibrillating else None,
-        "swapped": placement.swapped, "raised": placement.raised, "seconds": seconds,
+        "swapped": placement.swapped,
+        "raised": placement.raised,
+        "seconds": seconds,
         "sampling_frequency": sampling_frequency,
-        "onsets": beats.onset[inside].tolist(), "kinds": beats.kind[inside].tolist(),
+        "onsets": beats.onset[inside].tolist(),
+        "kinds": beats.kind[inside].tolist(),
         **heart.notes,
-    }  # fmt: skip
+    }
     return signal, findings, parameters
 
 

@@ -10,17 +10,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="DIR")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
         help="best_model_for_paper/<date>_<name>; the default model is named in `default` there",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--command", help="what made the run, for the card; default: the training's command line"
     )
     parser.add_argument(
-        "--external", type=Path, nargs="+", action="extend", default=[], metavar="DIR",
+        "--external",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
         help="results of `python -m ekg external` with this model and with the published one; "
         "default: the run's folder `external`, if it has one",
-    )  # fmt: skip
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

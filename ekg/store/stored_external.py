@@ -92,9 +92,7 @@ def _take(path: Path, stem: str, folder: Path, weights_sha256: str) -> list[str]
             remedy="evaluate the stored model, or the published one, on these records",
         )
     name = str(content["dataset"]) + suffixes[content["weights_sha256"]]
-    predictions = path.parent / (
-        f"{stem}{_PREDICTIONS}" if stem else f"predictions_{FOLD}.csv"
-    )  # fmt: skip
+    predictions = path.parent / (f"{stem}{_PREDICTIONS}" if stem else f"predictions_{FOLD}.csv")
     if not predictions.is_file():
         raise EvaluationError(
             "results without their predictions", path=predictions, remedy="evaluate again"

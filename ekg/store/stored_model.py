@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ekg.config_file import load_config
+from ekg.config import load_config
 from ekg.errors import EvaluationError
 from ekg.evaluation.recomputed import check_figures
 from ekg.evaluation.results import METRICS_FILE, check_predictions_file, read_metrics
@@ -19,7 +19,7 @@ from ekg.model.export import export_onnx
 from ekg.model.loading import WEIGHTS_FILE
 from ekg.store.cards.own import model_card
 from ekg.store.stored_external import EXTERNAL, collect_external
-from ekg.training.dataset_facts import DATASET_FILE, dataset_of_run
+from ekg.training.provenance import DATASET_FILE, dataset_of_run
 
 KEPT_FILES = (
     "weights.safetensors",

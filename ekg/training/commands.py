@@ -30,14 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="begin anew in a used folder")
     parser.add_argument("--plain", action="store_true", help="the textbook form, for measuring")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.FIELD=VALUE", dest="overrides",
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.FIELD=VALUE",
+        dest="overrides",
         help="change any setting, e.g. optimizer.learning_rate=0.01 (may be given several times)",
-    )  # fmt: skip
+    )
     for name, (field, kind, text) in _SHORTCUTS.items():
         parser.add_argument(
-            f"--{name.replace('_', '-')}", type=kind, metavar="N" if kind is not str else "NAME",
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            metavar="N" if kind is not str else "NAME",
             help=f"{text} ({field})",
-        )  # fmt: skip
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,10 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     # On a machine with other work spinning costs up to three quarters of the speed.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-    from ekg.config_file import load_config
+    from ekg.config import load_config
     from ekg.training.distributed import is_first_process
-    from ekg.training.loop import train
     from ekg.training.run_folder import CONFIG_FILE
+    from ekg.training.trainer import train
 
     overrides = list(arguments.overrides)
     for name, (field, _, _) in _SHORTCUTS.items():

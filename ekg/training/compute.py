@@ -1,19 +1,21 @@
-"""Device, precision, threads and seeds."""
+"""Device, precision, threads and seeds; what to say when memory runs out."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import random
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ekg.config import ComputeConfig
-from ekg.errors import ConfigError
+from ekg.errors import ConfigError, TrainingError
 
 _PRECISIONS = {
     "float32": torch.float32,
@@ -158,3 +160,57 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(mmap_max, 0)) and bool(mallopt(trim_threshold, -1))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether torch raised this for lack of memory."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def largest_batch(trial: Callable[[int], None], below: int) -> int:
+    """Return the largest halving of `below` for which `trial` does not run out of memory.
+
+    Parameters
+    ----------
+    trial
+        Does a forward and backward pass with so many images.
+    below
+        The batch size that was too large.
+
+    Returns
+    -------
+    int
+        0 when not even one image fits.
+    """
+    size = below // 2
+    while size >= 1:
+        _release()
+        try:
+            trial(size)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            size //= 2
+        else:
+            return size
+    return 0
+
+
+def _release() -> None:
+    gc.collect()
+    if torch.cuda.is_available():  # pragma: no cover - needs a GPU
+        torch.cuda.empty_cache()
+
+
+def out_of_memory(device: torch.device, batch_size: int, fits: int) -> TrainingError:
+    """Return the error that says which batch size would fit."""
+    remedy = (
+        f"use --batch-size {fits}, which fits"
+        if fits
+        else "not even one image fits: use a smaller data.image_size or another device"
+    )
+    return TrainingError(
+        f"out of memory on {device} with field `training.batch_size` {batch_size}", remedy=remedy
+    )

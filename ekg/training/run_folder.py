@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ekg.config import TrainConfig
-from ekg.config_file import config_to_dict, save_config
+from ekg.config import TrainConfig, config_to_dict, save_config
 from ekg.errors import TrainingError
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.images.manifest import MANIFEST
 from ekg.model import EkgModel, save_weights
 from ekg.model.loading import WEIGHTS_FILE
 from ekg.training.checkpoint import CHECKPOINT_FILE, check_same, load_checkpoint
-from ekg.training.dataset_facts import DATASET_FILE
 from ekg.training.history import HISTORY_FILE, write_history
+from ekg.training.provenance import DATASET_FILE
 
 CONFIG_FILE = "config.toml"
 ENVIRONMENT_FILE = "environment.json"

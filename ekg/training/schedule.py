@@ -1,10 +1,11 @@
-"""The learning rate over a training."""
+"""The learning rate over a training, and the paper's rule for stopping early."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from ekg.config import ScheduleConfig
+from ekg.config import EarlyStoppingConfig, ScheduleConfig
 
 
 def rate_factor(progress: float, config: ScheduleConfig) -> float:
@@ -29,3 +30,28 @@ def rate_factor(progress: float, config: ScheduleConfig) -> float:
     fall = (progress - warmup) / (1.0 - warmup) if warmup < 1.0 else 1.0
     low = config.final_fraction
     return low + (1.0 - low) * (1.0 + math.cos(math.pi * min(fall, 1.0))) / 2.0
+
+
+def should_stop(val_losses: Sequence[float], config: EarlyStoppingConfig | None = None) -> bool:
+    """Say whether training stops after the epoch whose validation loss comes last.
+
+    Checked when the epoch index is over `after_epoch` (epochs count from 0). Of the last
+    `window` losses the first is the reference; training stops if none of them is lower than it
+    by more than `min_improvement` (a share). This is not plain patience: a run that recovers
+    from a bad epoch goes on, because the reference moves along.
+
+    Parameters
+    ----------
+    val_losses
+        Validation loss of every epoch so far, epoch 0 first.
+    config
+        The paper's values by default: 10, 10, 0.05 %.
+    """
+    config = config or EarlyStoppingConfig()
+    epoch = len(val_losses) - 1
+    if not config.enabled or epoch <= config.after_epoch or len(val_losses) < config.window:
+        return False
+    recent = val_losses[-config.window :]
+    reference = recent[0]
+    threshold = reference * (1.0 - config.min_improvement)
+    return not any(math.isfinite(loss) and loss < threshold for loss in recent)

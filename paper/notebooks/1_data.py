@@ -42,16 +42,16 @@ dataset_title = ""  # the dataset's name in titles; nothing: as the results say
 
 # %%
 from ekg.paper.counts import class_counts, reasons_table, slices_of_records, wide
-from ekg.paper.examples import example_of_each_class
 from ekg.paper.figures.data import (
     class_count_figure,
     counts_title,
     example_figure,
+    example_of_each_class,
     slices_figure,
     split_figure,
 )
+from ekg.paper.output import open_topic
 from ekg.paper.run_files import count_of
-from ekg.paper.topic import open_topic
 
 files, out = open_topic("1_data", "Data", run, images, output, dataset_title)
 data = files.dataset_title

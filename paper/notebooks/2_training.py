@@ -42,8 +42,8 @@ dataset_title = ""  # the dataset's name in titles; nothing: as the results say
 
 # %%
 from ekg.paper.figures.training import best_epoch, loss_figure, score_figure
+from ekg.paper.output import open_topic
 from ekg.paper.settings import changed_settings_table, settings_table, training_table
-from ekg.paper.topic import open_topic
 
 files, out = open_topic("2_training", "Training", run, images, output, dataset_title)
 data = files.dataset_title

@@ -44,9 +44,15 @@ import pandas as pd
 
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.predictions import has_probabilities
-from ekg.paper.curves import precision_recall_curves, roc_curves
 from ekg.paper.figures.confusion import confusion_figure
-from ekg.paper.figures.results import curve_figure, reliability_figure, score_figure
+from ekg.paper.figures.results import (
+    curve_figure,
+    precision_recall_curves,
+    reliability_figure,
+    roc_curves,
+    score_figure,
+)
+from ekg.paper.output import open_topic
 from ekg.paper.run_files import FOLD_NAMES
 from ekg.paper.scores import (
     calibration_table,
@@ -58,7 +64,6 @@ from ekg.paper.scores import (
     records_by_class,
     summary_table,
 )
-from ekg.paper.topic import open_topic
 
 files, out = open_topic("3_results", "Results", run, images, output, dataset_title)
 data = files.dataset_title

@@ -42,7 +42,11 @@ dataset_title = ""  # the dataset's name in titles; nothing: as the results say
 
 # %%
 from ekg.evaluation.comparison_report import agreement_sentences
-from ekg.paper.comparisons import (
+from ekg.paper.figures.comparison import difference_figure, side_scores
+from ekg.paper.figures.confusion import confusion_pair_figure
+from ekg.paper.figures.results import score_figure
+from ekg.paper.output import open_topic
+from ekg.paper.scores import (
     COMPARED,
     RECORDS_SHOWN,
     classes_table,
@@ -52,10 +56,6 @@ from ekg.paper.comparisons import (
     names_of,
     title_of,
 )
-from ekg.paper.figures.comparison import difference_figure, side_scores
-from ekg.paper.figures.confusion import confusion_pair_figure
-from ekg.paper.figures.results import score_figure
-from ekg.paper.topic import open_topic
 
 files, out = open_topic("4_comparison", "Comparison", run, images, output, dataset_title)
 data = files.dataset_title

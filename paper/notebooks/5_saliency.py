@@ -45,11 +45,11 @@ from ekg.paper.figures.saliency import (
     lead_bars_figure,
     lead_class_figure,
     randomised_figure,
+    read_saliency,
     saliency_examples_figure,
 )
+from ekg.paper.output import open_topic
 from ekg.paper.run_files import FOLD_NAMES, count_of
-from ekg.paper.saliency_file import read_saliency
-from ekg.paper.topic import open_topic
 
 files, out = open_topic(
     "5_saliency", "What the network looks at", run, images, output, dataset_title

@@ -11,9 +11,21 @@ import pytest
 def test_a_small_campaign_writes_its_table_and_goes_on(root, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- campaign: begin -->old\n<!-- campaign: end -->\nz\n")
-    command = [sys.executable, "-m", "campaigns.fuzzing", "--cases", "300", "--engine", "mutation",
-               "--work", str(tmp_path / "work"), "--out", str(tmp_path / "fuzz.csv"),
-               "--docs", str(page)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "campaigns.fuzzing",
+        "--cases",
+        "300",
+        "--engine",
+        "mutation",
+        "--work",
+        str(tmp_path / "work"),
+        "--out",
+        str(tmp_path / "fuzz.csv"),
+        "--docs",
+        str(page),
+    ]
     first = subprocess.run(
         [*command, "--only", "comments"], cwd=root, capture_output=True, text=True, check=True
     )

@@ -16,9 +16,11 @@ def test_structured_inputs_end_in_a_result_or_an_error_of_ours(name, tmp_path):
     target = target_named(name)
 
     @hypothesis.settings(
-        max_examples=FEW.get(name, 25), deadline=None, database=None,
+        max_examples=FEW.get(name, 25),
+        deadline=None,
+        database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
+    )
     @hypothesis.given(STRATEGIES[name])
     def run(data):
         verdict = judge(target, data, tmp_path / "case")
@@ -50,8 +52,9 @@ def test_a_traceback_counts_as_a_finding(tmp_path):
         return {b"a": 1}[data]
 
     target = Target("x", read, lambda: [b"a"])
-    found = {data: judge(target, data, tmp_path / "case") for data in
-             (b"a", b"refuse", b"silence", b"b")}  # fmt: skip
+    found = {
+        data: judge(target, data, tmp_path / "case") for data in (b"a", b"refuse", b"silence", b"b")
+    }
     kinds = [verdict.kind for verdict in found.values()]
     assert kinds == ["result", "refused", "finding", "finding"]
     assert found[b"b"].place == "KeyError at test_properties.py:read"

@@ -24,10 +24,27 @@ def disturb(root, tmp_path, *options):
 
 def test_a_few_faults_of_the_first_stages(root, tmp_path):
     rows = disturb(
-        root, tmp_path, "--stages", "download", "images", "--kills", "1", "--writes", "1",
-        "--truncations", "1", "--flips", "1", "--twins", "1",
-        "--kinds", "moments", "writes", "damage", "twins",
-    )  # fmt: skip
+        root,
+        tmp_path,
+        "--stages",
+        "download",
+        "images",
+        "--kills",
+        "1",
+        "--writes",
+        "1",
+        "--truncations",
+        "1",
+        "--flips",
+        "1",
+        "--twins",
+        "1",
+        "--kinds",
+        "moments",
+        "writes",
+        "damage",
+        "twins",
+    )
     assert {row["stage"] for row in rows} == {"download", "images"} and len(rows) == 10
     assert all(row["verdict"] in KEPT for row in rows)
     assert [row["ended"] for row in rows if row["kind"].startswith("kill")] == ["killed"] * 4
@@ -38,8 +55,20 @@ def test_a_few_faults_of_the_first_stages(root, tmp_path):
 @pytest.mark.slow
 def test_a_few_faults_of_every_stage(root, tmp_path):
     rows = disturb(
-        root, tmp_path, "--kills", "2", "--writes", "2", "--sizes", "2", "--truncations", "1",
-        "--flips", "2", "--twins", "1",
-    )  # fmt: skip
+        root,
+        tmp_path,
+        "--kills",
+        "2",
+        "--writes",
+        "2",
+        "--sizes",
+        "2",
+        "--truncations",
+        "1",
+        "--flips",
+        "2",
+        "--twins",
+        "1",
+    )
     assert len({row["stage"] for row in rows}) == 11 and len(rows) > 200
     assert all(row["verdict"] in KEPT for row in rows)

@@ -42,8 +42,11 @@ def test_json_says_the_same():
     content = as_json([GOOD, BAD])
     assert (content["passed"], content["failed"], content["exit_status"]) == (1, 1, 1)
     assert content["findings"][1] == {
-        "check": "two", "compared": "c = d", "found": "1 differs", "verdict": "fail"
-    }  # fmt: skip
+        "check": "two",
+        "compared": "c = d",
+        "found": "1 differs",
+        "verdict": "fail",
+    }
 
 
 def test_some_names():

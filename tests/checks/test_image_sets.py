@@ -7,15 +7,14 @@ import pytest
 
 from checks import image_sets
 from checks.findings import Repository
-from checks.image_sets import check_image_sets
-from checks.splits import check_splits
+from checks.image_sets import check_image_sets, check_splits
 from ekg.data.split import read_labels, split_records, write_split
 from ekg.files import read_json, write_json
 from ekg.images.image_set import make_image_set, read_image
 from ekg.images.manifest import read_manifest
 from ekg.images.pack import open_pack
 from ekg.images.png import write_png
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
 

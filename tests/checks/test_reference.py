@@ -5,11 +5,11 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from checks import metrics as figures
 from checks import reference
+from checks import stored as figures
 from checks.findings import Repository
-from checks.metrics import check_published_figures
 from checks.reference import check_reference
+from checks.stored import check_published_figures
 from ekg.images.renderer import Renderer
 
 

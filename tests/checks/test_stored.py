@@ -18,10 +18,9 @@ from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.recomputed import differing
 from ekg.evaluation.results import digest_of_lines
 from ekg.files import read_json, sha256_of_file, write_json
-from ekg.images.drawing import image_name
 from ekg.images.image_set import make_image_set
+from ekg.images.record_images import ImageSetConfig, image_name
 from ekg.images.renderer import Renderer
-from ekg.images.selection import ImageSetConfig
 from ekg.model import load_model, save_weights
 from ekg.paths import default_model
 from ekg.simulator.record_files import SimulationSettings, simulate_folder

@@ -9,7 +9,7 @@ from PIL import Image
 from ekg.data.image_sources import open_source
 from ekg.errors import ImageError
 from ekg.images.image_set import make_image_set, read_manifest
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from ekg.simulator.record_files import SimulationSettings, write_record
 
 SIZE = 64
@@ -57,7 +57,7 @@ def test_each_image_is_asked_once(drawn, monkeypatch):
     source = open_source(drawn, rows, size=SIZE, source="pack")
     source.read(np.arange(len(rows)), 0)
     monkeypatch.setattr(
-        "ekg.data.image_checksums.hashlib.sha256", lambda data: pytest.fail("asked again")
+        "ekg.data.image_sources.hashlib.sha256", lambda data: pytest.fail("asked again")
     )
     source.read(np.arange(len(rows)), 1)
 

@@ -9,7 +9,7 @@ from ekg.data.image_sources import RecordSource, SignalCache, _as_microvolts, op
 from ekg.data.loader import Loader
 from ekg.errors import EkgError, ImageError, RecordError
 from ekg.images.image_set import make_image_set, read_manifest
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from ekg.records.record import read_record
 from ekg.simulator.record_files import SimulationSettings, simulate_folder
 

@@ -15,9 +15,12 @@ def opened(small_records):
     def open_at(**data):
         config = toy_config(data={**DRAWN, **data}, augmentation={"noise": 0.01})
         return open_run_data(
-            config, small_records / "set", small_records / "split.csv",
-            small_records / "records", lambda line: None,
-        )  # fmt: skip
+            config,
+            small_records / "set",
+            small_records / "split.csv",
+            small_records / "records",
+            lambda line: None,
+        )
 
     return open_at
 

@@ -47,9 +47,15 @@ def test_over_a_bad_line(server, mirror, folder, settings):
     for number, name in enumerate(files):
         path = f"training/small/{name}"
         fault = [
-            ("cut", 100), ("corrupt",), ("status", 503), ("status", 404), ("hang up",),
-            ("lie", 10), ("redirect", f"{mirror.address}{path}"), ("none",),
-        ][number % 8]  # fmt: skip
+            ("cut", 100),
+            ("corrupt",),
+            ("status", 503),
+            ("status", 404),
+            ("hang up",),
+            ("lie", 10),
+            ("redirect", f"{mirror.address}{path}"),
+            ("none",),
+        ][number % 8]
         server.fail(path, fault)
     source = small_source(server.address, mirror.address)
     plan, outcome = obtain(source, folder, jobs=3, settings=settings)

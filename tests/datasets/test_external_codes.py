@@ -2,10 +2,12 @@
 
 import pytest
 
-from ekg.datasets.external_codes import label_of, missing_codes, read_codes
-from ekg.datasets.external_labels import (
+from ekg.datasets.labels import (
+    label_of,
     matched,
+    missing_codes,
     parse_statements,
+    read_codes,
     read_label_table,
     statements_of,
     units_of,
@@ -37,9 +39,14 @@ def test_docs_show_the_class_codes_of_the_table(root):
 
 @pytest.mark.parametrize(
     "row",
-    ["SNOMED,1,x,form,kind,", "ICD,1,x,form,class,AF", "SNOMED,1,x,form,class,XYZ",
-     "SNOMED,1,x,form,finding,AF", "SCP,A,x,form,finding,\nSCP,A,x,form,finding,"],
-)  # fmt: skip
+    [
+        "SNOMED,1,x,form,kind,",
+        "ICD,1,x,form,class,AF",
+        "SNOMED,1,x,form,class,XYZ",
+        "SNOMED,1,x,form,finding,AF",
+        "SCP,A,x,form,finding,\nSCP,A,x,form,finding,",
+    ],
+)
 def test_wrong_table(tmp_path, row):
     path = tmp_path / "codes.csv"
     path.write_text(f"system,code,meaning,kind,role,diagnosis\n{row}\n")
@@ -128,9 +135,18 @@ def test_cells(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["{'NORM': 100.0", "{'NORM'}", "{'NORM': '100'}", "{1: 100}", "{'NORM': 101}", "{'A': -1}",
-     "{'NORM': __import__('os').getpid()}", "{'NORM': float('nan')}", "{" * 500],
-)  # fmt: skip
+    [
+        "{'NORM': 100.0",
+        "{'NORM'}",
+        "{'NORM': '100'}",
+        "{1: 100}",
+        "{'NORM': 101}",
+        "{'A': -1}",
+        "{'NORM': __import__('os').getpid()}",
+        "{'NORM': float('nan')}",
+        "{" * 500,
+    ],
+)
 def test_cells_that_are_none(text):
     with pytest.raises(ValueError, match=r"is not a dictionary|does not give likelihoods"):
         parse_statements(text)

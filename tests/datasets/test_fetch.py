@@ -225,9 +225,10 @@ def test_mirror_is_used_while_the_first_asks_for_a_pause(fetch, server, mirror):
     server.fail("record.mat", ("status", 429, {"Retry-After": "60"}))
     began = time.monotonic()
     fetch(
-        server.address + "record.mat", mirror.address + "record.mat",
+        server.address + "record.mat",
+        mirror.address + "record.mat",
         limits=HttpSettings(longest_pause=60),
-    )  # fmt: skip
+    )
     assert time.monotonic() - began < 5
 
 

@@ -72,10 +72,16 @@ def test_selection_from_the_publishers_list():
 def entry(**changes):
     """A registry of one entry, with changes; None leaves a field out."""
     fields = {
-        "title": '"t"', "purpose": '"p"', "addresses": '["https://example.org/"]',
-        "licence": '"l"', "citation": '"c"', "homepage": '"h"', "about_bytes": "1",
-        "checksums": '"S"', **changes,
-    }  # fmt: skip
+        "title": '"t"',
+        "purpose": '"p"',
+        "addresses": '["https://example.org/"]',
+        "licence": '"l"',
+        "citation": '"c"',
+        "homepage": '"h"',
+        "about_bytes": "1",
+        "checksums": '"S"',
+        **changes,
+    }
     return "[one]\n" + "\n".join(f"{k} = {v}" for k, v in fields.items() if v is not None)
 
 

@@ -133,7 +133,11 @@ def test_the_containers_line_installs_the_lock_and_nothing_later(
     assert "/opt" not in block
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
-        cwd=project, env=os.environ, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=project,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     check_exact(tmp_path / "venv", lock)

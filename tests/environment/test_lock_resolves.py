@@ -29,9 +29,12 @@ def test_every_pin_has_a_wheel(uv, root, tmp_path, python, platform):
     command += ["--output-file", tmp_path / "resolved.txt", "requirements.txt"]
     done = subprocess.run(
         [str(word) for word in command],
-        cwd=root, env=os.environ | {"MACOSX_DEPLOYMENT_TARGET": "14.0"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=root,
+        env=os.environ | {"MACOSX_DEPLOYMENT_TARGET": "14.0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     pins = set(re.findall(r"(?m)^\S+==\S+", (tmp_path / "resolved.txt").read_text()))
     locked = set(re.findall(r"(?m)^\S+==\S+", (root / "requirements.txt").read_text()))

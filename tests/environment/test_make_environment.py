@@ -97,11 +97,15 @@ def test_make_help_is_the_same_by_other_tools_than_gnus(root, tmp_path, tool):
         (tmp_path / name).symlink_to(found)
     texts = [
         subprocess.run(
-            ["make", "help"], cwd=root, capture_output=True, text=True, check=True,
+            ["make", "help"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
             env=os.environ | {"PATH": f"{folder}{os.environ['PATH']}"},
         ).stdout
         for folder in ("", f"{tmp_path}:")
-    ]  # fmt: skip
+    ]
     assert texts[0] == texts[1] and len(texts[0].splitlines()) > 60
 
 
@@ -117,6 +121,9 @@ def test_the_makefiles_keep_to_what_every_sed_knows(root):
 def test_make_with_an_existing_python_builds_no_environment(root):
     done = subprocess.run(
         ["make", "-n", "lint", f"PYTHON={sys.executable}"],
-        cwd=root, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "make_environment" not in done.stdout and sys.executable in done.stdout

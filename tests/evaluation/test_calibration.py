@@ -76,8 +76,11 @@ def test_predictions_stay_the_same_per_image():
     p = table[columns].to_numpy()
     assert (apply_temperature(p, 2.2).argmax(axis=1) == p.argmax(axis=1)).all()
     assert set(before_and_after(table, 2.2)) == {
-        "temperature", "per_image", "record_weighted", "per_record",
-    }  # fmt: skip
+        "temperature",
+        "per_image",
+        "record_weighted",
+        "per_record",
+    }
 
 
 def test_nothing_is_fitted_on_too_little():

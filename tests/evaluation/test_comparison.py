@@ -7,9 +7,15 @@ import pytest
 
 from ekg.cli import main
 from ekg.errors import EvaluationError
-from ekg.evaluation.comparison import NOT_COMPARABLE, UNPAIRED, compare_sides, resampled_p
+from ekg.evaluation.comparison import (
+    NOT_COMPARABLE,
+    UNPAIRED,
+    check_demands,
+    compare_sides,
+    parse_demand,
+    resampled_p,
+)
 from ekg.evaluation.comparison_report import markdown, terminal_lines
-from ekg.evaluation.demands import check_demands, parse_demand
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import figures_of
 from ekg.evaluation.predictions import make_predictions
@@ -32,9 +38,14 @@ from tests.evaluation.conftest import make_toy_images, toy_predictions
 def side(name="a", table=None, dataset="toy", **identity):
     table = toy_predictions() if table is None else table
     return Side(
-        name=name, dataset=dataset, fold="test", source=name, classes=CLASSES,
-        predictions=table, identity=fingerprints(table) | identity,
-    )  # fmt: skip
+        name=name,
+        dataset=dataset,
+        fold="test",
+        source=name,
+        classes=CLASSES,
+        predictions=table,
+        identity=fingerprints(table) | identity,
+    )
 
 
 def better(table):
@@ -122,8 +133,16 @@ def test_figures_alone_are_unpaired_and_said_so():
     from ekg.evaluation.intervals import evaluate_predictions
 
     table = toy_predictions()
-    figures = Side("b", "toy", "test", "b", CLASSES, None,
-                   evaluate_predictions(table, resamples=50), fingerprints(table))  # fmt: skip
+    figures = Side(
+        "b",
+        "toy",
+        "test",
+        "b",
+        CLASSES,
+        None,
+        evaluate_predictions(table, resamples=50),
+        fingerprints(table),
+    )
     content = compare_sides(side("a", better(table)), figures, resamples=50)
     assert content["comparable"] and not content["paired"]
     assert content["statement"] == UNPAIRED and UNPAIRED in markdown(content)
@@ -212,10 +231,24 @@ def evaluated(toy_model, toy_images, tmp_path):
         model = EkgModel(build_network(), image_size=32, mean=0.5, std=0.2)
     second = tmp_path / "second"
     save_weights(second / "weights.safetensors", model.network.state_dict(), model.metadata)
-    assert main([
-        "evaluate", "--model", str(first), "--images", str(toy_images), "--split",
-        str(toy_images / "split.csv"), "--out", str(first), "--resamples", "20",
-    ]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "evaluate",
+                "--model",
+                str(first),
+                "--images",
+                str(toy_images),
+                "--split",
+                str(toy_images / "split.csv"),
+                "--out",
+                str(first),
+                "--resamples",
+                "20",
+            ]
+        )
+        == 0
+    )
     return first, second
 
 
@@ -284,7 +317,7 @@ def test_a_model_of_another_size_is_not_run(evaluated, tmp_path, capsys):
 def test_without_another_the_published_figures_are_shown_but_not_compared(
     evaluated, monkeypatch, tmp_path, capsys
 ):
-    from ekg.evaluation import pairing
+    from ekg.evaluation import sides as pairing
 
     monkeypatch.setattr(pairing, "default_model", lambda: evaluated[0])
     figures = tmp_path / "figures_only"

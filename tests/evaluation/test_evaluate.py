@@ -13,10 +13,19 @@ from tests.evaluation.conftest import make_toy_images
 
 def arguments(model, images, out, *more, split=None):
     return [
-        "evaluate", "--model", str(model), "--images", str(images),
-        "--split", str(split or images / "split.csv"), "--out", str(out),
-        "--resamples", "50", *more,
-    ]  # fmt: skip
+        "evaluate",
+        "--model",
+        str(model),
+        "--images",
+        str(images),
+        "--split",
+        str(split or images / "split.csv"),
+        "--out",
+        str(out),
+        "--resamples",
+        "50",
+        *more,
+    ]
 
 
 @pytest.fixture

@@ -48,9 +48,15 @@ def write_record(folder, name, comments, rate=250, seconds=8.0, units="mV"):
     rng = np.random.default_rng(sum(name.encode()))
     signal = rng.normal(0, 0.2, (round(rate * seconds), 12))
     wfdb.wrsamp(
-        name, fs=rate, units=[units] * 12, sig_name=list(LEADS), p_signal=signal,
-        fmt=["16"] * 12, comments=comments, write_dir=str(folder),
-    )  # fmt: skip
+        name,
+        fs=rate,
+        units=[units] * 12,
+        sig_name=list(LEADS),
+        p_signal=signal,
+        fmt=["16"] * 12,
+        comments=comments,
+        write_dir=str(folder),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +106,26 @@ def test_report_says_what_the_records_are(result):
     assert data["seconds"] == {"shortest": 7.0, "median": 8.0, "longest": 8.0}
     assert data["units"] == {"mV": 2, "mv": 1}
     assert {name: n for name, n in data["class_mix"].items() if n} == {
-        "AF": 1, "RBBB": 1, "Normal": 1,
-    }  # fmt: skip
+        "AF": 1,
+        "RBBB": 1,
+        "Normal": 1,
+    }
     assert data["left_out"] == {
-        "multi-label": 1, "other finding": 1, "no statement": 1, "cannot be read": 2,
-    }  # fmt: skip
+        "multi-label": 1,
+        "other finding": 1,
+        "no statement": 1,
+        "cannot be read": 2,
+    }
     text = (out / "external.md").read_text()
-    for words in ("elsewhere", "250 Hz (1)", "7 to 8 s, median 8 s", "mV (2), mv (1)",
-                  "Not for clinical use", "multi-label: AF, RBBB", "left out of all"):  # fmt: skip
+    for words in (
+        "elsewhere",
+        "250 Hz (1)",
+        "7 to 8 s, median 8 s",
+        "mV (2), mv (1)",
+        "Not for clinical use",
+        "multi-label: AF, RBBB",
+        "left out of all",
+    ):
         assert words in text
     assert json.loads((out / "external.json").read_text())["external"]["records"] == 3
 

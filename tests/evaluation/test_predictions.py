@@ -26,8 +26,13 @@ def test_round_trip_keeps_every_bit(tmp_path, predictions):
     again = read_predictions(tmp_path / "predictions_test.csv")
     pd.testing.assert_frame_equal(again, predictions, check_dtype=False, check_exact=True)
     assert list(again.columns) == [
-        "image", "record", "label", "pred", *(f"p_{c}" for c in CLASSES), "weight",
-    ]  # fmt: skip
+        "image",
+        "record",
+        "label",
+        "pred",
+        *(f"p_{c}" for c in CLASSES),
+        "weight",
+    ]
 
 
 def test_published_form(tmp_path):

@@ -7,11 +7,14 @@ import pytest
 from ekg.errors import EvaluationError
 from ekg.evaluation import published
 from ekg.evaluation.published import (
+    applies,
     build_published_figures,
+    criteria,
+    criteria_table,
     prediction_folder,
     read_published_figures,
+    reproduced_lines,
 )
-from ekg.evaluation.reproduced import applies, criteria, criteria_table, reproduced_lines
 from ekg.evaluation.runs import flatten
 from ekg.paths import PUBLISHED_FOLDER
 
@@ -65,8 +68,11 @@ def test_the_test_records_are_those_of_the_published_split(shared):
 def test_script_prints_the_figures(shared, root):
     done = subprocess.run(
         [sys.executable, "scripts/published_figures.py"],
-        cwd=root, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "0.790 (0.767-0.813)" in done.stdout and "52-91" in done.stdout
 
 

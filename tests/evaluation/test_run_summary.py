@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.run_summary import run_summary
+from ekg.evaluation.runs import run_summary
 from ekg.files import read_json, write_json
 from ekg.paths import default_model
 

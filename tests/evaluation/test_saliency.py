@@ -3,13 +3,14 @@ import pytest
 import torch
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.saliency_check import (
+from ekg.evaluation.saliency_file import (
     cascade,
+    choose_examples,
+    choose_sample,
     randomised_correlations,
     rank_correlation,
     stages_from_the_top,
 )
-from ekg.evaluation.saliency_file import choose_examples, choose_sample
 from ekg.model import EkgModel, load_model
 from ekg.predict.saliency import (
     empty_page,
@@ -118,8 +119,10 @@ def test_cascade_randomises_from_the_top_and_leaves_the_model(toy_model):
     model = load_model(toy_model)
     before = {k: v.clone() for k, v in model.network.state_dict().items()}
     assert [name for name, _ in stages_from_the_top(model.network)][:3] == [
-        "classifier", "conv", "features.7",
-    ]  # fmt: skip
+        "classifier",
+        "conv",
+        "features.7",
+    ]
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)

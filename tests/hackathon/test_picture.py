@@ -6,8 +6,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from ekg.errors import ImageError
-from ekg.hackathon.images import ColourSource, draw_pictures, read_picture
-from ekg.hackathon.picture import HackathonPainter
+from ekg.hackathon.images import ColourSource, HackathonPainter, draw_pictures, read_picture
 from ekg.simulator import simulate_record
 
 SECONDS = 5.0

@@ -14,10 +14,27 @@ from ekg.hackathon.report import published_hackathon
 from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
 
 TOY = (
-    "--weights", "none", "--epochs", "1", "--per-record", "1", "--resamples", "200", "-j", "1",
-    "--seed", "2", "--set", "network.name=squeezenet1_0", "--set", "data.image_size=48",
-    "--set", "compute.device=cpu", "--set", "compute.threads=1",
-)  # fmt: skip
+    "--weights",
+    "none",
+    "--epochs",
+    "1",
+    "--per-record",
+    "1",
+    "--resamples",
+    "200",
+    "-j",
+    "1",
+    "--seed",
+    "2",
+    "--set",
+    "network.name=squeezenet1_0",
+    "--set",
+    "data.image_size=48",
+    "--set",
+    "compute.device=cpu",
+    "--set",
+    "compute.threads=1",
+)
 
 
 @pytest.fixture(scope="module")

@@ -59,9 +59,11 @@ def test_a_class_without_a_slice_is_named():
 
 @settings(max_examples=25, deadline=None)
 @given(
-    patients=st.integers(3, 12), per_patient=st.integers(1, 3), slices=st.integers(2, 4),
+    patients=st.integers(3, 12),
+    per_patient=st.integers(1, 3),
+    slices=st.integers(2, 4),
     seed=st.integers(0, 99),
-)  # fmt: skip
+)
 def test_nobody_is_in_two_folds(patients, per_patient, slices, seed):
     images = balance(plan_images(some_records(patients, per_patient), slices, seed), seed)
     folds = divide(images, "patients", seed)

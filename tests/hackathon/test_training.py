@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from ekg.config_file import load_config
+from ekg.config import load_config
 from ekg.data.loader import Loader
 from ekg.errors import ConfigError, ModelError, TrainingError
-from ekg.hackathon.colour import ColourModel
 from ekg.hackathon.images import ColourSource
 from ekg.hackathon.ptbdb import HACKATHON_CLASSES
 from ekg.hackathon.training import (
     TRAIN_PARTS,
+    ColourModel,
     build_colour_model,
     hackathon_config,
     load_colour_model,
@@ -24,10 +24,15 @@ from ekg.hackathon.training import (
 
 SIZE = 32
 TOY = (
-    "network.name=squeezenet1_0", "network.weights=", f"data.image_size={SIZE}",
-    "training.epochs=3", "training.batch_size=4", "compute.device=cpu", "compute.threads=1",
+    "network.name=squeezenet1_0",
+    "network.weights=",
+    f"data.image_size={SIZE}",
+    "training.epochs=3",
+    "training.batch_size=4",
+    "compute.device=cpu",
+    "compute.threads=1",
     "compute.workers=0",
-)  # fmt: skip
+)
 EXPERIMENTS = {"final": "hackathon_final_layer.toml", "all": "hackathon_whole_network.toml"}
 
 
@@ -54,9 +59,14 @@ def train(pictures, run, *overrides, part="all", speak=None):
     folder, images = pictures
     config = hackathon_config(part, [*TOY, *overrides])
     train_hackathon(
-        config, folder, images, images["fold"], run, folder.parent / "folds.csv",
+        config,
+        folder,
+        images,
+        images["fold"],
+        run,
+        folder.parent / "folds.csv",
         speak=speak or (lambda line: None),
-    )  # fmt: skip
+    )
     return config
 
 

@@ -22,10 +22,13 @@ def test_benchmark_writes_its_table(root, records, tmp_path):
     with open(out, newline="") as stream:
         rows = {row["measurement"]: row for row in csv.DictReader(stream)}
     for name in (
-        "ratio, in memory", "ratio, PNG written", "end to end, 1 process",
-        "scaling from 1 to 2 processes", "peak memory, 50 records, -j 1",
+        "ratio, in memory",
+        "ratio, PNG written",
+        "end to end, 1 process",
+        "scaling from 1 to 2 processes",
+        "peak memory, 50 records, -j 1",
         "peak memory, 400 records, -j 2",
-    ):  # fmt: skip
+    ):
         assert float(rows[name]["value"]) > 0
     text = page.read_text()
     assert text.startswith("a\n") and text.endswith("z\n") and "old" not in text

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ekg.cli import main
 from ekg.images.image_set import make_image_set, read_image, read_manifest
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 
 
 def test_images_says_what_it_did(records, tmp_path, capsys, write_record):
@@ -100,7 +100,7 @@ def test_the_same_slice_gives_the_same_file(records, tmp_path):
 
 def test_clinical_scale(write_record, tmp_path):
     """1 mV and 1 s measure 10 mm and 25 mm on the page, calibration pulse included."""
-    from ekg.images.clinical import Sheet, make_clinical_figure
+    from ekg.images.display import Sheet, make_clinical_figure
     from ekg.images.paper_figure import matplotlib_defaults
     from ekg.records.record import read_record
 
@@ -161,11 +161,28 @@ def test_options_of_the_original(preprocessing, records, tmp_path, capsys):
 
     other = tmp_path / "other"
     folders[3] = str(other)
-    assert preprocessing.main(
-        [*folders, "--slice_time_range", "1.0", "--sampling_freq", "250", "--n_slices_max", "2",
-         "--utilization_fraction", "0.5", "--seed", "1", "-n", "9", "--no-drop_multi",
-         "--no-drop_PAC_PVC"]
-    ) == 0  # fmt: skip
+    assert (
+        preprocessing.main(
+            [
+                *folders,
+                "--slice_time_range",
+                "1.0",
+                "--sampling_freq",
+                "250",
+                "--n_slices_max",
+                "2",
+                "--utilization_fraction",
+                "0.5",
+                "--seed",
+                "1",
+                "-n",
+                "9",
+                "--no-drop_multi",
+                "--no-drop_PAC_PVC",
+            ]
+        )
+        == 0
+    )
     manifest = read_manifest(other / "im_res_32")
     assert manifest["record"].nunique() == 9
     assert manifest["slice"].max() == 1

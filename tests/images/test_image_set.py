@@ -11,9 +11,10 @@ import pytest
 
 from ekg.errors import EkgError, ImageError, RecordError
 from ekg.files import folder_lock, sha256_of_file
-from ekg.images import drawing, drawing_run
+from ekg.images import image_set as drawing_run
+from ekg.images import record_images as drawing
 from ekg.images.image_set import make_image_set, read_image, read_manifest
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from ekg.records.record import read_record
 from ekg.records.slicing import slice_starts
 
@@ -54,8 +55,14 @@ def test_what_a_set_holds(records, tmp_path):
     manifest = read_manifest(out)
     assert (summary.kept, summary.excluded, summary.skipped) == (8, 3, 0)
     assert list(manifest.columns) == [
-        "image", "record", "diagnosis", "slice", "start", "sha256", "clipped_fraction",
-    ]  # fmt: skip
+        "image",
+        "record",
+        "diagnosis",
+        "slice",
+        "start",
+        "sha256",
+        "clipped_fraction",
+    ]
     names = list(dict.fromkeys(manifest["record"]))
     assert names == ["S1", "S2", "S3", "S10", "T1", "T2", "T3", "T10"], "natural order"
     assert summary.classes == manifest["diagnosis"].value_counts().to_dict()
@@ -82,9 +89,14 @@ def test_records_and_description(records, tmp_path):
     warnings = rows["S10"].pop("warnings")
     assert "the limb leads contradict" in warnings
     assert rows["S10"] == {
-        "record": "S10", "diagnoses": "AF", "sampling_frequency": "500", "n_samples": "7200",
-        "slices": "4", "status": "kept", "reason": "",
-    }  # fmt: skip
+        "record": "S10",
+        "diagnoses": "AF",
+        "sampling_frequency": "500",
+        "n_samples": "7200",
+        "slices": "4",
+        "status": "kept",
+        "reason": "",
+    }
     assert rows["U1"]["warnings"] == "", "what is not drawn is not read"
     assert rows["T1"]["diagnoses"] == "RBBB"
     assert (rows["U1"]["status"], rows["U1"]["reason"]) == ("excluded", "multi-label")
@@ -328,10 +340,11 @@ def test_blank_slices_are_not_drawn(records, tmp_path, write_record):
     (records / "Z1.mat").write_bytes(mat[: 24 + 24 * 4000] + bytes(24 * 4000))
     padded = make_image_set(records, tmp_path / "set", SMALL)
     starts = {
-        folder: [row.start for row in read_manifest(tmp_path / folder).itertuples()
-                 if row.record == "Z1"]
+        folder: [
+            row.start for row in read_manifest(tmp_path / folder).itertuples() if row.record == "Z1"
+        ]
         for folder in ("whole", "set")
-    }  # fmt: skip
+    }
     assert starts["set"] == [start for start in starts["whole"] if start + 625 < 4000]
     assert padded.images == whole.images - len(starts["whole"]) + len(starts["set"])
     assert "slices are blank, not drawn" in rows_of(tmp_path / "set")["Z1"]["warnings"]
@@ -343,8 +356,9 @@ def test_records_of_one_name_have_images_of_their_own(tmp_path, write_record):
     make_image_set(tmp_path / "r", tmp_path / "set", SMALL, pack=True)
     manifest = read_manifest(tmp_path / "set")
     assert dict(zip(manifest["record"], manifest["diagnosis"], strict=True)) == {
-        "p1_ecg": "AF", "p2_ecg": "RBBB",
-    }  # fmt: skip
+        "p1_ecg": "AF",
+        "p2_ecg": "RBBB",
+    }
     assert all((tmp_path / "set" / image).is_file() for image in manifest["image"])
 
 

@@ -7,11 +7,12 @@ import shutil
 import pytest
 
 from ekg.errors import ImageError, RecordError
-from ekg.images import drawing, drawing_run
+from ekg.images import image_set as drawing_run
+from ekg.images import record_images as drawing
 from ekg.images.image_set import make_image_set
 from ekg.images.manifest import read_manifest
 from ekg.images.pack import open_pack
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from tests.images.tiny_set import TINY, error_of, rows
 
 
@@ -88,8 +89,12 @@ def test_records_that_could_not_be_read_are_tried_again(few, tmp_path, monkeypat
             make_image_set(few, out, TINY)
     make_image_set(few, out, TINY)
     assert [row[5] for row in rows(out / "records.csv")[1:]] == [
-        "kept", "kept", "kept", "excluded", "skipped",
-    ]  # fmt: skip
+        "kept",
+        "kept",
+        "kept",
+        "excluded",
+        "skipped",
+    ]
 
 
 def test_a_record_that_is_gone_takes_its_images_along(few, tmp_path, write_record):
@@ -102,8 +107,11 @@ def test_a_record_that_is_gone_takes_its_images_along(few, tmp_path, write_recor
     (few / "S1.hea").unlink()
     make_image_set(few, out, TINY)
     assert sorted(path.name for path in (out / "all" / "STE").iterdir()) == [
-        "R-s1-s00_PIL.png", "R-s1-s01_PIL.png", "R-s2-s00_PIL.png", "R-s2-s01_PIL.png",
-    ]  # fmt: skip
+        "R-s1-s00_PIL.png",
+        "R-s1-s01_PIL.png",
+        "R-s2-s00_PIL.png",
+        "R-s2-s01_PIL.png",
+    ]
 
 
 def test_an_unfinished_set_is_not_taken_for_whole(few, tmp_path, monkeypatch):
@@ -135,8 +143,10 @@ def test_a_changed_diagnosis_moves_the_images(few, tmp_path, write_record, jobs_
     make_image_set(few, out, TINY)
     assert [job.header.stem for job in jobs_done] == ["R10", "S1"]
     assert sorted(path.name for path in (out / "all").glob("*/*.png")) == [
-        "R10-s00_PIL.png", "R2-s00_PIL.png", "R2-s01_PIL.png",
-    ]  # fmt: skip
+        "R10-s00_PIL.png",
+        "R2-s00_PIL.png",
+        "R2-s01_PIL.png",
+    ]
     assert (out / "all" / "STE" / "R10-s00_PIL.png").is_file()
 
 
@@ -158,9 +168,12 @@ def test_strays_are_removed_and_other_files_stay(few, tmp_path):
     make_image_set(few, out, TINY)
     af = out / "all" / "AF"
     strays = [
-        af / "R2-s02_PIL.png", af / "R2-sxx_PIL.png", af / "R3-s00_PIL.png", af / "R2_PIL.png",
+        af / "R2-s02_PIL.png",
+        af / "R2-sxx_PIL.png",
+        af / "R3-s00_PIL.png",
+        af / "R2_PIL.png",
         out / "all" / "STE" / "R2-s00_PIL.png",
-    ]  # fmt: skip
+    ]
     for path in strays:
         shutil.copy(af / "R2-s00_PIL.png", path)
     (af / "notes.txt").write_text("mine")

@@ -12,10 +12,12 @@ import pytest
 from ekg import __version__
 from ekg.errors import EkgError, ImageError
 from ekg.files import atomic_path, folder_lock, sha256_of_file
-from ekg.images import drawing, drawing_run, image_set
+from ekg.images import image_set
+from ekg.images import image_set as drawing_run
+from ekg.images import record_images as drawing
 from ekg.images.image_set import make_image_set
 from ekg.images.manifest import MANIFEST_COLUMNS, read_manifest
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from tests.images.tiny_set import TINY, error_of, rows
 
 
@@ -272,9 +274,14 @@ def test_a_manifest_is_read_as_text_where_it_is_text(tmp_path):
     table = read_manifest(tmp_path)
     row = table.iloc[0].to_dict()
     assert row == {
-        "image": "012", "record": "0012", "diagnosis": "01", "slice": 0,
-        "start": 17, "sha256": "1e5", "clipped_fraction": 0.25,
-    }  # fmt: skip
+        "image": "012",
+        "record": "0012",
+        "diagnosis": "01",
+        "slice": 0,
+        "start": 17,
+        "sha256": "1e5",
+        "clipped_fraction": 0.25,
+    }
     assert list(read_manifest(str(tmp_path / "pack.csv"))["record"]) == ["0012", "13"]
     (tmp_path / "manifest.csv").write_text(manifest_text("all/NA/a.png,NA,NA,0,17,1e5,0.25"))
     assert list(read_manifest(tmp_path).iloc[0][["record", "diagnosis"]]) == ["NA", "NA"]

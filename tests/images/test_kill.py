@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ekg.images.image_set import make_image_set, read_image
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 
 CONFIG = ImageSetConfig(size=400)
 

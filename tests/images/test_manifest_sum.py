@@ -4,7 +4,7 @@ import json
 
 from ekg.errors import ImageError
 from ekg.images.image_set import make_image_set, read_manifest
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 from tests.images.tiny_set import error_of
 
 

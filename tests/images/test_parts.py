@@ -11,7 +11,7 @@ from ekg.errors import ImageError
 from ekg.files import is_temporary
 from ekg.images.journal import Journal
 from ekg.images.png import read_image, write_png
-from ekg.images.selection import ImageSetConfig, decide
+from ekg.images.record_images import ImageSetConfig, decide
 
 
 def test_journal_keeps_the_last_entry_of_a_name(tmp_path):

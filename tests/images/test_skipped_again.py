@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ekg.images.image_set import make_image_set
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 
 CONFIG = ImageSetConfig(size=64)
 
@@ -55,6 +55,6 @@ def test_a_record_that_stays_damaged_costs_no_new_drawing(records, tmp_path, sou
     damage_header(sound)
     make_image_set(records, tmp_path / "set", CONFIG, pack=True)
     monkeypatch.setattr(
-        "ekg.images.drawing_run.draw_record", lambda job: pytest.fail(f"{job.header} drawn again")
+        "ekg.images.image_set.draw_record", lambda job: pytest.fail(f"{job.header} drawn again")
     )
     assert make_image_set(records, tmp_path / "set", CONFIG, pack=True).skipped == 1

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from ekg.images.selection import ImageSetConfig
+from ekg.images.record_images import ImageSetConfig
 
 TINY = ImageSetConfig(size=16)
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from ekg.errors import ModelError
 from ekg.model import build_network, network_names, save_weights
-from ekg.model.backbones import BACKBONES, trainable_parameters
+from ekg.model.networks import BACKBONES, trainable_parameters
 
 SMALL = ("squeezenet1_0", "mobilenet_v3_small")
 

@@ -3,7 +3,7 @@ import torch
 
 from ekg.errors import ModelError
 from ekg.model import EkgModel, build_network
-from ekg.model.backbones import IMAGENET_MEAN, IMAGENET_STD
+from ekg.model.networks import IMAGENET_MEAN, IMAGENET_STD
 
 
 @pytest.fixture(scope="module")

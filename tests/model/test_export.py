@@ -12,9 +12,8 @@ from ekg.errors import ModelError
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
 from ekg.model import export as export_module
-from ekg.model.engines import TorchEngine, open_engine
+from ekg.model.engines import OnnxEngine, TorchEngine, open_engine
 from ekg.model.export import check_pictures, export_onnx
-from ekg.model.onnx_engine import OnnxEngine
 
 
 @pytest.fixture(scope="module")

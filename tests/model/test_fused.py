@@ -4,8 +4,7 @@ import torch
 from torch import nn
 
 from ekg.model import EkgModel, build_network
-from ekg.model.engines import BATCH_SIZE, TorchEngine
-from ekg.model.fused import fold_batch_norm, for_inference
+from ekg.model.engines import BATCH_SIZE, TorchEngine, fold_batch_norm, for_inference
 
 
 def lively(network):

@@ -10,9 +10,8 @@ import pytest
 from filelock import FileLock
 
 from ekg.images.renderer import Renderer
-from page.assets import quality_description, slicing_description
+from page.assets import picture_description, quality_description, slicing_description
 from page.build import write_rules
-from page.picture import picture_description
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PUBLISHED = "published_model/mobilenetv3_small_custom_37.model"
@@ -110,9 +109,12 @@ def model_path(root, tmp_path_factory):
         last.weight *= 300
     path = tmp_path_factory.mktemp("model") / "weights.safetensors"
     about = {
-        "network": "mobilenetv3_small_custom", "classes": list(CLASSES), "image_size": 800,
-        "mean": PUBLISHED_MEAN, "std": PUBLISHED_STD,
-    }  # fmt: skip
+        "network": "mobilenetv3_small_custom",
+        "classes": list(CLASSES),
+        "image_size": 800,
+        "mean": PUBLISHED_MEAN,
+        "std": PUBLISHED_STD,
+    }
     save_weights(path, network.state_dict(), about)
     return path
 

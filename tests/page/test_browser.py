@@ -108,7 +108,8 @@ def visit(inputs, case_files, built_page, served, run_node, modules, chromium, t
                 "cases": {
                     case["name"]: {
                         "files": case_files[case["name"]],
-                        "from": case.get("from"), "to": case.get("to"),
+                        "from": case.get("from"),
+                        "to": case.get("to"),
                     }
                     for case in [case for kind in cases.table().values() for case in kind]
                     if case["name"] in case_files
@@ -117,18 +118,24 @@ def visit(inputs, case_files, built_page, served, run_node, modules, chromium, t
                 "screenshots": [
                     {
                         "path": str(pictures / f"page-{width}-{scheme}.png"),
-                        "width": width, "height": height, "scheme": scheme, "example": "RBBB",
+                        "width": width,
+                        "height": height,
+                        "scheme": scheme,
+                        "example": "RBBB",
                     }
                     for width, height, scheme in VIEWS
-                ] + [
+                ]
+                + [
                     {
                         "path": str(pictures / "page-320-refusal.png"),
-                        "width": 320, "height": 640, "scheme": "light",
+                        "width": 320,
+                        "height": 640,
+                        "scheme": "light",
                         "input": inputs["bad"]["cannot be read as an image"],
                     }
                 ],
                 "opened": (built_page / "index.html").as_uri(),
-            }  # fmt: skip
+            }
             found = {**run_node("browse.mjs", given), "address": address}
             kept.write_text(json.dumps(found))
     return json.loads(kept.read_text())

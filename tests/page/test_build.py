@@ -14,10 +14,15 @@ from page.build import build_page, write_rules
 
 COLOURS = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")
 ON = [
-    ("text", "background"), ("text", "surface"), ("quiet", "surface"), ("accent", "surface"),
-    ("accent", "background"), ("on-accent", "accent"), ("warning-text", "warning-back"),
+    ("text", "background"),
+    ("text", "surface"),
+    ("quiet", "surface"),
+    ("accent", "surface"),
+    ("accent", "background"),
+    ("on-accent", "accent"),
+    ("warning-text", "warning-back"),
     ("trace", "paper"),
-]  # fmt: skip
+]
 
 
 def luminance(colour):

@@ -63,9 +63,15 @@ def write(folder, name, signal, rate=500, form="16", order=None, units="mV", **o
     order = list(range(12)) if order is None else order
     scale = {"mV": 1, "uV": 1000}[units]
     wfdb.wrsamp(
-        name, fs=rate, units=[units] * 12, sig_name=[LEADS[i] for i in order],
-        p_signal=signal[:, order] * scale, fmt=[form] * 12, write_dir=str(folder), **options,
-    )  # fmt: skip
+        name,
+        fs=rate,
+        units=[units] * 12,
+        sig_name=[LEADS[i] for i in order],
+        p_signal=signal[:, order] * scale,
+        fmt=[form] * 12,
+        write_dir=str(folder),
+        **options,
+    )
     return [str(folder / f"{name}.hea"), str(folder / f"{name}.dat")]
 
 
@@ -81,10 +87,12 @@ def written(tmp_path_factory):
     exchanged = plain[:, [0, 2, 1, *range(3, 12)]]
     return {
         "plain": write(folder, "plain", plain),
-        "packed": write(folder, "packed", plain, form="212", adc_gain=[200.0] * 12,
-                        baseline=[0] * 12),
-        "odd": write(folder, "odd", plain[:-1], form="212", adc_gain=[200.0] * 12,
-                     baseline=[5] * 12),
+        "packed": write(
+            folder, "packed", plain, form="212", adc_gain=[200.0] * 12, baseline=[0] * 12
+        ),
+        "odd": write(
+            folder, "odd", plain[:-1], form="212", adc_gain=[200.0] * 12, baseline=[5] * 12
+        ),
         "shuffled": write(folder, "shuffled", plain, order=[5, 3, 0, 11, 7, 1, 2, 9, 4, 6, 10, 8]),
         "microvolts": write(folder, "microvolts", plain, units="uV"),
         "fast": write(folder, "fast", strip(6, 1000), rate=1000),
@@ -98,7 +106,7 @@ def written(tmp_path_factory):
         "wide": write(folder, "wide", wide),
         "tiny": write(folder, "tiny", plain / 60),
         "exchanged": write(folder, "exchanged", exchanged),
-    }  # fmt: skip
+    }
 
 
 def test_records_are_read_cut_and_doubted_as_on_the_python_road(

@@ -177,10 +177,14 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = {fold: made_up_predictions(fold, k) for k, fold in enumerate(("val", "test"))}
     make_image_set(images, {"train": made_up_predictions("train", 9), **tables})
     metrics: dict[str, object] = {
-        "schema": 1, "dataset": "synthetic", "model": "net", "classes": list(CLASSES),
-        "images_folder": str(images), "split_file": str(images / "split.csv"),
+        "schema": 1,
+        "dataset": "synthetic",
+        "model": "net",
+        "classes": list(CLASSES),
+        "images_folder": str(images),
+        "split_file": str(images / "split.csv"),
         "manifest_sha256": sha256_of_file(images / "manifest.csv"),
-    }  # fmt: skip
+    }
     for fold, table in tables.items():
         write_predictions(run / f"predictions_{fold}.csv", table)
         figures = evaluate_predictions(table, CLASSES, resamples=200)
@@ -193,16 +197,27 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_json(run / "environment.json", {"device": "cpu (toy)", "seed": 44, "git_changed": True})
     sides = [
-        Side(name, "synthetic", "test", "", CLASSES, predictions=table,
-             identity={"records_sha256": "r", "images_sha256": "i"})
+        Side(
+            name,
+            "synthetic",
+            "test",
+            "",
+            CLASSES,
+            predictions=table,
+            identity={"records_sha256": "r", "images_sha256": "i"},
+        )
         for name, table in (("ours", tables["test"]), ("other", made_up_predictions("test", 5)))
-    ]  # fmt: skip
+    ]
     comparison = compare_sides(*sides, resamples=200)
     published = Side(
-        "2020-07-16_mobilenetv3_small_custom_800_best", "cpsc2018", "test", "", CLASSES,
+        "2020-07-16_mobilenetv3_small_custom_800_best",
+        "cpsc2018",
+        "test",
+        "",
+        CLASSES,
         figures=evaluate_predictions(tables["val"], CLASSES, resamples=200),
         identity={"records_sha256": "p"},
-    )  # fmt: skip
+    )
     comparison["published"] = compare_sides(
         sides[0], published, allow_different_data=True, resamples=200
     )

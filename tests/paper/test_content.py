@@ -11,17 +11,15 @@ import pytest
 from ekg.errors import EkgError
 from ekg.evaluation.levels import Units
 from ekg.paper.counts import class_counts, published_training_images, reasons_table, wide
-from ekg.paper.curves import precision_recall_curves, roc_curves
-from ekg.paper.doubts import doubts
 from ekg.paper.figures.comparison import shown_names
 from ekg.paper.figures.confusion import normalise_rows
-from ekg.paper.figures.saliency import overlay
+from ekg.paper.figures.results import precision_recall_curves, roc_curves
+from ekg.paper.figures.saliency import overlay, read_saliency
 from ekg.paper.figures.training import best_epoch
 from ekg.paper.run_files import RunFiles, open_run
-from ekg.paper.saliency_file import read_saliency
 from ekg.paper.scores import class_scores, class_table, fold_figures, summary_table
 from ekg.paper.settings import changed_settings_table, settings_table, training_table
-from ekg.paper.summary import what_data, what_result, what_was_done
+from ekg.paper.summary import doubts, what_data, what_result, what_was_done
 from ekg.records.diagnoses import CLASSES
 
 
@@ -61,8 +59,9 @@ def test_published_class_weights_give_the_training_counts_back(tmp_path: Path) -
     files = RunFiles(tmp_path)
     files.__dict__["classes"] = ("A", "B")
     files.__dict__["model_info"] = {
-        "class_weights_train": "0.250000, 1.000000", "class_counts_train": "10, 10",
-    }  # fmt: skip
+        "class_weights_train": "0.250000, 1.000000",
+        "class_counts_train": "10, 10",
+    }
     found = published_training_images(files)
     assert found is not None
     assert found["images"].tolist() == [40, 10]
@@ -79,15 +78,18 @@ def test_reasons_are_counted_kept_first() -> None:
         }
     )
     assert reasons_table(records).to_numpy().tolist() == [
-        ["kept", "–", 1], ["excluded", "PVC", 2], ["skipped", "truncated", 1],
-    ]  # fmt: skip
+        ["kept", "–", 1],
+        ["excluded", "PVC", 2],
+        ["skipped", "truncated", 1],
+    ]
 
 
 def test_settings_that_differ_stand_beside_the_papers(made_up: Path) -> None:
     table = changed_settings_table(open_run(made_up / "run"))
     assert table.to_numpy().tolist() == [
-        ["data.image_size", "24", "800"], ["data.mean", "0.95", "0.95816243"],
-    ]  # fmt: skip
+        ["data.image_size", "24", "800"],
+        ["data.mean", "0.95", "0.95816243"],
+    ]
 
 
 def test_curves_of_a_perfect_class_and_none_for_an_absent_one() -> None:
@@ -186,8 +188,9 @@ def test_names_of_sides_tell_data_and_the_published_model_apart() -> None:
         "b": {"name": "long", "dataset": "cpsc2018"},
     }
     assert shown_names(content, ("long",)) == {
-        "a": "mine on Synthetic (simulated)", "b": "published model on CPSC 2018",
-    }  # fmt: skip
+        "a": "mine on Synthetic (simulated)",
+        "b": "published model on CPSC 2018",
+    }
     same = {side: {"name": "mine", "dataset": "synthetic"} for side in ("a", "b")}
     assert shown_names(same, ())["b"] == "mine (second)"
 

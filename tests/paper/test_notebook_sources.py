@@ -18,9 +18,7 @@ NAMES = notebook_names()
 
 def run_source(name: str, run: Path, images: str, output: Path) -> list[Item]:
     """Run a notebook's cells in order with these parameters; return what it left."""
-    parameters = {
-        "run": str(run), "images": images, "output": str(output), "dataset_title": "",
-    }  # fmt: skip
+    parameters = {"run": str(run), "images": images, "output": str(output), "dataset_title": ""}
     names: dict[str, Any] = {}
     for cell in jupytext.read(SOURCES / f"{name}.py", fmt="py:percent").cells:
         if cell.cell_type != "code":
@@ -68,14 +66,35 @@ def test_a_whole_run_gives_every_figure_and_table(
     }
     figures = set().union(*(named(items, "figure") for items in found.values()))
     assert figures >= {
-        "class_counts", "slices_per_record", "examples", "split",
-        "loss", "loss_train", "loss_val", "scores_val", "class_scores",
-        "confusion_raw_val", "confusion_raw_test", "confusion_normalised_val",
-        "confusion_normalised_test", "curves_val", "curves_test", "reliability_val",
-        "reliability_test", "compared_overall", "compared_by_class", "compared_differences",
-        "compared_confusion", "published_overall", "published_by_class", "published_confusion",
-        "saliency_examples", "saliency_by_lead", "saliency_by_class", "saliency_randomised",
-    }  # fmt: skip
+        "class_counts",
+        "slices_per_record",
+        "examples",
+        "split",
+        "loss",
+        "loss_train",
+        "loss_val",
+        "scores_val",
+        "class_scores",
+        "confusion_raw_val",
+        "confusion_raw_test",
+        "confusion_normalised_val",
+        "confusion_normalised_test",
+        "curves_val",
+        "curves_test",
+        "reliability_val",
+        "reliability_test",
+        "compared_overall",
+        "compared_by_class",
+        "compared_differences",
+        "compared_confusion",
+        "published_overall",
+        "published_by_class",
+        "published_confusion",
+        "saliency_examples",
+        "saliency_by_lead",
+        "saliency_by_class",
+        "saliency_randomised",
+    }
     assert "published_differences" not in figures  # other data: nothing is subtracted
     assert set(drawn) == figures
     tables = set().union(*(named(items, "table") for items in found.values()))

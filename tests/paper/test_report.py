@@ -49,10 +49,18 @@ def test_the_report_is_complete_in_itself(made_up: Path, tmp_path: Path) -> None
     assert all(target.startswith(("data:image/png;base64,", "#")) for target in page.targets)
     assert not {"script", "link", "iframe", "b", "i"} & set(page.tags)
     for words in (
-        "Not for clinical use", "What was done", "On what data", "With what result",
-        "With what doubt", "Synthetic (simulated)", "Matrix <i>", "caption & more", "<A>",
-        "only hard labels", "Results <b>",
-    ):  # fmt: skip
+        "Not for clinical use",
+        "What was done",
+        "On what data",
+        "With what result",
+        "With what doubt",
+        "Synthetic (simulated)",
+        "Matrix <i>",
+        "caption & more",
+        "<A>",
+        "only hard labels",
+        "Results <b>",
+    ):
         assert words in page.text, words
 
 

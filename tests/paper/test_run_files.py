@@ -80,8 +80,10 @@ def test_every_file_of_a_run_is_read(made_up: Path) -> None:
     assert files.config["data"]["image_size"] == 24
     assert files.manifest is not None
     assert files.manifest["split"].value_counts().to_dict() == {
-        "train": 168, "val": 168, "test": 168,
-    }  # fmt: skip
+        "train": 168,
+        "val": 168,
+        "test": 168,
+    }
     assert files.records is not None
     assert len(files.records) == 3 * 84 + 2
 

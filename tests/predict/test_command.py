@@ -143,9 +143,14 @@ def test_the_onnx_engine_says_the_same(predict, records, small_model, tmp_path, 
 
 def test_explain_writes_a_picture_a_verdict(predict, records, tmp_path):
     status, out, _ = predict(
-        records / "R2", records / "R2.hea", records / "below" / "R3",
-        "--explain", tmp_path / "why", "--format", "json",
-    )  # fmt: skip
+        records / "R2",
+        records / "R2.hea",
+        records / "below" / "R3",
+        "--explain",
+        tmp_path / "why",
+        "--format",
+        "json",
+    )
     assert status == 0
     entries = json.loads(out)
     assert len(entries) == 2

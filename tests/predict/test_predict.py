@@ -104,8 +104,19 @@ def test_the_package_in_five_lines(small_model, records):
     why = model.saliency(record)
     assert verdict.diagnosis == why["class"]
     assert set(why["occlusion"]) == {
-        "I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6",
-    }  # fmt: skip
+        "I",
+        "II",
+        "III",
+        "aVR",
+        "aVL",
+        "aVF",
+        "V1",
+        "V2",
+        "V3",
+        "V4",
+        "V5",
+        "V6",
+    }
     assert why["gradcam"].ndim == 2
     surest = max(verdict.slices, key=lambda s: s.probabilities[verdict.diagnosis])
     assert why["start"] == surest.start

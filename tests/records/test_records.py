@@ -4,14 +4,8 @@ import scipy.io
 import wfdb
 
 from ekg.errors import RecordError
-from ekg.records.record import (
-    LEADS,
-    find_records,
-    named_records,
-    natural_key,
-    read_header,
-    read_record,
-)
+from ekg.paths import natural_key
+from ekg.records.record import LEADS, find_records, named_records, read_header, read_record
 
 REAL_RECORDS = {"cpsc2018": 90, "challenge2021": 76, "ptbxl": 90, "ptbdb": 3}
 
@@ -80,10 +74,14 @@ def test_gain_baseline_and_units(make_record, gain, scale):
 @pytest.mark.parametrize(
     ("micro", "encoding"),
     [
-        ("\u00b5", "utf-8"), ("\u00b5", "utf-8-sig"), ("\u00b5", "latin-1"), ("\u00b5", "utf-16"),
-        ("\u03bc", "utf-8"), ("\u03bc", "utf-16"),
+        ("\u00b5", "utf-8"),
+        ("\u00b5", "utf-8-sig"),
+        ("\u00b5", "latin-1"),
+        ("\u00b5", "utf-16"),
+        ("\u03bc", "utf-8"),
+        ("\u03bc", "utf-16"),
     ],
-)  # fmt: skip
+)
 def test_both_micro_signs_are_microvolts_in_every_encoding(make_record, micro, encoding):
     path = make_record(gain=f"1/{micro}V", signal=np.full((12, 2000), 1000), encoding=encoding)
     assert read_record(path).signal[3, 7] == pytest.approx(1.0)
@@ -169,8 +167,12 @@ def test_two_signals_of_one_lead_are_refused(make_record, twin):
 def test_limb_leads_are_computed_from_leads_one_and_two(make_record, absent):
     waves = {lead: 100 * np.arange(2000) % (701 + 10 * k) for k, lead in enumerate(LEADS)}
     one, two = waves["I"], waves["II"]
-    expected = {"III": two - one, "aVR": -(one + two) / 2, "aVL": one - two / 2,
-                "aVF": two - one / 2}  # fmt: skip
+    expected = {
+        "III": two - one,
+        "aVR": -(one + two) / 2,
+        "aVL": one - two / 2,
+        "aVF": two - one / 2,
+    }
     leads = [lead for lead in reversed(LEADS) if lead not in absent]
     record = read_record(make_record(leads=leads, signal=np.stack([waves[k] for k in leads])))
     for row, lead in enumerate(LEADS):
@@ -429,8 +431,10 @@ def test_links_to_folders_are_followed_and_loops_end(tmp_path, make_record):
     (disk / "inner" / "loop").symlink_to(disk)
     found = find_records(data)
     assert [path.relative_to(data).as_posix() for path in found] == [
-        "again/A1.hea", "again/inner/A2.hea", "own/A3.hea",
-    ]  # fmt: skip
+        "again/A1.hea",
+        "again/inner/A2.hea",
+        "own/A3.hea",
+    ]
     make_record("A4").rename(data / "A4.HEA")
     assert "A4.HEA" in [path.name for path in find_records(data)]
 

@@ -3,7 +3,8 @@ import pytest
 
 from ekg.config import SliceConfig
 from ekg.errors import RecordError
-from ekg.records.slicing import generator_for, number_of_slices, slice_starts
+from ekg.records.slicing import number_of_slices, slice_starts
+from ekg.seeds import generator_for
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,21 @@ from ekg.images.manifest import MANIFEST_COLUMNS, read_manifest
 from ekg.images.png import encode_png, read_image
 from ekg.records.record import LEADS, read_header, read_record
 
-LEAVING = ["../A1.mat", "/etc/passwd", "sub/A1.mat", "..", ".", "~", "-", "a\\b.mat", "..\\A1.mat",
-           "C:A1.mat", "C:\\A1.mat", "\\\\host\\share", "A1\x01.mat"]  # fmt: skip
+LEAVING = [
+    "../A1.mat",
+    "/etc/passwd",
+    "sub/A1.mat",
+    "..",
+    ".",
+    "~",
+    "-",
+    "a\\b.mat",
+    "..\\A1.mat",
+    "C:A1.mat",
+    "C:\\A1.mat",
+    "\\\\host\\share",
+    "A1\x01.mat",
+]
 
 
 def header(folder, *, name="A1", file="A1.mat", form="16", samples="1300", rate="500", n=12):
@@ -166,9 +179,12 @@ def test_other_formats_of_pillow_are_never_asked(tmp_path, form):
     """Some of them start other programs (EPS: Ghostscript)."""
     fronts = {
         "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 24 24\n%%EndComments\n",
-        "PDF": b"%PDF-1.4\n", "FITS": b"SIMPLE  =                    T", "PSD": b"8BPS\0\1",
-        "ICNS": b"icns\0\0\0\x10", "PPM": b"P5 24 24 255\n" + bytes(576),
-    }  # fmt: skip
+        "PDF": b"%PDF-1.4\n",
+        "FITS": b"SIMPLE  =                    T",
+        "PSD": b"8BPS\0\1",
+        "ICNS": b"icns\0\0\0\x10",
+        "PPM": b"P5 24 24 255\n" + bytes(576),
+    }
     path = tmp_path / "a.png"
     path.write_bytes(fronts[form] + bytes(100))
     with pytest.raises(ImageError, match="not a usable image"):
@@ -295,8 +311,9 @@ def test_metadata_of_weights_cannot_ask_for_a_network_of_any_size(tmp_path, monk
 
 
 def test_errors_about_hostile_files_are_one_line_that_no_terminal_obeys(tmp_path):
-    (tmp_path / "A1.hea").write_text("A1 12 500 1300\nx\x1b[2J\x07\u202e\udcff.mat 16\n" * 12,
-                                     errors="surrogatepass")  # fmt: skip
+    (tmp_path / "A1.hea").write_text(
+        "A1 12 500 1300\nx\x1b[2J\x07\u202e\udcff.mat 16\n" * 12, errors="surrogatepass"
+    )
     with pytest.raises(EkgError) as refused:
         read_record(tmp_path / "A1.hea")
     assert "\n" not in str(refused.value) and str(refused.value).isprintable()

@@ -5,11 +5,30 @@ import ast
 import pytest
 
 PARTS = ("ekg", "page", "checks", "campaigns", "scripts", "paper", "docker")
-FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve",
-                     "yaml", "pty", "xmlrpc"}  # fmt: skip
-FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen",
-                   "pd.read_pickle", "pandas.read_pickle", "torch.hub.load",
-                   "torch.jit.load"}  # fmt: skip
+FORBIDDEN_MODULES = {
+    "pickle",
+    "cPickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "yaml",
+    "pty",
+    "xmlrpc",
+}
+FORBIDDEN_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "pd.read_pickle",
+    "pandas.read_pickle",
+    "torch.hub.load",
+    "torch.jit.load",
+}
 
 EXCEPTIONS = {
     ("ekg/model/weights.py", "import pickle"): "names UnpicklingError, which torch raises",
@@ -95,15 +114,31 @@ def test_only_the_listed_exceptions_stand_in_the_sources(root):
 @pytest.mark.parametrize(
     "line",
     [
-        "import pickle", "from pickle import loads", "import yaml", "import marshal.x",
-        "eval(x)", "exec(open(p).read())", "os.system(x)", "pd.read_pickle(p)", "x.read_pickle()",
-        "torch.load(p)", "torch.load(p, weights_only=False)", "torch.load(p, weights_only=w)",
-        "np.load(p)", "np.load(p, allow_pickle=True)", "numpy.load(p, None, True)",
-        "tar.extractall(p)", "tarfile.open(p).extractall()", "zipfile.ZipFile(p).extract(m)",
-        "shutil.unpack_archive(p)", "subprocess.run(x, shell=True)", "subprocess.run(x, shell=s)",
-        "np.save(p, a, allow_pickle=True)", "torch.hub.load(a, b)",
+        "import pickle",
+        "from pickle import loads",
+        "import yaml",
+        "import marshal.x",
+        "eval(x)",
+        "exec(open(p).read())",
+        "os.system(x)",
+        "pd.read_pickle(p)",
+        "x.read_pickle()",
+        "torch.load(p)",
+        "torch.load(p, weights_only=False)",
+        "torch.load(p, weights_only=w)",
+        "np.load(p)",
+        "np.load(p, allow_pickle=True)",
+        "numpy.load(p, None, True)",
+        "tar.extractall(p)",
+        "tarfile.open(p).extractall()",
+        "zipfile.ZipFile(p).extract(m)",
+        "shutil.unpack_archive(p)",
+        "subprocess.run(x, shell=True)",
+        "subprocess.run(x, shell=s)",
+        "np.save(p, a, allow_pickle=True)",
+        "torch.hub.load(a, b)",
     ],
-)  # fmt: skip
+)
 def test_the_walk_sees_each_way(line):
     assert list(problems(line))
 
@@ -111,11 +146,18 @@ def test_the_walk_sees_each_way(line):
 @pytest.mark.parametrize(
     "line",
     [
-        "import pick", "torch.load(p, weights_only=True)", "np.load(p, allow_pickle=False)",
-        "model.eval()", "re.compile(x)", "tar.extractfile(m)", "json.loads(t)",
-        "tar.extractall(p, filter='data')", "subprocess.run([a], shell=False)",
-        "ast.literal_eval(text)", "torch.compile(m)",
+        "import pick",
+        "torch.load(p, weights_only=True)",
+        "np.load(p, allow_pickle=False)",
+        "model.eval()",
+        "re.compile(x)",
+        "tar.extractfile(m)",
+        "json.loads(t)",
+        "tar.extractall(p, filter='data')",
+        "subprocess.run([a], shell=False)",
+        "ast.literal_eval(text)",
+        "torch.compile(m)",
     ],
-)  # fmt: skip
+)
 def test_the_walk_lets_the_harmless_pass(line):
     assert not list(problems(line))

@@ -21,8 +21,10 @@ def test_the_policy_begins_with_nothing_and_allows_what_is_its_own():
     assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
     assert {policy[name] for name in policy if name.endswith("-src")} - {
-        policy["script-src"], "'none'", "'self'"
-    } == set()  # fmt: skip
+        policy["script-src"],
+        "'none'",
+        "'self'",
+    } == set()
     assert HEADERS["X-Content-Type-Options"] == "nosniff"
     assert HEADERS["Referrer-Policy"] == "no-referrer"
 
@@ -52,15 +54,20 @@ def test_the_pages_html_has_no_inline_code_or_style_and_loads_nothing_remote(roo
 
 
 MAKES_CODE = (
-    r"\beval\(", r"new Function\(", r"\.innerHTML\b", r"\.outerHTML\b", "importScripts",
-    "insertAdjacentHTML", r"document\.write", r"set(Timeout|Interval)\(['\"]",
-)  # fmt: skip
+    r"\beval\(",
+    r"new Function\(",
+    r"\.innerHTML\b",
+    r"\.outerHTML\b",
+    "importScripts",
+    "insertAdjacentHTML",
+    r"document\.write",
+    r"set(Timeout|Interval)\(['\"]",
+)
 
 
 @pytest.mark.parametrize("word", MAKES_CODE)
 def test_the_pages_own_code_makes_no_code_or_markup_of_text(root, word):
-    files = [path for path in (root / "page").rglob("*.*js")
-             if "node_modules" not in path.parts]  # fmt: skip
+    files = [path for path in (root / "page").rglob("*.*js") if "node_modules" not in path.parts]
     assert files
     for path in files:
         assert not re.search(word, path.read_text(encoding="utf-8")), path

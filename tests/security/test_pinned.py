@@ -38,8 +38,9 @@ def test_every_direct_dependency_is_in_the_lock(root):
     assert not missing
 
 
-@pytest.mark.parametrize("name", ["docker/Dockerfile", "scripts/make_environment.py",
-                                  "campaigns/fuzzing/tools.py"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["docker/Dockerfile", "scripts/make_environment.py", "campaigns/fuzzing/tools.py"]
+)
 def test_what_installs_asks_for_the_checksums(root, name):
     text = (root / name).read_text(encoding="utf-8")
     assert text.count("--require-hashes") == 1

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ekg.simulator import simulate_record
-from ekg.simulator.acquisition import quantised
+from ekg.simulator.acquisition import Placement, quantised
 from ekg.simulator.leads import (
     DOWER,
     electrode_potentials,
@@ -12,7 +12,6 @@ from ekg.simulator.leads import (
     torso_lead_field,
     twelve_leads,
 )
-from ekg.simulator.placement import Placement
 
 INDEPENDENT = [0, 1, 6, 7, 8, 9, 10, 11]
 

@@ -7,10 +7,16 @@ from ekg.cli import main
 from ekg.errors import ConfigError, EkgError
 from ekg.records.record import LEADS, find_records, read_record
 from ekg.simulator import diagnoses_of, simulate_record
-from ekg.simulator.ranges import NOISE, RANGES
+from ekg.simulator.ranges import (
+    NOISE,
+    RANGES,
+    SOURCES,
+    block_of,
+    ranges_table,
+    replace_block,
+    sources_list,
+)
 from ekg.simulator.record_files import SimulationSettings, header_text, is_whole, simulate_folder
-from ekg.simulator.sources import SOURCES
-from ekg.simulator.tables import block_of, ranges_table, replace_block, sources_list
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ekg.cli import main
-from ekg.config_file import load_config
+from ekg.config import load_config
 from ekg.evaluation.published import read_published_figures
 from ekg.files import read_json
 from ekg.paths import PUBLISHED_FOLDER, default_model
@@ -76,9 +76,16 @@ def test_what_every_card_must_say(own, root):
         text = path.read_text(encoding="utf-8")
         heads = re.findall(r"(?m)^## (.*)$", text)
         for word in (
-            "Intended use and users", "Out of scope", "Factors", "Data", "Training", "Figures",
-            "Environmental cost", "How to load it", "Files",
-        ):  # fmt: skip
+            "Intended use and users",
+            "Out of scope",
+            "Factors",
+            "Data",
+            "Training",
+            "Figures",
+            "Environmental cost",
+            "How to load it",
+            "Files",
+        ):
             assert word in heads, f"{path}: {word}"
         assert any("thical" in head for head in heads)
         assert any("icence" in head for head in heads)

@@ -64,12 +64,18 @@ def test_files_are_named_by_source_and_model(stored):
         path.relative_to(folder).as_posix() for path in folder.rglob("*.*")
     )
     assert {name for name in names if name.endswith(".json")} == {
-        "external/cpsc2018.json", "external/here.json", "external/here_published.json",
-        "external/there.json", f"external/{POOLED}.json",
-    }  # fmt: skip
+        "external/cpsc2018.json",
+        "external/here.json",
+        "external/here_published.json",
+        "external/there.json",
+        f"external/{POOLED}.json",
+    }
     assert list(sources_of(folder / "external", OWN, pooled=True)) == [
-        "cpsc2018", "here", "there", POOLED,
-    ]  # fmt: skip
+        "cpsc2018",
+        "here",
+        "there",
+        POOLED,
+    ]
     assert list(sources_of(folder / "external", PUBLISHED, pooled=True)) == ["here"]
 
 

@@ -9,14 +9,13 @@ import pytest
 from ekg.errors import EvaluationError
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.model import load_model
-from ekg.model.engines import ONNX_FILE
+from ekg.model.engines import ONNX_FILE, OnnxEngine
 from ekg.model.export import (
     LARGEST_DIFFERENCE,
     ExportReport,
     check_pictures,
     largest_difference,
 )
-from ekg.model.onnx_engine import OnnxEngine
 from ekg.paths import STORED_MODELS, default_model
 from ekg.store.stored_model import KEPT_FILES, STORED_FILE, store_model
 

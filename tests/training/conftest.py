@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ekg.config import TrainConfig
-from ekg.config_file import config_from_dict
+from ekg.config import TrainConfig, config_from_dict
 from ekg.records.diagnoses import CLASSES
 
 SIZE = 32
@@ -70,7 +69,7 @@ def said() -> list[str]:
 def small_records(tmp_path_factory) -> Path:
     """Simulated records, their images at 64 pixels, and a split."""
     from ekg.images.image_set import make_image_set
-    from ekg.images.selection import ImageSetConfig
+    from ekg.images.record_images import ImageSetConfig
     from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
     folder = tmp_path_factory.mktemp("small")

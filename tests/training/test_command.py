@@ -1,26 +1,51 @@
 import pytest
 
 from ekg.cli import main
-from ekg.config_file import load_config
+from ekg.config import load_config
 
 SHIPPED = ["paper_800", "quick", "modern_800"]
 
 
 def arguments(toy_set, run, *more):
     return [
-        "train", "--images", str(toy_set), "--split", str(toy_set / "split.csv"),
-        "--run", str(run), "--device", "cpu", "--threads", "1", "--workers", "0", *more,
-    ]  # fmt: skip
+        "train",
+        "--images",
+        str(toy_set),
+        "--split",
+        str(toy_set / "split.csv"),
+        "--run",
+        str(run),
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+        "--workers",
+        "0",
+        *more,
+    ]
 
 
 def test_shortcuts_and_overrides_reach_the_configuration(toy_set, tmp_path, capsys):
     run = tmp_path / "run"
     status = main(
         arguments(
-            toy_set, run, "--epochs", "1", "--batch-size", "7", "--seed", "3", "--max-minutes",
-            "5", "--set", "data.image_size=32", "--set", "optimizer.learning_rate=0.5", "--plain",
+            toy_set,
+            run,
+            "--epochs",
+            "1",
+            "--batch-size",
+            "7",
+            "--seed",
+            "3",
+            "--max-minutes",
+            "5",
+            "--set",
+            "data.image_size=32",
+            "--set",
+            "optimizer.learning_rate=0.5",
+            "--plain",
         )
-    )  # fmt: skip
+    )
     assert status == 0
     captured = capsys.readouterr()
     assert "best epoch 0" in captured.out
@@ -46,15 +71,35 @@ def test_every_shipped_experiment_runs_at_toy_size(root, small_records, tmp_path
     run = tmp_path / "run"
     status = main(
         [
-            "train", "--images", str(small_records / "set"), "--run", str(run),
-            "--split", str(small_records / "split.csv"),
-            "--records", str(small_records / "records"),
-            "--experiment", str(root / "experiments" / f"{name}.toml"),
-            "--epochs", "1", "--device", "cpu", "--threads", "1", "--workers", "0",
-            "--set", "data.image_size=64", "--set", "data.max_train_images=12",
-            "--set", "data.max_val_images=8", "--batch-size", "6",
+            "train",
+            "--images",
+            str(small_records / "set"),
+            "--run",
+            str(run),
+            "--split",
+            str(small_records / "split.csv"),
+            "--records",
+            str(small_records / "records"),
+            "--experiment",
+            str(root / "experiments" / f"{name}.toml"),
+            "--epochs",
+            "1",
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+            "--workers",
+            "0",
+            "--set",
+            "data.image_size=64",
+            "--set",
+            "data.max_train_images=12",
+            "--set",
+            "data.max_val_images=8",
+            "--batch-size",
+            "6",
         ]
-    )  # fmt: skip
+    )
     assert status == 0
     assert (run / "weights.safetensors").is_file()
 

@@ -10,7 +10,7 @@ import torch
 from ekg.config import ComputeConfig
 from ekg.errors import ConfigError
 from ekg.training import compute
-from ekg.training.environment import _git, _version
+from ekg.training.provenance import _git, _version
 
 CPU = torch.device("cpu")
 

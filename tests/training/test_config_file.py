@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekg.config import TrainConfig
-from ekg.config_file import config_from_dict, config_to_dict, load_config, save_config
+from ekg.config import TrainConfig, config_from_dict, config_to_dict, load_config, save_config
 from ekg.errors import ConfigError
 
 

@@ -7,7 +7,7 @@ import pytest
 from ekg.errors import TrainingError
 from ekg.files import sha256_of_file, write_json
 from ekg.simulator.record_files import SimulationSettings, simulate_folder, simulation_of
-from ekg.training.dataset_facts import dataset_of_run, describe_dataset
+from ekg.training.provenance import dataset_of_run, describe_dataset
 from tests.training.conftest import toy_config, write_set
 
 LIMITED = {"max_train_images": 21, "max_val_images": 0}

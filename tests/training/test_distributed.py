@@ -12,10 +12,10 @@ import torch.multiprocessing as mp
 from safetensors.torch import load_file
 from torch import nn
 
-from ekg.config_file import save_config
+from ekg.config import save_config
 from ekg.errors import TrainingError
 from ekg.training import distributed
-from ekg.training.loop import train
+from ekg.training.trainer import train
 from ekg.training.validation import _places
 from tests.training.conftest import toy_config
 
@@ -34,10 +34,25 @@ def test_two_processes_give_the_loss_curve_of_one(toy_set, tmp_path, root):
     save_config(experiment, toy_config(**SECTIONS))
     train(toy_config(**SECTIONS), toy_set, toy_set / "split.csv", alone, speak=lambda line: None)
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        "-m", "--", "ekg", "train", "--images", str(toy_set), "--split", str(toy_set / "split.csv"),
-        "--run", str(together), "--experiment", str(experiment),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "--",
+        "ekg",
+        "train",
+        "--images",
+        str(toy_set),
+        "--split",
+        str(toy_set / "split.csv"),
+        "--run",
+        str(together),
+        "--experiment",
+        str(experiment),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

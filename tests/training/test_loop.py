@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ekg.config_file import load_config
+from ekg.config import load_config
 from ekg.data.folds import labels_of
 from ekg.errors import ConfigError, EkgError, ImageError, ModelError, SplitError, TrainingError
 from ekg.images.image_set import read_manifest
 from ekg.model import load_model
-from ekg.training import steps
+from ekg.training import step as steps
 from ekg.training.history import COLUMNS, PUBLISHED_COLUMNS
-from ekg.training.loop import train
+from ekg.training.trainer import train
 from tests.training.conftest import SIZE, toy_config, write_set
 
 LEARNS = {
@@ -38,9 +38,14 @@ def test_it_learns_and_leaves_a_whole_run_folder(toy_set, tmp_path, said):
     run = tmp_path / "run"
     result = go(toy_set, run, said, **LEARNS)
     assert sorted(p.name for p in run.iterdir() if not p.name.startswith(".")) == [
-        "checkpoint.pt", "config.toml", "dataset.json", "environment.json", "finished.json",
-        "train_results.csv", "weights.safetensors",
-    ]  # fmt: skip
+        "checkpoint.pt",
+        "config.toml",
+        "dataset.json",
+        "environment.json",
+        "finished.json",
+        "train_results.csv",
+        "weights.safetensors",
+    ]
     rows = history(run)
     assert tuple(rows.columns) == COLUMNS
     assert tuple(rows.columns[:10]) == PUBLISHED_COLUMNS
@@ -108,15 +113,19 @@ def test_without_its_own_pass_the_training_loss_is_the_steps(toy_set, tmp_path):
 
 def test_every_option_of_the_modern_recipe_runs(toy_set, tmp_path):
     go(
-        toy_set, tmp_path / "run",
+        toy_set,
+        tmp_path / "run",
         training={
-            "label_smoothing": 0.1, "averaging_decay": 0.9, "gradient_clip": 1.0,
-            "best_by": "val_macro_f1", "class_weights": "none",
+            "label_smoothing": 0.1,
+            "averaging_decay": 0.9,
+            "gradient_clip": 1.0,
+            "best_by": "val_macro_f1",
+            "class_weights": "none",
         },
         optimizer={"name": "adamw", "weight_decay": 0.1},
         schedule={"name": "cosine", "warmup_fraction": 0.2},
         compute={"tensorboard": True, "deterministic": True},
-    )  # fmt: skip
+    )
     torch.use_deterministic_algorithms(False)
     rows = history(tmp_path / "run")
     assert rows["learning_rate"].iloc[-1] < rows["learning_rate"].iloc[0]
@@ -163,10 +172,11 @@ def test_a_slow_machine_bends_no_schedule(toy_set, tmp_path, monkeypatch):
     for name, (minutes_per_step, limit) in limits.items():
         clock(monkeypatch, minutes_per_step)
         go(
-            toy_set, tmp_path / name,
+            toy_set,
+            tmp_path / name,
             training={"epochs": 3, "max_minutes": limit, "batch_size": 12},
             schedule={"name": "cosine"},
-        )  # fmt: skip
+        )
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in limits]
     assert weights[0] == weights[1] == weights[2]
     rates = [list(history(tmp_path / name)["learning_rate"]) for name in limits]
@@ -238,14 +248,18 @@ def test_refusals_name_the_remedy(toy_set, tmp_path):
 def test_weights_of_another_network_are_refused(toy_set, tmp_path):
     go(toy_set, tmp_path / "first", training={"epochs": 1})
     go(
-        toy_set, tmp_path / "tuned",
-        training={"epochs": 1}, network={"weights": str(tmp_path / "first")},
-    )  # fmt: skip
+        toy_set,
+        tmp_path / "tuned",
+        training={"epochs": 1},
+        network={"weights": str(tmp_path / "first")},
+    )
     with pytest.raises(ModelError, match="another network"):
         go(
-            toy_set, tmp_path / "wrong",
-            data={"channels": 3}, network={"weights": str(tmp_path / "first")},
-        )  # fmt: skip
+            toy_set,
+            tmp_path / "wrong",
+            data={"channels": 3},
+            network={"weights": str(tmp_path / "first")},
+        )
 
 
 def test_a_used_folder_needs_a_word(toy_set, tmp_path):
@@ -254,15 +268,23 @@ def test_a_used_folder_needs_a_word(toy_set, tmp_path):
     with pytest.raises(TrainingError, match="--resume"):
         go(toy_set, run, training={"epochs": 1})
     train(
-        toy_config(training={"epochs": 1, "seed": 5}), toy_set, toy_set / "split.csv", run,
-        overwrite=True, speak=lambda line: None,
-    )  # fmt: skip
+        toy_config(training={"epochs": 1, "seed": 5}),
+        toy_set,
+        toy_set / "split.csv",
+        run,
+        overwrite=True,
+        speak=lambda line: None,
+    )
     assert json.loads((run / "environment.json").read_text())["seed"] == 5
     with pytest.raises(TrainingError, match=r"training.seed was 5, now 44"):
         train(
-            toy_config(training={"epochs": 1}), toy_set, toy_set / "split.csv", run,
-            resume=True, speak=lambda line: None,
-        )  # fmt: skip
+            toy_config(training={"epochs": 1}),
+            toy_set,
+            toy_set / "split.csv",
+            run,
+            resume=True,
+            speak=lambda line: None,
+        )
 
 
 def test_history_reads_with_the_csv_module(toy_set, tmp_path):

@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from ekg.config import EarlyStoppingConfig, ScheduleConfig, TrainConfig
-from ekg.config_file import config_from_dict
-from ekg.training.averaging import WeightAverage
-from ekg.training.early_stopping import should_stop
+from ekg.config import EarlyStoppingConfig, ScheduleConfig, TrainConfig, config_from_dict
+from ekg.training.compute import largest_batch, out_of_memory
 from ekg.training.forecast import Forecast, time_left
-from ekg.training.loss import class_weights, epoch_loss, step_loss
-from ekg.training.memory import largest_batch, out_of_memory
-from ekg.training.schedule import rate_factor
+from ekg.training.schedule import rate_factor, should_stop
+from ekg.training.state import WeightAverage
+from ekg.training.validation import class_weights, epoch_loss, step_loss
 
 # ------------------------------------------------------------------------ early stopping
 

@@ -12,23 +12,29 @@ import pandas as pd
 import pytest
 import torch
 
-from ekg.config_file import save_config
+from ekg.config import save_config
 from ekg.errors import TrainingError
 from ekg.files import atomic_path
-from ekg.training import loop, run_folder, steps
+from ekg.training import run_folder
+from ekg.training import step as steps
+from ekg.training import trainer as loop
 from ekg.training.checkpoint import load_checkpoint
 from ekg.training.history import MEASURED_COLUMNS
-from ekg.training.loop import train
+from ekg.training.trainer import train
 from tests.training.conftest import toy_config
 
 SECTIONS = {
     "training": {
-        "epochs": 3, "batch_size": 9, "averaging_decay": 0.9, "train_loss_pass": False,
-        "checkpoint_minutes": 0.0, "label_smoothing": 0.1,
+        "epochs": 3,
+        "batch_size": 9,
+        "averaging_decay": 0.9,
+        "train_loss_pass": False,
+        "checkpoint_minutes": 0.0,
+        "label_smoothing": 0.1,
     },
     "optimizer": {"name": "adamw", "learning_rate": 0.003},
     "schedule": {"name": "one_cycle", "warmup_fraction": 0.3},
-}  # fmt: skip
+}
 RARE = {**SECTIONS, "training": {**SECTIONS["training"], "checkpoint_minutes": 60.0}}
 PAPER = {"training": {"epochs": 3, "batch_size": 9, "checkpoint_minutes": 0.0}}
 
@@ -39,9 +45,13 @@ class Killed(BaseException):
 
 def go(toy_set, run, sections, **options):
     return train(
-        toy_config(**sections), toy_set, toy_set / "split.csv", run,
-        speak=lambda line: None, **options,
-    )  # fmt: skip
+        toy_config(**sections),
+        toy_set,
+        toy_set / "split.csv",
+        run,
+        speak=lambda line: None,
+        **options,
+    )
 
 
 def outcome(run):
@@ -222,10 +232,20 @@ def test_a_process_killed_at_random_moments(toy_set, tmp_path, undisturbed, root
     run, experiment = tmp_path / "run", tmp_path / "experiment.toml"
     save_config(experiment, toy_config(**SECTIONS))
     command = [
-        sys.executable, "-m", "ekg", "train", "--images", str(toy_set),
-        "--split", str(toy_set / "split.csv"), "--run", str(run),
-        "--experiment", str(experiment), "--resume",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "ekg",
+        "train",
+        "--images",
+        str(toy_set),
+        "--split",
+        str(toy_set / "split.csv"),
+        "--run",
+        str(run),
+        "--experiment",
+        str(experiment),
+        "--resume",
+    ]
     kills = 0
     for attempt in range(12):
         process = subprocess.Popen(command, cwd=root, env={**os.environ, "OMP_NUM_THREADS": "1"})

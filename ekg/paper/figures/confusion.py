@@ -69,10 +69,14 @@ def draw_confusion(
     for (row, column), value in np.ndenumerate(matrix):
         shown = value if np.isfinite(value) else 0.0
         axes.text(
-            column, row, _cell_text(value, normalised), ha="center", va="center",
+            column,
+            row,
+            _cell_text(value, normalised),
+            ha="center",
+            va="center",
             fontsize=SMALLEST_FONT,
             color=ink_on(scale(shown / top)) if np.isfinite(value) else "black",
-        )  # fmt: skip
+        )
     names = list(classes)
     rows = names
     if counts is not None:

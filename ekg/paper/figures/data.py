@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import Image, UnidentifiedImageError
 
+from ekg.errors import ImageError
 from ekg.paper.run_files import FOLD_NAMES, count_of
 from ekg.paper.style import (
     BLUE,
@@ -25,6 +28,7 @@ from ekg.paper.style import (
     journal_figure,
     new_figure,
 )
+from ekg.paths import natural_key
 from ekg.records.record import LEADS
 
 HATCHES = {"train": "", "val": "////", "test": "....", "none": ""}
@@ -66,15 +70,25 @@ def _stack(axes: Axes, table: pd.DataFrame) -> None:
     for fold in table.columns:
         widths = table[fold].to_numpy(float)
         axes.barh(
-            range(len(table)), widths, left=left, height=0.72, label=FOLD_NAMES[fold],
-            color=FOLD_COLOURS[fold], hatch=HATCHES[fold], edgecolor="white",
-        )  # fmt: skip
+            range(len(table)),
+            widths,
+            left=left,
+            height=0.72,
+            label=FOLD_NAMES[fold],
+            color=FOLD_COLOURS[fold],
+            hatch=HATCHES[fold],
+            edgecolor="white",
+        )
         left += widths
     for row, total in enumerate(left):
         axes.annotate(
-            f"{total:,.0f}", (total, row), (3, 0), textcoords="offset points",
-            va="center", fontsize=SMALLEST_FONT,
-        )  # fmt: skip
+            f"{total:,.0f}",
+            (total, row),
+            (3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALLEST_FONT,
+        )
     axes.grid(axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -188,17 +202,28 @@ def split_figure(counts: pd.DataFrame, classes: Sequence[str], title: str) -> Fi
     for fold in folds:
         widths = shares[fold].to_numpy(float)
         axes.barh(
-            range(len(table)), widths, left=left, height=0.72, label=FOLD_NAMES[fold],
-            color=FOLD_COLOURS[fold], hatch=HATCHES[fold], edgecolor="white",
-        )  # fmt: skip
+            range(len(table)),
+            widths,
+            left=left,
+            height=0.72,
+            label=FOLD_NAMES[fold],
+            color=FOLD_COLOURS[fold],
+            hatch=HATCHES[fold],
+            edgecolor="white",
+        )
         left += widths
     names = [f"{name} (n = {total:,.0f})" for name, total in totals.items()]
     axes.set_yticks(range(len(table)), names)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of the class's records")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(folds),
-                  columnspacing=1.0, handlelength=1.4)  # fmt: skip
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=len(folds),
+        columnspacing=1.0,
+        handlelength=1.4,
+    )
     give_title(figure, title)
     return figure
 
@@ -211,3 +236,40 @@ def counts_title(dataset: str, counts: pd.DataFrame) -> str:
         if counts[f"{unit}s"].notna().all()
     ]
     return f"{dataset}: n = {', '.join(parts)}" if parts else dataset
+
+
+def read_grey(path: Path) -> np.ndarray:
+    """Return an image's grey pixels, uint8 (height, width).
+
+    Raises
+    ------
+    ImageError
+        If the file is no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"))
+    except (UnidentifiedImageError, SyntaxError) as error:
+        raise ImageError(f"not an image ({error})", path=path, remedy="draw it again") from None
+
+
+def example_of_each_class(
+    folder: Path, manifest: pd.DataFrame, classes: Sequence[str]
+) -> list[Example]:
+    """Return one image a class: the first slice of the first record in natural order.
+
+    The first, so that nobody chose it. Records of the training fold come first, so that
+    looking at the examples tells nothing about the test fold. Classes without an image at hand
+    are left out.
+    """
+    examples = []
+    for name in classes:
+        rows = manifest[manifest["diagnosis"] == name]
+        training = rows[rows["split"] == "train"]
+        rows = rows if training.empty else training
+        for row in sorted(rows.itertuples(), key=lambda row: natural_key(str(row.image))):
+            path = folder / str(row.image)
+            if path.exists():
+                examples.append(Example(name, str(row.record), read_grey(path)))
+                break
+    return examples

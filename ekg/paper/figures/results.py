@@ -1,8 +1,9 @@
-"""Figures of the results: scores with intervals, ROC, precision-recall, reliability."""
+"""Figures of the results: metrics with intervals, ROC, precision-recall, reliability."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
+from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ekg.paper.curves import Curve
+from ekg.evaluation.levels import Units
 from ekg.paper.style import (
     BLUE,
     GREY,
@@ -28,6 +30,54 @@ from ekg.paper.style import (
     new_figure,
 )
 from ekg.paper.tables import with_interval
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One class's curve: the class, x and y in 0..1, and the class's share of the units."""
+
+    name: str
+    index: int
+    x: np.ndarray
+    y: np.ndarray
+    prevalence: float
+
+
+def _positives(units: Units) -> list[tuple[int, str, np.ndarray]]:
+    """Return index, name and positives of every class that is there and is not all there is."""
+    found = [(k, name, units.labels == k) for k, name in enumerate(units.classes)]
+    return [(k, name, hit) for k, name, hit in found if hit.any() and not hit.all()]
+
+
+def roc_curves(units: Units) -> list[Curve]:
+    """Return each class's ROC curve, that class against the rest: x = 1 - specificity, y = recall.
+
+    Parameters
+    ----------
+    units
+        One unit a record, with probabilities.
+    """
+    assert units.probabilities is not None
+    curves = []
+    for k, name, hit in _positives(units):
+        false_positive, true_positive, _ = roc_curve(
+            hit, units.probabilities[:, k], sample_weight=units.weights
+        )
+        curves.append(Curve(name, k, false_positive, true_positive, float(hit.mean())))
+    return curves
+
+
+def precision_recall_curves(units: Units) -> list[Curve]:
+    """Return each class's precision (y) against recall (x), that class against the rest."""
+    assert units.probabilities is not None
+    curves = []
+    for k, name, hit in _positives(units):
+        precision, recall, _ = precision_recall_curve(
+            hit, units.probabilities[:, k], sample_weight=units.weights
+        )
+        curves.append(Curve(name, k, recall, precision, float(hit.mean())))
+    return curves
+
 
 QUARTERS = ([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
 MARKS = (("o", BLUE), ("s", VERMILLION), ("D", ORANGE), ("^", GREY))
@@ -60,10 +110,22 @@ def score_figure(
         for name, offset, (marker, colour) in zip(names, offsets, MARKS, strict=False):
             part = table[table["series"] == name].set_index("row").reindex(list(rows))
             places = np.arange(len(rows)) + offset
-            axes.hlines(places, part["low"].astype(float), part["high"].astype(float),
-                        color=colour, linewidth=1.3)  # fmt: skip
-            axes.plot(part["value"].astype(float), places, marker, color=colour, label=name,
-                      clip_on=False, zorder=5)  # fmt: skip
+            axes.hlines(
+                places,
+                part["low"].astype(float),
+                part["high"].astype(float),
+                color=colour,
+                linewidth=1.3,
+            )
+            axes.plot(
+                part["value"].astype(float),
+                places,
+                marker,
+                color=colour,
+                label=name,
+                clip_on=False,
+                zorder=5,
+            )
         axes.set_title(metric)
         axes.set_xlim(0, 1)
         axes.set_xticks(*QUARTERS)
@@ -118,8 +180,10 @@ def curve_figure(
         hide_axes(place)
         place.legend(
             *axes.get_legend_handles_labels(),
-            title=f"{name} (95 % interval)", title_fontsize=SMALLEST_FONT, loc="upper center",
-        )  # fmt: skip
+            title=f"{name} (95 % interval)",
+            title_fontsize=SMALLEST_FONT,
+            loc="upper center",
+        )
     give_title(figure, title)
     return figure
 
@@ -161,8 +225,9 @@ def reliability_figure(curve: Mapping[str, Any], ece: float | None, title: str) 
     drawn = [(x, *intervals[b]) for x, b in zip(confidence, filled, strict=True) if intervals[b]]
     if drawn:
         places, low, high = zip(*drawn, strict=True)
-        upper.vlines(places, low, high, color=BLUE, linewidth=1.4, alpha=0.55,
-                     label="95 % interval")  # fmt: skip
+        upper.vlines(
+            places, low, high, color=BLUE, linewidth=1.4, alpha=0.55, label="95 % interval"
+        )
     upper.set_ylabel("Share of records\nnamed correctly")
     upper.set_ylim(-0.02, 1.02)
     upper.set_yticks(*QUARTERS)

@@ -1,11 +1,15 @@
-"""Figures of what the network looks at."""
+"""Figures of what the network looks at, from `saliency.npz`."""
 
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -13,7 +17,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ekg.paper.saliency_file import SaliencyExample
+from ekg.errors import EkgError
+from ekg.files import DAMAGE
 from ekg.paper.style import (
     BLUE,
     GREY,
@@ -26,6 +31,133 @@ from ekg.paper.style import (
     journal_figure,
     new_figure,
 )
+
+SALIENCY_FILE = "saliency.npz"
+_MOST_BYTES = 256 * 2**20  # seven examples of the largest picture and small tables: under 40 MB
+_HEADER_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+@dataclass(frozen=True)
+class SaliencyExample:
+    """One example image with what spoke for the network's answer."""
+
+    record: str
+    label: str
+    pred: str
+    probability: float
+    """Of `pred`, uncalibrated."""
+    image: np.ndarray
+    """uint8 (size, size)."""
+    gradcam: np.ndarray
+    """float (h, w) in 0..1."""
+    occlusion: np.ndarray
+    """Loss of probability without each lead, float (12,)."""
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """What `evaluate --saliency` left: examples, and means over a sample of records."""
+
+    examples: tuple[SaliencyExample, ...]
+    classes: tuple[str, ...]
+    leads: tuple[str, ...]
+    fold: str
+    mean_by_lead: np.ndarray
+    """float (12,)."""
+    interval_by_lead: np.ndarray
+    """float (12, 2)."""
+    mean_by_class: np.ndarray
+    """float (n_classes, 12)."""
+    records_by_class: tuple[int, ...]
+    stages: tuple[str, ...]
+    gradcam_correlation: np.ndarray
+    """float (n_stages,)."""
+    occlusion_correlation: float
+
+    @property
+    def records(self) -> int:
+        """Records behind the means, one image each."""
+        return sum(self.records_by_class)
+
+    def lead_table(self) -> pd.DataFrame:
+        """Return the loss of probability by class and lead, one row a class."""
+        table = pd.DataFrame(self.mean_by_class.astype(float), columns=list(self.leads))
+        table.insert(0, "class", list(self.classes))
+        table.insert(1, "records", list(self.records_by_class))
+        overall = [["all", self.records, *map(float, self.mean_by_lead)]]
+        return pd.concat([table, pd.DataFrame(overall, columns=table.columns)], ignore_index=True)
+
+
+def read_saliency(folder: Path) -> Saliency | None:
+    """Read a run's saliency, None when none was saved.
+
+    Raises
+    ------
+    EkgError
+        If the file cannot be read or lacks an array.
+    """
+    path = folder / SALIENCY_FILE
+    if not path.exists():
+        return None
+    try:
+        # Object arrays (pickles) are refused: nothing in the file is ever executed.
+        _check_sizes(path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return _saliency_of({name: arrays[name] for name in arrays.files})
+    except (OSError, *DAMAGE) as error:
+        raise EkgError(
+            f"not a file of saliency ({error})",
+            path=path,
+            remedy="make it again: `python -m ekg evaluate --saliency`",
+        ) from None
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse a file that unpacks to more than a run's saliency, or less than its arrays say."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
+            raise ValueError(f"unpacks to more than {_MOST_BYTES:,} bytes")
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                if version not in _HEADER_READERS:
+                    raise ValueError(f"{member.filename} is of format {version}")
+                shape, _, dtype = _HEADER_READERS[version](stream)
+            # numpy asks for the memory before it looks at how much there is.
+            if math.prod(shape) * dtype.itemsize > member.file_size:
+                raise ValueError(f"{member.filename} is shorter than its header says")
+
+
+def _saliency_of(arrays: dict[str, np.ndarray]) -> Saliency:
+    examples = tuple(
+        SaliencyExample(
+            record=str(arrays["record"][k]),
+            label=str(arrays["label"][k]),
+            pred=str(arrays["pred"][k]),
+            probability=float(arrays["probability"][k]),
+            image=arrays["images"][k],
+            gradcam=arrays["gradcam"][k].astype(np.float32),
+            occlusion=arrays["occlusion"][k],
+        )
+        for k in range(len(arrays["label"]))
+    )
+    return Saliency(
+        examples=examples,
+        classes=tuple(map(str, arrays["classes"])),
+        leads=tuple(map(str, arrays["leads"])),
+        fold=str(arrays["fold"]),
+        mean_by_lead=arrays["mean_occlusion_by_lead"],
+        interval_by_lead=arrays["mean_occlusion_interval"],
+        mean_by_class=arrays["mean_occlusion_by_class"],
+        records_by_class=tuple(int(n) for n in arrays["mean_occlusion_records_by_class"]),
+        stages=tuple(map(str, arrays["randomised_stage"])),
+        gradcam_correlation=arrays["randomised_correlation"],
+        occlusion_correlation=float(arrays["randomised_occlusion_correlation"]),
+    )
+
 
 ROWS, COLUMNS = 4, 3
 _HEAT = LinearSegmentedColormap.from_list("heat", ["#FFFFFF", "#FDD0A2", "#FD8D3C", "#E6550D"])
@@ -79,9 +211,13 @@ def saliency_examples_figure(
     for axes in panels[len(examples) :]:
         hide_axes(axes)
     bar = figure.colorbar(
-        ScalarMappable(Normalize(0, 1), _HEAT), ax=list(panels), location="bottom",
-        fraction=0.02, pad=0.02, aspect=60,
-    )  # fmt: skip
+        ScalarMappable(Normalize(0, 1), _HEAT),
+        ax=list(panels),
+        location="bottom",
+        fraction=0.02,
+        pad=0.02,
+        aspect=60,
+    )
     bar.set_label("Grad-CAM, share of the image's largest value")
     give_title(figure, title)
     return figure
@@ -96,9 +232,13 @@ def _name_leads(axes: Axes, size: int, leads: Sequence[str]) -> None:
     for index, lead in enumerate(leads):
         row, column = divmod(index, COLUMNS)
         axes.text(
-            (column + 0.03) * size / COLUMNS, (row + 0.04) * size / ROWS, lead,
-            va="top", ha="left", fontsize=SMALLEST_FONT,
-        )  # fmt: skip
+            (column + 0.03) * size / COLUMNS,
+            (row + 0.04) * size / ROWS,
+            lead,
+            va="top",
+            ha="left",
+            fontsize=SMALLEST_FONT,
+        )
 
 
 @journal_figure
@@ -137,9 +277,12 @@ def lead_bars_figure(
 
 @journal_figure
 def lead_class_figure(
-    means: np.ndarray, records: Sequence[int], classes: Sequence[str], leads: Sequence[str],
+    means: np.ndarray,
+    records: Sequence[int],
+    classes: Sequence[str],
+    leads: Sequence[str],
     title: str,
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Draw the loss of probability by class and lead as a table of colours, a page wide.
 
     Parameters
@@ -162,10 +305,14 @@ def lead_class_figure(
     for (row, column), value in np.ndenumerate(points):
         known = np.isfinite(value)
         axes.text(
-            column, row, _points(value),
-            ha="center", va="center", fontsize=SMALLEST_FONT,
+            column,
+            row,
+            _points(value),
+            ha="center",
+            va="center",
+            fontsize=SMALLEST_FONT,
             color=ink_on(scale(norm(value))) if known else "black",
-        )  # fmt: skip
+        )
     axes.set_xticks(range(len(leads)), list(leads))
     names = [f"{name} (n = {n:,})" for name, n in zip(classes, records, strict=True)]
     axes.set_yticks(range(len(classes)), names)

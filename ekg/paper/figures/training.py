@@ -80,9 +80,15 @@ def _mark_best(axes: Axes, history: pd.DataFrame, folds: Sequence[str]) -> None:
     fold = "val" if "val" in folds else folds[0]
     loss = float(row[f"{fold}_loss"])
     axes.plot(
-        [best], [loss], "*", color=VERMILLION, markersize=8, linestyle="none",
-        label=f"best epoch {best}: {FOLD_NAMES[fold]} {loss:.3f}", zorder=5,
-    )  # fmt: skip
+        [best],
+        [loss],
+        "*",
+        color=VERMILLION,
+        markersize=8,
+        linestyle="none",
+        label=f"best epoch {best}: {FOLD_NAMES[fold]} {loss:.3f}",
+        zorder=5,
+    )
 
 
 @journal_figure

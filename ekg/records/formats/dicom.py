@@ -21,22 +21,43 @@ LARGEST_DICOM = 16 * 2**20
 may consist, take forty times as much memory."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _SAMPLES = {
-    (8, "SB"): "i1", (8, "UB"): "u1", (16, "SS"): "i2", (16, "US"): "u2",
-    (32, "SL"): "i4", (32, "UL"): "u4",
-}  # fmt: skip
+    (8, "SB"): "i1",
+    (8, "UB"): "u1",
+    (16, "SS"): "i2",
+    (16, "US"): "u2",
+    (32, "SL"): "i4",
+    (32, "UL"): "u4",
+}
 _BEAT = re.compile("MEDIAN|REPRESENTATIVE|AVERAGE", re.IGNORECASE)
 _LEADS = {
-    1: "I", 2: "II", 3: "V1", 4: "V2", 5: "V3", 6: "V4", 7: "V5", 8: "V6",
-    61: "III", 62: "aVR", 63: "aVL", 64: "aVF",
-}  # fmt: skip
+    1: "I",
+    2: "II",
+    3: "V1",
+    4: "V2",
+    5: "V3",
+    6: "V4",
+    7: "V5",
+    8: "V6",
+    61: "III",
+    62: "aVR",
+    63: "aVL",
+    64: "aVF",
+}
 """By the codes of SCP-ECG (5.6.3-9-N) and ISO/IEEE 11073-10102 (2:N)."""
 _CODE = re.compile(r"(?:5\.6\.3-9-|2:|MDC:)?(\d+)")
 _UNITS = {"uv": "uV", "mv": "mV", "nv": "nV", "v": "V", "microvolt": "uV", "millivolt": "mV"}
 _USED = ("SpecificCharacterSet", "WaveformSequence", "PatientAge", "PatientSex")
 _PERSONAL = (
-    "PatientName", "PatientID", "PatientBirthDate", "InstitutionName", "AccessionNumber",
-    "StudyDate", "StudyDescription", "ReferringPhysicianName", "OperatorsName",
-)  # fmt: skip
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "InstitutionName",
+    "AccessionNumber",
+    "StudyDate",
+    "StudyDescription",
+    "ReferringPhysicianName",
+    "OperatorsName",
+)
 
 
 def read_dicom(path: Path) -> FoundRecording:

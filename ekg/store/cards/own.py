@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ekg.config import TrainConfig
-from ekg.config_file import load_config
+from ekg.config import TrainConfig, load_config
 from ekg.datasets.registry import read_registry
 from ekg.evaluation.calibration import FITTED_ON
 from ekg.evaluation.external import FOLD
@@ -20,15 +19,17 @@ from ekg.store.cards.text import (
     class_table,
     counts,
     heading,
+    how_to_load,
     levels_explained,
     levels_table,
+    out_of_scope,
     paragraph,
+    risks,
     size_of,
     table,
 )
-from ekg.store.cards.use import how_to_load, out_of_scope, risks
 from ekg.store.stored_external import EXTERNAL, OWN, sources_of
-from ekg.training.dataset_facts import DATASET_FILE
+from ekg.training.provenance import DATASET_FILE
 
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "ece", "brier")
 _CLASS_FIGURES = ("precision", "recall", "f1", "specificity", "auroc", "average_precision")
@@ -185,9 +186,14 @@ def _data(dataset: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
         used = dataset["used"].get(fold, metrics.get(fold))
         by_class = (used or size)["images_by_class"]
         rows.append(
-            [fold, f"{size['records']:,}", f"{size['images']:,}",
-             size_of(used) if used else "-", counts(by_class)]
-        )  # fmt: skip
+            [
+                fold,
+                f"{size['records']:,}",
+                f"{size['images']:,}",
+                size_of(used) if used else "-",
+                counts(by_class),
+            ]
+        )
     return lines + table(["fold", "records", "images", "used", "images used, by class"], rows)
 
 

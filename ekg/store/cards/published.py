@@ -17,11 +17,11 @@ from ekg.store.cards.text import (
     heading,
     levels_explained,
     levels_table,
+    out_of_scope,
     paragraph,
     size_of,
     table,
 )
-from ekg.store.cards.use import out_of_scope
 from ekg.store.stored_external import EXTERNAL, PUBLISHED, sources_of
 
 RECIPE: dict[str, Any] = {
@@ -33,7 +33,12 @@ RECIPE: dict[str, Any] = {
     "in_no_fold": 13,
     "train_images": 15612,
     "train_images_by_class": {
-        "AF": 2946, "I-AVB": 1958, "LBBB": 523, "Normal": 2846, "RBBB": 4411, "STD": 2320,
+        "AF": 2946,
+        "I-AVB": 1958,
+        "LBBB": 523,
+        "Normal": 2846,
+        "RBBB": 4411,
+        "STD": 2320,
         "STE": 608,
     },
     "gpu": "RTX 2080 Ti",
@@ -42,10 +47,13 @@ RECIPE: dict[str, Any] = {
     "flipped_percent": 7.6,
     "changed_percent": 0.6,
     "elsewhere": {
-        "records": 397, "accuracy": 0.50, "macro_f1": 0.35, "balanced_accuracy": 0.58,
+        "records": 397,
+        "accuracy": 0.50,
+        "macro_f1": 0.35,
+        "balanced_accuracy": 0.58,
         "auroc": 0.86,
     },
-}  # fmt: skip
+}
 """What the published files do not say of themselves, as the project's recipe gives it. A test
 compares each with the recipe where that is at hand."""
 
@@ -148,13 +156,24 @@ def _data(content: dict[str, Any]) -> list[str]:
         *table(
             ["fold", "records", "images", "images by class"],
             [
-                ["train", f"{recipe['train_records']:,}", f"{recipe['train_images']:,}",
-                 counts(recipe["train_images_by_class"])],
-                *([fold, f"{content[fold]['records']:,}", f"{content[fold]['images']:,}",
-                   counts(content[fold]["images_by_class"])] for fold in ("val", "test")),
+                [
+                    "train",
+                    f"{recipe['train_records']:,}",
+                    f"{recipe['train_images']:,}",
+                    counts(recipe["train_images_by_class"]),
+                ],
+                *(
+                    [
+                        fold,
+                        f"{content[fold]['records']:,}",
+                        f"{content[fold]['images']:,}",
+                        counts(content[fold]["images_by_class"]),
+                    ]
+                    for fold in ("val", "test")
+                ),
             ],
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _training(content: dict[str, Any]) -> list[str]:
@@ -216,11 +235,13 @@ def _elsewhere(compared: Path | None) -> list[str]:
     if not results or compared is None:
         return lines
     rows = [
-        [title_of(name),
-         f"{found[FOLD]['records']:,} ({counts(found['data']['class_mix'])})",
-         *(cell(found[FOLD]["per_record"], figure) for figure in FIGURES)]
+        [
+            title_of(name),
+            f"{found[FOLD]['records']:,} ({counts(found['data']['class_mix'])})",
+            *(cell(found[FOLD]["per_record"], figure) for figure in FIGURES),
+        ]
         for name, found in results.items()
-    ]  # fmt: skip
+    ]
     return [
         *lines,
         *paragraph(

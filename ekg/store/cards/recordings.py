@@ -9,7 +9,7 @@ from typing import Any
 from ekg.evaluation.external import FOLD
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.published import DATASET as PAPERS_DATASET
-from ekg.evaluation.summary import with_interval
+from ekg.evaluation.runs import with_interval
 from ekg.store.cards.text import cell, counts, heading, paragraph, table
 from ekg.store.stored_external import EXTERNAL, OWN, POOLED, PUBLISHED, sources_of
 
@@ -98,10 +98,13 @@ def _overall(results: Results) -> list[str]:
             figures, data = content[FOLD], content["data"]
             level = figures[_LEVEL]
             rows.append(
-                [title_of(source),
-                 f"{figures['records']:,} of {data['found']:,} ({counts(data['class_mix'])})",
-                 model, *(cell(level, name) for name in FIGURES)]
-            )  # fmt: skip
+                [
+                    title_of(source),
+                    f"{figures['records']:,} of {data['found']:,} ({counts(data['class_mix'])})",
+                    model,
+                    *(cell(level, name) for name in FIGURES),
+                ]
+            )
     return table(
         [
             "source",

@@ -8,8 +8,7 @@ import wfdb
 
 from campaigns.fuzzing import format_files
 from ekg.__main__ import main
-from ekg.datasets.external_codes import label_of, phrases_of
-from ekg.datasets.external_labels import machine_statements_of
+from ekg.datasets.labels import label_of, machine_statements_of, phrases_of
 from ekg.records.opening import read_header, read_record
 from ekg.records.record import LEADS
 
@@ -84,10 +83,15 @@ def test_convert_names_what_it_refuses_and_goes_through_the_rest(every_file, tmp
     paths = [str(tmp_path / name) for name in names]
     assert main(["convert", *paths, "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
-    assert said.out.strip().endswith("1 written to " + str(tmp_path / "out") + ", 4 refused. "
-                                     "Not for clinical use.")  # fmt: skip
-    for words in ("is a damaged or incomplete SCP-ECG file", "is no recording of a format",
-                  "would be written under the name of", "no such file"):  # fmt: skip
+    assert said.out.strip().endswith(
+        "1 written to " + str(tmp_path / "out") + ", 4 refused. Not for clinical use."
+    )
+    for words in (
+        "is a damaged or incomplete SCP-ECG file",
+        "is no recording of a format",
+        "would be written under the name of",
+        "no such file",
+    ):
         assert words in said.err
 
 
@@ -132,18 +136,22 @@ def test_machine_labels_are_written_where_they_name_one_class(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("statement", "phrases"),
     [
-        ("Sinus bradycardia with 1st degree A-V block",
-         ("sinus bradycardia", "1st degree a v block")),
+        (
+            "Sinus bradycardia with 1st degree A-V block",
+            ("sinus bradycardia", "1st degree a v block"),
+        ),
         ("ATRIAL FIBRILLATION", ("atrial fibrillation",)),
-        ("Premature ventricular complexes and fusion complexes",
-         ("premature ventricular complexes", "fusion complexes")),
+        (
+            "Premature ventricular complexes and fusion complexes",
+            ("premature ventricular complexes", "fusion complexes"),
+        ),
         ("BASELINE WANDER IN LEAD(S) V3", ("baseline wander",)),
         ("T wave abnormality in inferior leads", ("t wave abnormality",)),
         ("Possible right bundle branch block", ("possible right bundle branch block",)),
         ("Incomplete right bundle branch block", ("incomplete right bundle branch block",)),
         ("", ()),
     ],
-)  # fmt: skip
+)
 def test_joined_statements_are_taken_apart_by_the_table(statement, phrases):
     assert phrases_of(statement) == phrases
 
@@ -193,9 +201,13 @@ def small_model(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "weights.safetensors"
     metadata = {
-        "network": "mobilenetv3_small_custom", "classes": list(CLASSES), "image_size": 48,
-        "mean": 0.958, "std": 0.093, "in_channels": 1,
-    }  # fmt: skip
+        "network": "mobilenetv3_small_custom",
+        "classes": list(CLASSES),
+        "image_size": 48,
+        "mean": 0.958,
+        "std": 0.093,
+        "in_channels": 1,
+    }
     save_weights(path, build_network().state_dict(), metadata)
     return path
 
@@ -244,8 +256,10 @@ def test_external_reads_the_statements_of_the_machine(tmp_path, small_model):
     folder.mkdir()
     values = format_files.counts(4000, leads=format_files.EIGHT)
     for name, statements in {
-        "a": ["Atrial fibrillation"], "b": ["Sinus rhythm", "Abnormal ECG"], "c": ["Unheard of"],
-    }.items():  # fmt: skip
+        "a": ["Atrial fibrillation"],
+        "b": ["Sinus rhythm", "Abnormal ECG"],
+        "c": ["Unheard of"],
+    }.items():
         (folder / f"{name}.xml").write_bytes(format_files.muse(values, statements=statements))
     command = ["external", "--model", str(small_model), "--records", str(folder), "--out", str(out)]
     assert main([*command, "--resamples", "0"]) == 2  # no label in the files themselves

@@ -18,8 +18,12 @@ from ekg.records.opening import read_record
 XML = ("aecg.xml", "muse.xml", "sierra103.xml", "schiller.xml")
 BINARY = ("dicom.dcm", "plain.scp", "huffman.scp", "edf.edf", "bdf.bdf", "ishne.ecg", "mfer.mwf")
 NAMES = (*XML, "sierra104.xml", *BINARY)
-ROOTS = {"aecg.xml": "AnnotatedECG", "muse.xml": "RestingECG", "sierra103.xml": "restingecgdata",
-         "schiller.xml": "com.xiriuz.sema.xml.schillerEDI.SchillerEDI"}  # fmt: skip
+ROOTS = {
+    "aecg.xml": "AnnotatedECG",
+    "muse.xml": "RestingECG",
+    "sierra103.xml": "restingecgdata",
+    "schiller.xml": "com.xiriuz.sema.xml.schillerEDI.SchillerEDI",
+}
 
 
 def read(path):
@@ -173,16 +177,29 @@ def test_huge_counts_in_other_formats_are_refused(every_file, write):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["ishne", "mfer", "edf", "bdf", "dicom", "dicom_elements", "elements", "attributes", "aecg",
-     "sierra_plain"],
-)  # fmt: skip
+    [
+        "ishne",
+        "mfer",
+        "edf",
+        "bdf",
+        "dicom",
+        "dicom_elements",
+        "elements",
+        "attributes",
+        "aecg",
+        "sierra_plain",
+    ],
+)
 def test_the_largest_file_takes_less_than_a_gibibyte(root, tmp_path, name):
     script = Path(__file__).with_name("largest_files.py")
     paths = str(root)
     command = [sys.executable, script, name, tmp_path]
     for _ in range(2):  # the first writes it
         done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True,
+            command,
+            env={**os.environ, "PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
             check=True,
-        )  # fmt: skip
+        )
     assert int(done.stdout.split()[-1]) < 1024

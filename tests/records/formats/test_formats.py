@@ -15,15 +15,33 @@ from ekg.records.quality import warnings_of
 from ekg.records.record import LEADS
 
 NAMES = (
-    "dicom.dcm", "plain.scp", "huffman.scp", "aecg.xml", "muse.xml", "sierra103.xml",
-    "sierra104.xml", "schiller.xml", "edf.edf", "bdf.bdf", "ishne.ecg", "mfer.mwf",
-)  # fmt: skip
+    "dicom.dcm",
+    "plain.scp",
+    "huffman.scp",
+    "aecg.xml",
+    "muse.xml",
+    "sierra103.xml",
+    "sierra104.xml",
+    "schiller.xml",
+    "edf.edf",
+    "bdf.bdf",
+    "ishne.ecg",
+    "mfer.mwf",
+)
 FORMATS = {
-    "dicom.dcm": "DICOM", "plain.scp": "SCP-ECG", "huffman.scp": "SCP-ECG", "aecg.xml": "HL7 aECG",
-    "muse.xml": "GE MUSE XML", "sierra103.xml": "Philips Sierra XML",
-    "sierra104.xml": "Philips Sierra XML", "schiller.xml": "Schiller XML", "edf.edf": "EDF",
-    "bdf.bdf": "BDF", "ishne.ecg": "ISHNE Holter", "mfer.mwf": "MFER",
-}  # fmt: skip
+    "dicom.dcm": "DICOM",
+    "plain.scp": "SCP-ECG",
+    "huffman.scp": "SCP-ECG",
+    "aecg.xml": "HL7 aECG",
+    "muse.xml": "GE MUSE XML",
+    "sierra103.xml": "Philips Sierra XML",
+    "sierra104.xml": "Philips Sierra XML",
+    "schiller.xml": "Schiller XML",
+    "edf.edf": "EDF",
+    "bdf.bdf": "BDF",
+    "ishne.ecg": "ISHNE Holter",
+    "mfer.mwf": "MFER",
+}
 EIGHT_LEADS = {"huffman.scp", "muse.xml"}
 
 
@@ -310,7 +328,7 @@ def test_a_table_whose_sides_do_not_tell_is_refused(write):
         (b"record,diagnoses\nA0001,AF\n", None),
         (b"", None),
     ],
-)  # fmt: skip
+)
 def test_formats_that_are_not_read_are_refused_by_name(write, content, name):
     path = write(content)
     form = format_of(path)

@@ -13,10 +13,14 @@ from ekg.records.quality import RELATION_LIMIT, limb_lead_misfit, warnings_of
 from ekg.records.record import standard_lead
 
 FORMATS = {
-    "GE_MUSE_xml": "GE MUSE XML", "HL7_aECG_xml": "HL7 aECG", "DICOM": "DICOM",
-    "SCP_ECG": "SCP-ECG", "EDF": "EDF", "Schiller_SEMA_xml": "Schiller XML",
+    "GE_MUSE_xml": "GE MUSE XML",
+    "HL7_aECG_xml": "HL7 aECG",
+    "DICOM": "DICOM",
+    "SCP_ECG": "SCP-ECG",
+    "EDF": "EDF",
+    "Schiller_SEMA_xml": "Schiller XML",
     "Philips_Sierra_xml": "Philips Sierra XML",
-}  # fmt: skip
+}
 REFUSED = {
     "Contec_ECG/RigacciOrg__0000050.ECG": "is a Contec ECG file, which is not read",
     "EDF/analysiscenter__sample.edf": "leads I, II, III, aVR, aVL, aVF, V1, .* missing",
@@ -97,10 +101,12 @@ def test_the_limb_leads_obey_einthoven_within_the_rounding_of_the_file(vendor_fi
 
 def test_one_recording_in_several_formats_is_the_same(vendor_files):
     examples = [
-        "DICOM/Refactoring__Example.dcm", "SCP_ECG/Refactoring__Example.scp",
-        "HL7_aECG_xml/Refactoring__Example.xml", "HL7_aECG_xml/FDA__subject1_0.xml",
+        "DICOM/Refactoring__Example.dcm",
+        "SCP_ECG/Refactoring__Example.scp",
+        "HL7_aECG_xml/Refactoring__Example.xml",
+        "HL7_aECG_xml/FDA__subject1_0.xml",
         "HL7_aECG_xml/marianux__ecg_hl7.xml",
-    ]  # fmt: skip
+    ]
     first, *others = (read_record(vendor_files[name][0]).signal for name in examples)
     for other in others:
         assert np.array_equal(first, other)
@@ -141,9 +147,11 @@ def test_statements_are_those_of_the_machine(vendor_files):
         vendor_files["GE_MUSE_xml/perottelab__MUSE_20200923_093504_79000_example.xml"][0]
     )
     assert record.header.statements == (
-        "Sinus bradycardia", "with sinus arrhythmia", "with 1st degree A-V block",
+        "Sinus bradycardia",
+        "with sinus arrhythmia",
+        "with 1st degree A-V block",
         "Otherwise normal ECG",
-    )  # fmt: skip
+    )
     assert record.diagnoses == ()
 
 
@@ -152,6 +160,7 @@ def test_a_spelled_out_edf_has_what_its_header_says(vendor_files):
     signals, found = counts_of(vendor_files["EDF/RigacciOrg__0000050.ECG.edf"][0])
     assert found.sampling_frequency == 800
     assert signals["I"].step == pytest.approx(2000 / 65535)
-    assert any("V1, V2, V3, V4, V5, V6 flat throughout" in line for line in warnings_of(
-        read_record(vendor_files["EDF/RigacciOrg__0000050.ECG.edf"][0])
-    ))  # fmt: skip
+    assert any(
+        "V1, V2, V3, V4, V5, V6 flat throughout" in line
+        for line in warnings_of(read_record(vendor_files["EDF/RigacciOrg__0000050.ECG.edf"][0]))
+    )

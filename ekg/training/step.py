@@ -14,10 +14,9 @@ from ekg.data.loader import Batch, Loader, batches_of, epoch_order, share_of
 from ekg.errors import TrainingError
 from ekg.training.compute import Compute
 from ekg.training.distributed import World, set_rows
-from ekg.training.loss import step_loss
 from ekg.training.schedule import rate_factor
 from ekg.training.state import State
-from ekg.training.validation import to_device
+from ekg.training.validation import step_loss, to_device
 
 _STEPS_BETWEEN_LOOKS_GPU = 20  # looking at a loss makes the GPU wait
 

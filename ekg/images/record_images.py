@@ -1,28 +1,94 @@
-"""From one record to its images: what a worker process does."""
+"""From one record to its images: which records, under which class, drawn by a worker."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from ekg.config import PAPER_SEED, SliceConfig
 from ekg.errors import RecordError
 from ekg.images.layout import PAPER_LAYOUT, Layout
 from ekg.images.png import write_png
 from ekg.images.renderer import Renderer
-from ekg.images.selection import ImageSetConfig, decide
-from ekg.records.diagnoses import diagnoses_of_comments
+from ekg.records.diagnoses import DIAGNOSES, ECTOPY, diagnoses_of_comments, unknown_diagnoses
 from ekg.records.header_text import decoded, read_header_text
 from ekg.records.opening import read_header, read_record
 from ekg.records.quality import blank_slices, warnings_of
 from ekg.records.record import Header
 from ekg.records.signal_files import find_signal_files
 from ekg.records.slicing import number_of_slices, slice_starts
+
+Status = Literal["kept", "excluded", "skipped"]
+"""kept: drawn. excluded: left out by the paper's rules. skipped: it cannot be used."""
+
+
+@dataclass(frozen=True)
+class ImageSetConfig:
+    """What decides the pixels of an image set and which records are in it."""
+
+    size: int = 800
+    """Pixels on a side."""
+    seed: int = PAPER_SEED
+    """With a record's name it decides where the slices lie."""
+    slices: SliceConfig = field(default_factory=SliceConfig)
+    keep_multi: bool = False
+    """Draw records with several diagnoses too; the paper leaves them out."""
+    keep_ectopy: bool = False
+    """Draw records with PAC or PVC too; the paper leaves them out."""
+
+    def pixel_settings(self) -> dict[str, Any]:
+        """Return what two runs into one folder must have in common."""
+        return {"size": self.size, "seed": self.seed, "slices": asdict(self.slices)}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a record by its diagnoses."""
+
+    status: Status
+    reason: str = ""
+    diagnosis: str = ""
+    """Name of the class, if kept."""
+
+
+def decide(diagnoses: Sequence[str], config: ImageSetConfig) -> Decision:
+    """Apply the paper's exclusions to a record's diagnoses.
+
+    Parameters
+    ----------
+    diagnoses
+        Abbreviations; unknown codes as written.
+    config
+        `keep_multi` and `keep_ectopy` switch the exclusions off.
+
+    Returns
+    -------
+    Decision
+        The class of a record with several diagnoses is their names in the order of
+        `ekg.records.diagnoses.DIAGNOSES`, joined by `+`: `AF+RBBB`.
+    """
+    if not diagnoses:
+        return Decision("skipped", "no diagnosis in the header")
+    unknown = unknown_diagnoses(diagnoses)
+    if unknown:
+        return Decision(
+            "skipped",
+            f"unknown diagnosis code{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}",
+        )
+    if len(diagnoses) > 1 and not config.keep_multi:
+        return Decision("excluded", "multi-label")
+    ectopy = [diagnosis for diagnosis in ECTOPY if diagnosis in diagnoses]
+    if ectopy and not config.keep_ectopy:
+        return Decision("excluded", f"ectopy ({', '.join(ectopy)})")
+    ordered = [d.abbreviation for d in DIAGNOSES if d.abbreviation in diagnoses]
+    return Decision("kept", diagnosis="+".join(ordered))
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,27 @@ from typing import Any
 import torch
 from torch import nn
 
-from ekg.config import TrainConfig
-from ekg.config_file import config_to_dict
+from ekg.config import NetworkConfig, TrainConfig, config_to_dict
 from ekg.data.training_data import FoldData, RunData, open_run_data
 from ekg.errors import TrainingError
 from ekg.files import folder_lock
+from ekg.model import EkgModel, build_network, load_weights
+from ekg.model.loading import weights_file_of
+from ekg.model.networks import PAPER_NETWORK
+from ekg.model.weights import fill_network
 from ekg.progress import Progress, say
 from ekg.records.diagnoses import CLASSES
-from ekg.training import building, compute, distributed, memory, run_folder
+from ekg.training import compute, distributed, run_folder
+from ekg.training import compute as memory
 from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
-from ekg.training.dataset_facts import describe_dataset
-from ekg.training.early_stopping import should_stop
-from ekg.training.environment import describe_environment
+from ekg.training.compute import Compute
 from ekg.training.forecast import Forecast, time_left
 from ekg.training.history import line_of
-from ekg.training.loss import class_weights
+from ekg.training.provenance import describe_dataset, describe_environment
+from ekg.training.schedule import should_stop
 from ekg.training.state import State, Sums, new_state
-from ekg.training.steps import StepRunner
-from ekg.training.validation import FoldScores, evaluate_fold
+from ekg.training.step import StepRunner
+from ekg.training.validation import FoldScores, class_weights, evaluate_fold
 
 Speak = Callable[[str], None]
 
@@ -119,9 +122,12 @@ def train(
                 tell(f"going on at epoch {course.state.epoch}, step {course.state.step}")
             elif world.is_first:
                 environment = describe_environment(
-                    settings, images=Path(images), split_file=Path(split_file),
-                    seed=config.training.seed, processes=world.size,
-                )  # fmt: skip
+                    settings,
+                    images=Path(images),
+                    split_file=Path(split_file),
+                    seed=config.training.seed,
+                    processes=world.size,
+                )
                 dataset = describe_dataset(config.data, Path(images), Path(split_file), records)
                 run_folder.begin(run, config, environment, dataset)
             course.go()
@@ -151,18 +157,22 @@ class _Course:
     ):
         self.config, self.compute, self.world = config, settings, world
         self.run, self.data, self.speak = run, data, speak
-        model = building.build_model(config, settings)
+        model = build_model(config, settings)
         if world.size > 1:
             distributed.adapt_network(model, settings.device.type)
         self.state: State = new_state(config, model, settings)
         self.weighted = config.training.class_weights == "balanced"
         weights = class_weights(data.train.labels, len(CLASSES))
         self.runner = StepRunner(
-            config, self.state, self._wrapped(model),
-            names=data.train.images, labels=data.train.labels,
+            config,
+            self.state,
+            self._wrapped(model),
+            names=data.train.images,
+            labels=data.train.labels,
             weights=weights if self.weighted else (weights > 0).astype(float),
-            compute=settings, world=world,
-        )  # fmt: skip
+            compute=settings,
+            world=world,
+        )
         self._forecast = Forecast(config, len(data.train.labels))
         self._last_checkpoint = time.monotonic()
 
@@ -190,10 +200,13 @@ class _Course:
         rows = self.state.rows
         best = [row for row in rows if row["saved_model"]][-1]
         return Result(
-            run=self.run, epochs=len(rows), best_epoch=best["epoch"],
-            best_val_loss=best["val_loss"], minutes=rows[-1]["elapsed_time"],
+            run=self.run,
+            epochs=len(rows),
+            best_epoch=best["epoch"],
+            best_val_loss=best["val_loss"],
+            minutes=rows[-1]["elapsed_time"],
             reason=self.state.finished,
-        )  # fmt: skip
+        )
 
     # ------------------------------------------------------------------------- an epoch
 
@@ -296,11 +309,17 @@ class _Course:
         training = self.config.training
         with self._progress(len(fold.labels), f"measuring {fold.name}", 0) as progress:
             return evaluate_fold(
-                self.state.measured_model, fold.loader, fold.labels,
-                n_classes=len(CLASSES), batch_size=training.batch_size, seed=training.seed,
-                weighted=self.weighted, compute=self.compute, world=self.world,
+                self.state.measured_model,
+                fold.loader,
+                fold.labels,
+                n_classes=len(CLASSES),
+                batch_size=training.batch_size,
+                seed=training.seed,
+                weighted=self.weighted,
+                compute=self.compute,
+                world=self.world,
                 progress=progress.update,
-            )  # fmt: skip
+            )
 
     def _save_checkpoint(self) -> None:
         content = self.state.to_checkpoint(self.world)
@@ -340,3 +359,48 @@ class _Silence:
 
     def note(self, text: str) -> None:
         """Do nothing."""
+
+
+def build_model(config: TrainConfig, compute: Compute) -> EkgModel:
+    """Build the network with its first weights, drawn from torch's current random state.
+
+    Raises
+    ------
+    ModelError
+        If the network is unknown, or the weights to start from are another network's.
+    """
+    network_config, data = config.network, config.data
+    options = network_options(network_config, data.channels, plain=config.compute.plain)
+    name = network_config.name
+    network = build_network(name, len(CLASSES), **options)
+    if name == PAPER_NETWORK and network_config.weights:
+        file = weights_file_of(network_config.weights)
+        fill_network(network, load_weights(file)[0], path=file, name=name)
+    model = EkgModel(
+        network,
+        CLASSES,
+        data.image_size,
+        _per_channel(data.mean, data.channels),
+        _per_channel(data.std, data.channels),
+        network_name=name,
+        network_options={k: v for k, v in options.items() if k not in ("plain", "train")},
+    ).to(compute.device)
+    if config.compute.channels_last and not config.compute.plain:
+        model = model.to(memory_format=torch.channels_last)
+    return model
+
+
+def network_options(config: NetworkConfig, channels: int, *, plain: bool) -> dict[str, Any]:
+    """Return what `build_network` is told."""
+    if config.name == PAPER_NETWORK:
+        return {"in_channels": channels, "dropout": config.dropout, "plain": plain}
+    return {"in_channels": channels, "weights": config.weights or None, "train": config.train}
+
+
+def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return values * channels if len(values) == 1 else values
+
+
+def trainable_names(model: nn.Module) -> list[str]:
+    """Return the names of the parameters that training changes."""
+    return [name for name, parameter in model.named_parameters() if parameter.requires_grad]

@@ -1,16 +1,105 @@
-"""A slice on pink paper, as on a printed EKG: 25 mm/s, 10 mm/mV, true to scale on A4."""
+"""One slice as an image for people: exact, labelled, or on clinical paper at true scale."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from ekg.config import SliceConfig
+from ekg.errors import ImageError
+from ekg.files import atomic_path
+from ekg.images.layout import PAPER_LAYOUT, Layout, check_size
+from ekg.images.paper_figure import matplotlib_defaults
+from ekg.images.png import write_png
+from ekg.images.renderer import Renderer
 from ekg.records.record import LEADS, Record
+
+
+def make_labelled_figure(
+    record: Record, start: int, samples: int, layout: Layout = PAPER_LAYOUT
+) -> Figure:
+    """Return the page as a figure; call it within `ekg.images.paper_figure.matplotlib_defaults()`.
+
+    Parameters
+    ----------
+    record
+        The recording, at its slice's sampling frequency.
+    start, samples
+        The slice: all twelve leads show it.
+    layout
+        Rows, columns, range and grid.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        11 x 11 inches.
+    """
+    figure = Figure(figsize=(11, 11), facecolor="white")
+    axes_grid = figure.subplots(
+        layout.rows, layout.columns, sharex=True, sharey=True, squeeze=False
+    )
+    seconds = samples / record.sampling_frequency
+    for axes, lead, signal in zip(axes_grid.ravel(), LEADS, record.signal, strict=True):
+        part = signal[start : start + samples]
+        axes.plot(layout.times, part, color=layout.trace_colour, linewidth=1.0)
+        axes.set_xlim(0, seconds)
+        axes.set_ylim(*layout.millivolts)
+        axes.xaxis.set_major_locator(MultipleLocator(0.5))
+        axes.xaxis.set_minor_locator(MultipleLocator(layout.minor.seconds))
+        axes.yaxis.set_major_locator(MultipleLocator(1.0))
+        axes.yaxis.set_minor_locator(MultipleLocator(layout.minor.millivolts))
+        # A label at the very edge would stand in that of the neighbouring panel.
+        axes.xaxis.set_major_formatter(_formatter_up_to(0.99 * seconds))
+        axes.yaxis.set_major_formatter(_formatter_up_to(0.99 * max(layout.millivolts)))
+        axes.grid(True, which="major", color="#AAAAAA", linewidth=0.6)
+        axes.grid(True, which="minor", color="#DDDDDD", linewidth=0.3)
+        axes.set_axisbelow(True)
+        axes.tick_params(which="both", direction="in", top=True, right=True, labelsize=9)
+        axes.tick_params(which="minor", length=2)
+        axes.text(
+            0.03,
+            0.96,
+            lead,
+            transform=axes.transAxes,
+            fontsize=12,
+            fontweight="bold",
+            ha="left",
+            va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
+        )
+    for axes in axes_grid[-1]:
+        axes.set_xlabel("Time [s]", fontsize=10)
+    for axes in axes_grid[:, 0]:
+        axes.set_ylabel("Voltage [mV]", fontsize=10)
+    labels = ", ".join(record.diagnoses) or "none given"
+    begin = start / record.sampling_frequency
+    figure.suptitle(
+        f"Record {record.name}, {begin:.2f} to {begin + seconds:.2f} s   (header: {labels})",
+        fontsize=12,
+        x=0.07,
+        ha="left",
+        y=0.975,
+    )
+    figure.text(0.985, 0.012, "Not for clinical use", fontsize=9, ha="right", color="#B00020")
+    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.065, top=0.95, wspace=0.05, hspace=0.06)
+    return figure
+
+
+def _formatter_up_to(limit: float) -> FuncFormatter:
+    """Return a formatter that leaves out values beyond a limit, on either side of zero."""
+    return FuncFormatter(
+        lambda value, place: f"{value:g}".replace("-", "\u2212") if abs(value) < limit else ""
+    )
+
 
 _MM_PER_INCH = 25.4
 _POINTS_PER_MM = 72 / _MM_PER_INCH
@@ -186,9 +275,15 @@ def _mark_slice(axes: Axes, first: float, last: float, baseline: float) -> None:
         zorder=3,
     )
     axes.text(
-        (first + last) / 2, height - 0.7, "the slice above", fontsize=6.5, ha="center", va="top",
-        color="#444444", zorder=4,
-    )  # fmt: skip
+        (first + last) / 2,
+        height - 0.7,
+        "the slice above",
+        fontsize=6.5,
+        ha="center",
+        va="top",
+        color="#444444",
+        zorder=4,
+    )
 
 
 def _write_texts(
@@ -203,16 +298,110 @@ def _write_texts(
     labels = ", ".join(record.diagnoses) or "none"
     write(left, sheet.height - 17, f"Diagnosis in the header: {labels}", 9)
     write(
-        left, sheet.height - 22,
+        left,
+        sheet.height - 22,
         f"All leads: {start / frequency:.2f} to {(start + samples) / frequency:.2f} s   "
         f"Rhythm strip: {strip[0] / frequency:.2f} to {strip[1] / frequency:.2f} s   "
-        f"{frequency:g} Hz", 9,
-    )  # fmt: skip
-    write(right, sheet.height - 11, "NOT FOR CLINICAL USE", 11, ha="right", fontweight="bold",
-          color="#B00020")  # fmt: skip
+        f"{frequency:g} Hz",
+        9,
+    )
+    write(
+        right,
+        sheet.height - 11,
+        "NOT FOR CLINICAL USE",
+        11,
+        ha="right",
+        fontweight="bold",
+        color="#B00020",
+    )
     write(right, sheet.height - 22, "25 mm/s   10 mm/mV", 9, ha="right")
     note = (
         f"All twelve leads show the same {samples / frequency:g} s. No filter. "
         "True to scale when printed at 100 % on A4."
     )
     write(left, 8, note, 7)
+
+
+STYLES = ("exact", "labelled", "clinical")
+_USUAL_SIZE = {"exact": 800, "labelled": 1400, "clinical": 2970}
+_NOTE = "Not for clinical use"
+
+
+def save_picture(
+    record: Record,
+    start: int,
+    target: str | Path,
+    *,
+    style: str = "exact",
+    size: int | None = None,
+    config: SliceConfig | None = None,
+) -> None:
+    """Draw one slice of a record into a file.
+
+    Parameters
+    ----------
+    record
+        The recording, at the sampling frequency of `config`.
+    start
+        First sample of the slice.
+    target
+        PNG file; for the styles `labelled` and `clinical` also PDF, by its suffix.
+    style
+        `exact`: the image that the network sees. `labelled`: the same page with lead names and
+        axes. `clinical`: pink paper at 25 mm/s and 10 mm/mV with a rhythm strip.
+    size
+        Pixels on the (longer) side; 800, 1400 and 2970 by default. The scale of a PDF, and the
+        resolution noted in a PNG, are such that clinical paper prints at true scale.
+    config
+        Length of the slice; the paper's by default.
+
+    Raises
+    ------
+    ImageError
+        If the slice does not lie within the record, or style, size or file type is not one
+        that can be drawn.
+    """
+    target = Path(target)
+    length = (config or SliceConfig()).length
+    n_samples = record.signal.shape[1]
+    kind = target.suffix.lower()
+    if style not in STYLES:
+        raise ImageError(f"style {style!r} is not one of {', '.join(STYLES)}")
+    if not 0 <= start <= n_samples - length:
+        raise ImageError(
+            f"a slice of {length} samples from sample {start} does not lie within its {n_samples} "
+            "samples",
+            path=record.header.path,
+            remedy=(
+                f"give a start from 0 to {n_samples - length}"
+                if n_samples >= length
+                else "use a longer recording"
+            ),
+        )
+    if kind != ".png" and (style == "exact" or kind != ".pdf"):
+        raise ImageError(
+            f"a picture of style {style} cannot be written as {kind or 'a file without suffix'}",
+            path=target,
+            remedy="name the file .png" + ("" if style == "exact" else " or .pdf"),
+        )
+    if size is not None and style == "exact":
+        check_size(size)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if style == "exact":
+        part = record.signal[:, start : start + length]
+        write_png(target, Renderer(size or _USUAL_SIZE[style]).draw(part))
+        return
+    pixels = size or _USUAL_SIZE[style]
+    if not 100 <= pixels <= 20_000:
+        raise ImageError(f"{pixels} pixels cannot be drawn", remedy="choose from 100 to 20000")
+    with matplotlib_defaults(), atomic_path(target) as temporary:
+        make = make_labelled_figure if style == "labelled" else make_clinical_figure
+        figure = make(record, start, length)
+        # No dates: the same slice gives the same file.
+        metadata: dict[str, Any] = {"Title": f"Record {record.name}, sample {start}"}
+        if kind == ".pdf":
+            metadata |= {"Subject": _NOTE, "CreationDate": None}
+            FigureCanvasPdf(figure).print_pdf(temporary, metadata=metadata)
+        else:
+            figure.set_dpi(pixels / max(figure.get_size_inches()))
+            FigureCanvasAgg(figure).print_png(temporary, metadata={**metadata, "Comment": _NOTE})
