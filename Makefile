@@ -308,10 +308,11 @@ test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (
 audit: $(ENVIRONMENT) ## compare the pinned packages with the database of known vulnerabilities (needs the network)
 	@$(PY) scripts/audit.py
 
-lint: $(ENVIRONMENT) ## ruff and mypy
+lint: $(ENVIRONMENT) ## ruff, mypy, and who imports whom (import-linter)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(PY) -c "from importlinter.cli import lint_imports_command; lint_imports_command()" --no-cache
 
 # --- measurements ---------------------------------------------------------------------------
 # Each writes its CSV under benchmarks/; run them on a machine that does nothing else.

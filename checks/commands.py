@@ -1,4 +1,4 @@
-"""Check every promise of the repository against the files at hand."""
+"""The verb `verify`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
         "--only",
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings here")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the checks, print the table; 1 if one failed or none passed."""
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Check every promise of the repository against the files at hand."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from checks.findings import as_json, exit_status, table_lines

@@ -25,22 +25,22 @@ from ekg.evaluation.published import (
     read_published_figures,
 )
 from ekg.evaluation.recomputed import differing, differing_in_fold
-from ekg.evaluation.results import METRICS_FILE, digest_of_lines, read_metrics
+from ekg.evaluation.results import digest_of_lines, read_metrics
 from ekg.evaluation.runs import flatten
 from ekg.files import read_json, sha256_of_file
 from ekg.images.manifest import MANIFEST
 from ekg.images.record_images import ImageSetConfig, image_name
 from ekg.images.renderer import Renderer
 from ekg.model import EkgModel, load_model
-from ekg.model.engines import ONNX_FILE, OnnxEngine
+from ekg.model.engines import OnnxEngine
 from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
 from ekg.model.loading import weights_file_of
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL, default_model
 from ekg.progress import Progress
+from ekg.run import DATASET_FILE, METRICS_FILE, ONNX_FILE
 from ekg.seeds import generator_for
 from ekg.simulator import VERSION
 from ekg.simulator.record_files import SimulationSettings
-from ekg.training.provenance import DATASET_FILE
 
 
 @dataclass(frozen=True)

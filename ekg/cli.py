@@ -24,31 +24,31 @@ DISTRIBUTION = "ekg-image-reader"
 
 
 VERBS = {
-    "best-model": "ekg.datasets.commands_best_model",
-    "compare": "ekg.evaluation.commands_compare",
-    "convert": "ekg.datasets.commands_convert",
-    "counts": "ekg.images.commands_counts",
+    "best-model": "ekg.datasets.commands",
+    "compare": "ekg.evaluation.commands",
+    "convert": "ekg.datasets.commands",
+    "counts": "ekg.images.commands",
     "download": "ekg.datasets.commands",
     "evaluate": "ekg.evaluation.commands",
     "export": "ekg.model.commands",
-    "external": "ekg.evaluation.commands_external",
+    "external": "ekg.evaluation.commands",
     "hackathon": "ekg.hackathon.commands",
     "images": "ekg.images.commands",
     "page": "page.commands",
     "paper": "ekg.paper.commands",
     "predict": "ekg.predict.commands",
-    "render": "ekg.images.commands_render",
-    "runs": "ekg.evaluation.commands_runs",
-    "serve": "page.commands_serve",
+    "render": "ekg.images.commands",
+    "runs": "ekg.evaluation.commands",
+    "serve": "page.commands",
     "simulate": "ekg.simulator.commands",
     "split": "ekg.data.commands",
     "store": "ekg.store.commands",
-    "summary": "ekg.evaluation.commands_summary",
+    "summary": "ekg.evaluation.commands",
     "train": "ekg.training.commands",
     "verify": "checks.commands",
 }
-"""The module of each verb: `add_arguments(parser)`, `run(arguments)`, and its help, the first
-line of its docstring. Heavy imports are inside `run`, so that `--help` starts at once."""
+"""The module of each verb: it has `add_VERB_arguments(parser)` and `run_VERB(arguments)`, whose
+docstring is the verb's help. Heavy imports are inside `run_VERB`: `--help` starts at once."""
 
 
 def verbs() -> list[str]:
@@ -79,14 +79,14 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         module = module_of(verb)
         if module is None:
             summary = "Works only in a clone of the project."
-        else:
-            summary = (module.__doc__ or "").strip().splitlines()[0]
-        subparser = subparsers.add_parser(verb, help=summary, description=summary)
-        if module is None:
+            subparser = subparsers.add_parser(verb, help=summary, description=summary)
             subparser.set_defaults(run=_refuse)
-        else:
-            module.add_arguments(subparser)
-            subparser.set_defaults(run=module.run)
+            continue
+        name = verb.replace("-", "_")
+        run = getattr(module, f"run_{name}")
+        subparser = subparsers.add_parser(verb, help=run.__doc__, description=run.__doc__)
+        getattr(module, f"add_{name}_arguments")(subparser)
+        subparser.set_defaults(run=run)
     return parser
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from ekg.errors import EkgError
 from ekg.files import write_text
 
 _BEGIN = re.compile(r"^<!-- (?P<mark>[\w -]+): begin -->$", re.MULTILINE)
@@ -27,22 +28,30 @@ class HandTable:
     """Where it begins, counted from 1."""
 
 
-def table_lines(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Return a table as Markdown lines.
+def row(cells: Iterable[str]) -> str:
+    """Return one line of a table."""
+    return "| " + " | ".join(cells) + " |"
 
-    Parameters
-    ----------
-    table
-        Rows; missing values are left blank.
-    columns
-        The columns to show, in order.
-    """
-    lines = ["| " + " | ".join(column.replace("_", " ") for column in columns) + " |"]
-    lines.append("|" + "---|" * len(columns))
-    for _, row in table.iterrows():
-        cells = ["" if pd.isna(row[column]) else str(row[column]) for column in columns]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+
+def table(
+    head: Sequence[str], rows: Iterable[Iterable[str]], *, numbers_from: int | None = None
+) -> list[str]:
+    """Return a Markdown table as lines; columns from `numbers_from` on are set to the right."""
+    last = len(head) if numbers_from is None else numbers_from
+    rules = "".join("---|" if column < last else "---:|" for column in range(len(head)))
+    return [row(head), "|" + rules, *map(row, rows)]
+
+
+def table_lines(data: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Return these columns of a data frame as a Markdown table; missing values are left blank."""
+    shown = data[list(columns)]
+    return table(
+        [column.replace("_", " ") for column in columns],
+        (
+            ["" if pd.isna(value) else str(value) for value in values]
+            for _, values in shown.iterrows()
+        ),
+    )
 
 
 def blocks(text: str) -> dict[str, str]:
@@ -102,3 +111,33 @@ def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]
     lines = table_lines(table, columns)
     before, after = text.split(begin)[0], text.split(end)[1]
     write_text(page, before + begin + "\n" + "\n".join(lines) + "\n" + end + after)
+
+
+def block_of(page: Path, mark: str) -> str:
+    """Return what stands between a page's two marks `<!-- mark: begin -->` and `end`.
+
+    Raises
+    ------
+    EkgError
+        If the page or a mark is missing.
+    """
+    return _parts(page, mark)[1]
+
+
+def replace_block(page: Path, mark: str, content: str) -> None:
+    """Put `content` between a page's two marks."""
+    before, _, after = _parts(page, mark)
+    write_text(page, before + content + after)
+
+
+def _parts(page: Path, mark: str) -> tuple[str, str, str]:
+    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
+    try:
+        text = page.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise EkgError("no such page", path=page) from None
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise EkgError(f"the marks {begin.strip()} and {end} must stand there once", path=page)
+    before, rest = text.split(begin)
+    block, after = rest.split(end)
+    return before + begin, block, end + after

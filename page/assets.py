@@ -10,8 +10,8 @@ import scipy.signal
 from ekg._version import __version__
 from ekg.config import PAPER_SEED, SliceConfig
 from ekg.images import image_checks
+from ekg.images.layout import Stroke
 from ekg.images.renderer import Renderer
-from ekg.images.static_layers import Stroke
 from ekg.model import EkgModel
 from ekg.model.export import NOTICE
 from ekg.records import header_checks as record_checks

@@ -1,4 +1,4 @@
-"""Build the page that reads an EKG in the browser."""
+"""The verbs `page`, `serve`: their arguments, and what they print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_page_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "--model",
@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Build the page and say what is in it."""
+def run_page(arguments: argparse.Namespace) -> int:
+    """Build the page that reads an EKG in the browser."""
     from ekg.paths import default_model
     from page.build import build_page
 
@@ -31,4 +31,31 @@ def run(arguments: argparse.Namespace) -> int:
         f"torch {built.export.largest_difference:.1e} over {built.export.pictures} pictures. "
         "Not for clinical use."
     )
+    return 0
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("build/page"),
+        help="the built page (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port; 0 for any free one (default: %(default)s)"
+    )
+
+
+def run_serve(arguments: argparse.Namespace) -> int:
+    """Show the built page on this machine (127.0.0.1)."""
+    from page.server import ADDRESS, make_server
+
+    with make_server(arguments.folder, arguments.port) as server:
+        port = server.server_address[1]
+        print(f"http://{ADDRESS}:{port}/ (Ctrl-C ends)", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("ended")
     return 0

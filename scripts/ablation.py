@@ -14,18 +14,17 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
+from run_ekg import ROOT, run_ekg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ekg.files import atomic_open
 from ekg.markdown import table_lines
 
-ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "benchmarks" / "ablation.csv"
 MODERN = ROOT / "experiments" / "modern_800.toml"
 
@@ -89,56 +88,14 @@ def run_one(
         "early_stopping.enabled=false",
         *CHOICES[setting],
     ]
-    command = [
-        sys.executable,
-        "-m",
-        "ekg",
-        "train",
-        "--images",
-        str(arguments.images),
-        "--split",
-        str(arguments.split),
-        "--run",
-        str(run),
-        "--records",
-        str(arguments.records),
-        "--experiment",
-        str(experiment),
-        "--epochs",
-        str(arguments.epochs),
-        "--seed",
-        str(seed),
-        "--threads",
-        str(arguments.threads),
-        "--workers",
-        str(arguments.workers),
-        "--resume",
-    ]
-    for override in overrides:
-        command += ["--set", override]
+    words = [word for override in overrides for word in ("--set", override)]
+    data = {"images": arguments.images, "split": arguments.split}
     if not (run / "finished.json").is_file():
-        subprocess.run(command, cwd=ROOT, check=True)
+        options = {name: getattr(arguments, name) for name in ("epochs", "threads", "workers")}
+        options |= {"records": arguments.records, "experiment": experiment, "seed": seed}
+        run_ekg("train", "--resume", *words, **data, run=run, **options)
     if not (run / "metrics.json").is_file():
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "ekg",
-                "evaluate",
-                "--model",
-                str(run),
-                "--images",
-                str(arguments.images),
-                "--split",
-                str(arguments.split),
-                "--fold",
-                "test",
-                "--out",
-                str(run),
-            ],
-            cwd=ROOT,
-            check=True,
-        )
+        run_ekg("evaluate", model=run, **data, fold="test", out=run)
     real: dict[str, float] = {}
     for source in arguments.real:
         real |= judged_on_recordings(run, source)
@@ -168,27 +125,8 @@ def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
     folder, _, labels = place.partition(":")
     out = run / f"on-{name}"
     if not (out / "external.json").is_file():
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "ekg",
-                "external",
-                "--model",
-                str(run),
-                "--records",
-                folder,
-                *(["--labels", labels] if labels else []),
-                "--name",
-                name,
-                "--resamples",
-                "0",
-                "--out",
-                str(out),
-            ],
-            cwd=ROOT,
-            check=True,
-        )
+        more = {"labels": labels} if labels else {}
+        run_ekg("external", model=run, records=folder, **more, name=name, resamples=0, out=out)
     figures = json.loads((out / "external.json").read_text())["external"]["per_record"]
     return {f"{name}_{metric}": round(float(figures[metric]), 4) for metric in REAL_METRICS}
 

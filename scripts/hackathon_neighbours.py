@@ -18,7 +18,7 @@ import pandas as pd
 from ekg.files import write_text
 from ekg.hackathon.neighbours import neighbour_accuracy
 from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
-from ekg.simulator.ranges import replace_block
+from ekg.markdown import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "benchmarks" / "hackathon_neighbours.csv"

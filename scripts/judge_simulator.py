@@ -22,12 +22,12 @@ import torch
 
 from ekg.files import write_text
 from ekg.images.renderer import Renderer
+from ekg.markdown import replace_block
 from ekg.model import EkgModel, load_model
 from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
 from ekg.records.slicing import slice_starts
 from ekg.simulator import VERSION, simulate_record
-from ekg.simulator.ranges import replace_block
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EKG_SHARED", ROOT.parent / "shared"))

@@ -12,63 +12,29 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
+from run_ekg import ROOT, run_ekg
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ekg.files import write_text
 from ekg.markdown import put_table
 
-ROOT = Path(__file__).resolve().parent.parent
 METRICS = ("accuracy", "macro_f1", "macro_auroc")
 
 
 def run_seed(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
     """Train and evaluate with one seed; return its row."""
     run = arguments.runs / f"{arguments.experiment.stem}-seed-{seed}"
-    data = ["--images", str(arguments.images), "--split", str(arguments.split)]
+    data = {"images": arguments.images, "split": arguments.split}
     if not (run / "finished.json").is_file():
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "ekg",
-                "train",
-                *data,
-                "--run",
-                str(run),
-                "--resume",
-                "--experiment",
-                str(arguments.experiment),
-                "--seed",
-                str(seed),
-                *arguments.more,
-            ],
-            cwd=ROOT,
-            check=True,
-        )
+        options = {**data, "run": run, "experiment": arguments.experiment, "seed": seed}
+        run_ekg("train", "--resume", *arguments.more, **options)
     if not (run / "metrics.json").is_file():
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "ekg",
-                "evaluate",
-                "--model",
-                str(run),
-                *data,
-                "--fold",
-                "test",
-                "--out",
-                str(run),
-            ],
-            cwd=ROOT,
-            check=True,
-        )
+        run_ekg("evaluate", model=run, **data, fold="test", out=run)
     test = json.loads((run / "metrics.json").read_text())["test"]
     finished = json.loads((run / "finished.json").read_text())
     row: dict[str, object] = {

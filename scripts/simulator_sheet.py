@@ -23,10 +23,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ekg.files import atomic_path
+from ekg.markdown import replace_block
 from ekg.records.diagnoses import CLASSES, ECTOPY
 from ekg.records.record import LEADS, find_records, read_record
 from ekg.simulator import simulate_record
-from ekg.simulator.ranges import ranges_table, replace_block, sources_list
+from ekg.simulator.ranges import ranges_table, sources_list
 
 ROOT = Path(__file__).resolve().parent.parent
 _ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))

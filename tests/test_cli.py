@@ -50,12 +50,12 @@ def test_closed_pipe_is_no_error(arguments, unbuffered):
 
 
 def test_an_interruption_says_how_to_go_on(monkeypatch, capsys):
-    from ekg.images import commands_counts
+    from ekg.images import commands
 
     def interrupted(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands_counts, "run", interrupted)
+    monkeypatch.setattr(commands, "run_counts", interrupted)
     assert main(["counts", "somewhere"]) == 130
     assert capsys.readouterr().err == "interrupted; run the same command again to go on\n"
 

@@ -20,7 +20,8 @@ from ekg.errors import EkgError
 from ekg.images.image_checks import read_picture
 from ekg.images.pack import INDEX, PACK, open_pack
 from ekg.images.png import encode_png, read_image
-from ekg.paper.figures.saliency import SALIENCY_FILE, read_saliency
+from ekg.paper.figures.saliency import read_saliency
+from ekg.run import SALIENCY_FILE
 
 SIZE = 24
 _MOST_UNPACKED = 1 << 20

@@ -38,12 +38,7 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "slicing": (("ekg/records/slicing.py",), ("tests/records/test_slicing.py",)),
     "split": (
         ("ekg/data/split.py", "ekg/data/folds.py"),
-        (
-            "tests/data/test_split.py",
-            "tests/data/test_split.py",
-            "tests/data/test_folds.py",
-            "tests/data/test_folds.py",
-        ),
+        ("tests/data/test_split.py", "tests/data/test_folds.py"),
     ),
     "metrics": (
         (
@@ -52,19 +47,13 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "ekg/evaluation/resampling.py",
             "ekg/evaluation/intervals.py",
         ),
-        (
-            "tests/evaluation/test_metrics.py",
-            "tests/evaluation/test_metrics.py",
-            "tests/evaluation/test_intervals.py",
-        ),
+        ("tests/evaluation/test_metrics.py", "tests/evaluation/test_intervals.py"),
     ),
     "manifest": (
-        ("ekg/images/manifest.py", "ekg/images/image_set.py", "ekg/images/image_set.py"),
-        (
-            "tests/images/test_image_set_details.py",
-            "tests/images/test_image_set_again.py",
-            "tests/images/test_manifest_sum.py",
-            "tests/images/test_skipped_again.py",
+        ("ekg/images/manifest.py", "ekg/images/image_set.py"),
+        tuple(
+            f"tests/images/test_{name}.py"
+            for name in ("image_set", "resume", "refused", "manifest")
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""Assign every record to a fold: train, val, test, none or excluded."""
+"""The verb `split`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_split_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
         "--labels", type=Path, required=True, help="CSV with the columns record, diagnoses"
@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-ectopy", action="store_true", help="keep PAC and PVC")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the verb."""
+def run_split(arguments: argparse.Namespace) -> int:
+    """Assign every record to a fold: train, val, test, none or excluded."""
     from ekg.config import PAPER_SEED
     from ekg.data import split
 

@@ -1,4 +1,4 @@
-"""Fetch a public data set: parallel, resumable, every file verified."""
+"""The verbs `best-model`, `convert`, `download`: their arguments, and what they print."""
 
 from __future__ import annotations
 
@@ -8,12 +8,89 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ekg.records.array_options import add_array_options
+
 if TYPE_CHECKING:
     from ekg.datasets.download import Outcome, Plan
     from ekg.datasets.registry import Source
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_best_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--from",
+        dest="from_path",
+        type=Path,
+        metavar="PATH",
+        help="take the files from a local copy (flat, nested or an archive)",
+    )
+    parser.add_argument("--out", type=Path, help="default: the model's folder")
+
+
+def run_best_model(arguments: argparse.Namespace) -> int:
+    """Fetch the paper's published weights, history and predictions, verified."""
+    from ekg.datasets.published_model import fetch_published_model
+    from ekg.paths import PUBLISHED_FOLDER, needs_clone
+
+    if arguments.out is None:
+        needs_clone("best-model without --out", "the folder best_model_for_paper")
+    folder = arguments.out or PUBLISHED_FOLDER
+    files = fetch_published_model(folder, from_path=arguments.from_path)
+    print(f"published model: {len(files)} files in {folder}, all verified")
+    return 0
+
+
+def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = (
+        "Names, dates, ids and free text stay behind unless --keep-metadata is given. The name "
+        "of the new record is that of the file. Exit status: 0 when everything was written, 1 "
+        "when some files were refused, 2 when the command could not start."
+    )
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the WFDB records")
+    parser.add_argument(
+        "--keep-metadata",
+        action="store_true",
+        help="also write what the file says of patient, place and time",
+    )
+    parser.add_argument(
+        "--labels",
+        choices=("machine",),
+        help="write a `Dx` line where the machine's own statements name exactly one class",
+    )
+    add_array_options(parser)
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    """Write recordings of any format as WFDB, without anything personal."""
+    from ekg.datasets.conversion import convert
+    from ekg.errors import EkgError
+
+    written = refused = 0
+    for path, outcome in convert(
+        arguments.paths,
+        arguments.out,
+        keep_metadata=arguments.keep_metadata,
+        machine_labels=arguments.labels == "machine",
+        fs=arguments.fs,
+        unit=arguments.unit,
+    ):
+        if isinstance(outcome, EkgError):
+            refused += 1
+            print(f"refused {outcome}", file=sys.stderr)
+            continue
+        written += 1
+        print(f"{path}: {outcome.header}")
+        for note in outcome.notes:
+            print(f"  {note}")
+    print(f"{written} written to {arguments.out}, {refused} refused. Not for clinical use.")
+    return 1 if refused else 0
+
+
+def add_download_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("dataset", nargs="?", metavar="DATASET", help="a name of --list")
     parser.add_argument("--list", action="store_true", help="print the data sets and end")
@@ -41,8 +118,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Fetch one data set and print one line about it."""
+def run_download(arguments: argparse.Namespace) -> int:
+    """Fetch a public data set: parallel, resumable, every file verified."""
     from ekg.datasets.download import obtain
     from ekg.datasets.registry import check_address, read_registry, source_named
     from ekg.errors import DownloadError

@@ -17,8 +17,8 @@ from ekg.evaluation.intervals import FEWEST_RECORDS
 from ekg.evaluation.levels import Units, levels_of
 from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_figures
 from ekg.files import read_json, write_json
+from ekg.run import CALIBRATION_FILE
 
-CALIBRATION_FILE = "calibration.json"
 FITTED_ON = "val"
 TEMPERATURE_LIMITS = (0.05, 20.0)
 _FIGURES = ("log_loss", "ece", "brier")

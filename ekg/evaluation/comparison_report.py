@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ekg import markdown
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.runs import table, with_interval
 
@@ -126,12 +127,9 @@ def terminal_lines(content: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _markdown_table(head: Row, rows: list[Row]) -> list[str]:
-    return [
-        "| " + " | ".join(head) + " |",
-        "|" + "|".join("---" if k == 0 else "---:" for k in range(len(head))) + "|",
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]
+def _table(given: tuple[Row, list[Row]]) -> list[str]:
+    head, rows = given
+    return markdown.table(head, rows, numbers_from=1)
 
 
 def _matrix_rows(content: dict[str, Any], side: str, level: str) -> tuple[Row, list[Row]]:
@@ -142,7 +140,7 @@ def _matrix_rows(content: dict[str, Any], side: str, level: str) -> tuple[Row, l
     ]
 
 
-def markdown(content: dict[str, Any]) -> str:
+def markdown_report(content: dict[str, Any]) -> str:
     """Return `comparison.md`."""
     a, b, dataset = content["a"], content["b"], content["dataset"]
     lines = [f"# {content['heading']}", ""]
@@ -165,14 +163,14 @@ def markdown(content: dict[str, Any]) -> str:
     for level in LEVELS:
         if level in content["levels"]:
             lines += [f"## {dataset}: {level}", "", f"{LEVELS[level].capitalize()}.", ""]
-            lines += [*_markdown_table(*figure_rows(content, level)), ""]
+            lines += [*_table(figure_rows(content, level)), ""]
     lines += [f"## {dataset}: by class, {LEVEL_OF_CLASSES}", ""]
-    lines += [*_markdown_table(*class_rows(content)), ""]
+    lines += [*_table(class_rows(content)), ""]
     for side, about in (("a", a), ("b", b)):
         lines += [
             f"## {about['dataset']}: confusion matrix of {about['name']}, {LEVEL_OF_CLASSES}",
             "",
-            *_markdown_table(*_matrix_rows(content, side, LEVEL_OF_CLASSES)),
+            *_table(_matrix_rows(content, side, LEVEL_OF_CLASSES)),
             "",
         ]
     if sentences := agreement_sentences(content):
@@ -180,7 +178,7 @@ def markdown(content: dict[str, Any]) -> str:
         lines += _differing(content)
     if published := content.get("published"):
         lines += [f"## {published['heading']}", ""]
-        lines += [*_markdown_table(*figure_rows(published, LEVEL_OF_CLASSES)), ""]
+        lines += [*_table(figure_rows(published, LEVEL_OF_CLASSES)), ""]
     if content["notes"]:
         lines += ["## Notes", "", *(f"* {note}" for note in content["notes"]), ""]
     return "\n".join(lines)
@@ -192,7 +190,7 @@ def _differing(content: dict[str, Any]) -> list[str]:
         return []
     rows = [[r["record"], r["label"], r["a"], r["b"]] for r in records[:_RECORDS_SHOWN]]
     head = ["record", "label", content["a"]["name"], content["b"]["name"]]
-    lines = [f"### Records read differently: {len(records):,}", "", *_markdown_table(head, rows)]
+    lines = [f"### Records read differently: {len(records):,}", "", *_table((head, rows))]
     if len(records) > _RECORDS_SHOWN:
         lines += ["", f"The other {len(records) - _RECORDS_SHOWN:,} stand in comparison.json."]
     return [*lines, ""]

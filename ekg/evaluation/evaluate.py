@@ -16,7 +16,6 @@ from ekg.data.image_sources import ImageSource, open_source
 from ekg.data.loader import Loader, batches_of
 from ekg.errors import EvaluationError
 from ekg.evaluation.calibration import (
-    CALIBRATION_FILE,
     FITTED_ON,
     before_and_after,
     fit_calibration,
@@ -25,11 +24,12 @@ from ekg.evaluation.calibration import (
 )
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import make_predictions, read_predictions, write_predictions
-from ekg.evaluation.results import METRICS_FILE, fingerprints, merge_fold
+from ekg.evaluation.results import fingerprints, merge_fold
 from ekg.files import folder_lock, read_json, sha256_of_file, write_json
 from ekg.model import EkgModel, load_model
 from ekg.model.loading import weights_file_of
 from ekg.progress import Progress
+from ekg.run import CALIBRATION_FILE, ENVIRONMENT_FILE, METRICS_FILE
 
 BATCH_SIZE = 32
 
@@ -214,7 +214,7 @@ def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[
     head
         With `manifest_sha256` and `split_sha256`; see `head_of`.
     """
-    environment = settings.model / "environment.json"
+    environment = settings.model / ENVIRONMENT_FILE
     if not environment.is_file():
         return []
     trained = read_json(environment)

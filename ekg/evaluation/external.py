@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ekg.datasets.labels import (
     LEAST_LIKELIHOOD,
@@ -30,7 +31,7 @@ from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
-from ekg.model import load_model
+from ekg.model import EkgModel, load_model
 from ekg.model.engines import TorchEngine
 from ekg.model.loading import weights_file_of
 from ekg.predict.predictor import Predictor
@@ -122,7 +123,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     # them stands beside, under `calibration`.
     table = read_label_table(settings.labels) if settings.labels else {}
     found = named_records(settings.records, arrays=settings.fs is not None)
-    rows = _rows_matched(settings, table, found)
+    matched_rows = _rows_matched(settings, table, found)
     records = [examine(path, table, settings, name) for name, path in found.items()]
     draw_sample(records, settings)
     if not any(record.status == "kept" for record in records):
@@ -146,33 +147,10 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             images, names, labels, np.stack(probabilities), model.classes
         )
         write_predictions(settings.out / f"predictions_{FOLD}.csv", predictions)
-        figures = evaluate_predictions(
-            predictions, model.classes, resamples=settings.resamples, seed=settings.seed
-        )
-        if temperature is not None:
-            figures["calibration"] = before_and_after(predictions, temperature)
-        figures["groups"] = figures_by_group(
-            (record.person, record.prediction == record.diagnosis)
-            for record in records
-            if record.slices
-        )
-        name = settings.name or settings.records.resolve().name
-        content = {
-            "schema": SCHEMA,
-            "dataset": name,
-            "model": model.name,
-            "classes": list(model.classes),
-            "weights_sha256": sha256_of_file(weights),
-            "probabilities": "uncalibrated (softmax of the logits)",
-            "rule": {
-                "allow_findings": settings.allow_findings,
-                "least_likelihood": settings.least_likelihood,
-                "sample": settings.limit,
-                "seed": settings.seed,
-            },
-            "data": describe(records) | ({} if rows is None else {"label_table": rows}),
-            FOLD: {"dataset": name, **figures, **fingerprints(predictions)},
-        }
+        content = _content(settings, model, sha256_of_file(weights), records)
+        if matched_rows is not None:
+            content["data"]["label_table"] = matched_rows
+        content[FOLD] |= _metrics(settings, model, temperature, predictions, records)
         write_json(settings.out / "external.json", content)
         write_text(settings.out / "external.md", report_of(content))
     return content
@@ -196,6 +174,50 @@ def _rows_matched(
         return {"rows": len(table), "rows_of_records_here": len(matched(table, records))}
     except EkgError as error:
         raise EvaluationError(error.problem, path=settings.labels, remedy=error.remedy) from None
+
+
+def _content(
+    settings: ExternalSettings, model: EkgModel, sha256: str, records: list[ExternalRecord]
+) -> dict[str, Any]:
+    """Return `external.json` without the metrics."""
+    name = settings.name or settings.records.resolve().name
+    return {
+        "schema": SCHEMA,
+        "dataset": name,
+        "model": model.name,
+        "classes": list(model.classes),
+        "weights_sha256": sha256,
+        "probabilities": "uncalibrated (softmax of the logits)",
+        "rule": {
+            "allow_findings": settings.allow_findings,
+            "least_likelihood": settings.least_likelihood,
+            "sample": settings.limit,
+            "seed": settings.seed,
+        },
+        "data": describe(records),
+        FOLD: {"dataset": name},
+    }
+
+
+def _metrics(
+    settings: ExternalSettings,
+    model: EkgModel,
+    temperature: float | None,
+    predictions: pd.DataFrame,
+    records: list[ExternalRecord],
+) -> dict[str, Any]:
+    """Return the metrics, what the temperature changes, and the metrics of groups of people."""
+    metrics = evaluate_predictions(
+        predictions, model.classes, resamples=settings.resamples, seed=settings.seed
+    )
+    if temperature is not None:
+        metrics["calibration"] = before_and_after(predictions, temperature)
+    metrics["groups"] = figures_by_group(
+        (record.person, record.prediction == record.diagnosis)
+        for record in records
+        if record.slices
+    )
+    return {**metrics, **fingerprints(predictions)}
 
 
 def examine(

@@ -8,6 +8,7 @@ from typing import Any
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.runs import MAIN_FIGURES, with_interval
+from ekg.markdown import table
 
 _MOST_REASONS = 12
 
@@ -183,5 +184,4 @@ def _caveats(content: Mapping[str, Any]) -> list[str]:
 
 
 def _section(title: str, rows: Sequence[Sequence[str]], head: Sequence[str]) -> list[str]:
-    lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows), ""]
+    return [f"## {title}", "", *table(head, rows), ""]

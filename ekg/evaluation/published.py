@@ -15,7 +15,9 @@ from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import read_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import read_json
+from ekg.markdown import table
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
+from ekg.run import HISTORY_FILE
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIGURES_FILE = "published_figures.json"
@@ -67,7 +69,7 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
         As `metrics.json`, with `source`, `model_facts` and `abstract` beside the folds.
     """
     info = read_json(folder / "model_info.json")
-    history = pd.read_csv(folder / "train_results.csv")
+    history = pd.read_csv(folder / HISTORY_FILE)
     best = history.iloc[int(history["val_loss"].to_numpy().argmin())]
     content: dict[str, Any] = {
         "schema": SCHEMA,
@@ -234,12 +236,19 @@ def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None =
 def criteria_table(published: dict[str, Any] | None = None) -> list[str]:
     """Return the criteria as a Markdown table, for docs/evaluation.md; by default the stored."""
     published = published or read_published_figures()
-    return [
-        "| figure, test, record-weighted | published | 95 % interval | a run must not be below |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {c.figure} | {c.published:.3f} | {c.interval[0]:.3f}-{c.interval[1]:.3f} "
-            f"| {c.interval[0]:.3f} |"
-            for c in criteria(published, published)
-        ),
-    ]
+    head = (
+        "figure, test, record-weighted",
+        "published",
+        "95 % interval",
+        "a run must not be below",
+    )
+    rows = (
+        [
+            c.figure,
+            f"{c.published:.3f}",
+            f"{c.interval[0]:.3f}-{c.interval[1]:.3f}",
+            f"{c.interval[0]:.3f}",
+        ]
+        for c in criteria(published, published)
+    )
+    return table(head, rows, numbers_from=1)

@@ -10,8 +10,8 @@ from typing import Any
 from ekg.errors import EvaluationError
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import read_predictions
-from ekg.evaluation.results import METRICS_FILE
 from ekg.evaluation.runs import flatten
+from ekg.run import METRICS_FILE
 
 TOLERANCE = 2e-6
 """Figures are stored with six digits."""

@@ -13,8 +13,8 @@ from ekg.data.split import FOLDS
 from ekg.errors import EvaluationError
 from ekg.files import read_json, sha256_of_file
 from ekg.paths import natural_key
+from ekg.run import METRICS_FILE
 
-METRICS_FILE = "metrics.json"
 SCHEMA = 1
 _IDENTITY = ("dataset", "weights_sha256", "manifest_sha256")
 

@@ -15,9 +15,10 @@ import pandas as pd
 from ekg.errors import EvaluationError
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.published import reproduced_lines
-from ekg.evaluation.results import METRICS_FILE, read_metrics
+from ekg.evaluation.results import read_metrics
 from ekg.files import read_json
 from ekg.paths import natural_key
+from ekg.run import CONFIG_FILE, FINISHED_FILE, HISTORY_FILE, METRICS_FILE
 
 MAIN_FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auroc")
 
@@ -106,7 +107,7 @@ def read_run(folder: Path) -> RunEntry:
         If a file is there but cannot be read.
     """
     metrics = read_metrics(folder) or {}
-    history = _history(folder / "train_results.csv")
+    history = _history(folder / HISTORY_FILE)
     best = min(history, key=lambda row: row["val_loss"]) if history else None
     figures: dict[str, dict[str, Any]] = {
         fold: {
@@ -127,7 +128,7 @@ def read_run(folder: Path) -> RunEntry:
         best_val_loss=best["val_loss"] if best else None,
         minutes=max(row["elapsed_time"] for row in history) if history else None,
         figures=figures,
-        config=_config(folder / "config.toml"),
+        config=_config(folder / CONFIG_FILE),
     )
 
 
@@ -271,11 +272,11 @@ def run_summary(run: Path, images: Path | None = None, figures: Path | None = No
     EvaluationError
         If the run has not been evaluated.
     """
-    if not (run / "metrics.json").is_file():
+    if not (run / METRICS_FILE).is_file():
         raise EvaluationError(
             "no metrics.json", path=run, remedy="run `make evaluate` or `python -m ekg evaluate`"
         )
-    metrics = read_json(run / "metrics.json")
+    metrics = read_json(run / METRICS_FILE)
     folds = [fold for fold in ("val", "test") if fold in metrics]
     dataset = metrics[folds[0]]["dataset"] if folds else metrics.get("dataset", "")
     lines = ["", f"Data: {dataset}. Not for clinical use.", ""]
@@ -298,9 +299,9 @@ def _counts(images: Path) -> str:
 
 
 def _training(run: Path) -> list[str]:
-    if not (run / "finished.json").is_file():
+    if not (run / FINISHED_FILE).is_file():
         return []
-    done = read_json(run / "finished.json")
+    done = read_json(run / FINISHED_FILE)
     return [
         f"training  {done['epochs']} epochs in {done['minutes']:.1f} minutes ({done['reason']}); "
         f"best epoch {done['best_epoch']}, validation loss {done['best_val_loss']:.4f}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,20 @@ from ekg.evaluation.resampling import resample_counts
 from ekg.files import atomic_open
 from ekg.model import EkgModel
 from ekg.paths import natural_key
-from ekg.predict.saliency import explain_images, gradcam, occlusion_by_lead, probabilities_of
+from ekg.predict.saliency import (
+    Explanation,
+    explain_images,
+    gradcam,
+    occlusion_by_lead,
+    probabilities_of,
+)
 from ekg.progress import Progress
 from ekg.records.record import LEADS
+from ekg.run import SALIENCY_FILE
 from ekg.seeds import generator_for
+
+RECORDS_PER_CLASS = 6
+"""Records of each class in the means: each costs 13 runs of the network."""
 
 
 def stages_from_the_top(network: nn.Module) -> list[tuple[str, list[nn.Module]]]:
@@ -124,11 +135,6 @@ def randomised_correlations(
     )
 
 
-SALIENCY_FILE = "saliency.npz"
-RECORDS_PER_CLASS = 6
-"""Records of each class in the means: each costs 13 runs of the network."""
-
-
 def choose_examples(predictions: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return one image a class: the surest correct one or, if none is, the surest at all.
 
@@ -214,7 +220,6 @@ def save_saliency(
     classes, dataset, fold, model name what it is about.
     """
     classes = model.classes
-    index = {name: k for k, name in enumerate(classes)}
     examples = choose_examples(predictions, classes)
     sample = choose_sample(predictions, classes, seed, RECORDS_PER_CLASS)
     source = open_source(images, rows, size=model.image_size)
@@ -223,35 +228,12 @@ def save_saliency(
     stages, correlation, occlusion_correlation = randomised_correlations(
         model, pictures, shown.targets, seed
     )
-    parts = []
-    with Progress(len(sample), "occluding leads", "record") as progress:
-        for piece in batches_of(sample.index.to_numpy(), 8):
-            parts.append(_occlusion(model, source, piece))
-            progress.update(len(piece))
-    drops = np.concatenate(parts)
-    labels = sample["label"].map(index).to_numpy(np.int64)
-    by_class = np.stack(
-        [
-            drops[labels == k].mean(axis=0) if (labels == k).any() else np.full(12, np.nan)
-            for k in range(len(classes))
-        ]
-    )
-    arrays = {
-        "image": _text(examples["image"]),
-        "record": _text(examples["record"]),
-        "label": _text(examples["label"]),
-        "pred": _text(examples["pred"]),
-        "probability": shown.probabilities.astype(np.float32),
-        "images": pictures,
-        "gradcam": shown.gradcam.astype(np.float16),
-        "occlusion": shown.occlusion,
+    labels = sample["label"].map(classes.index).to_numpy(np.int64)
+    arrays: dict[str, Any] = {
+        **_example_arrays(examples, pictures, shown),
+        **_mean_arrays(_occlusions(model, source, sample), labels, len(classes), seed, resamples),
         "leads": np.array(LEADS),
         "classes": np.array(classes),
-        "mean_occlusion_by_lead": drops.mean(axis=0),
-        "mean_occlusion_interval": _interval_of_means(drops, seed, resamples),
-        "mean_occlusion_by_class": by_class.astype(np.float32),
-        "mean_occlusion_records_by_class": np.bincount(labels, minlength=len(classes)),
-        "mean_occlusion_records": np.array(len(sample)),
         "randomised_stage": np.array(stages),
         "randomised_correlation": correlation,
         "randomised_occlusion_correlation": np.array(occlusion_correlation, np.float32),
@@ -261,15 +243,52 @@ def save_saliency(
     }
     with atomic_open(out / SALIENCY_FILE, "wb") as stream:
         np.savez_compressed(stream, **arrays)
-    wrong = examples[examples["label"] != examples["pred"]]
     return [
         "saliency against randomised weights, mean rank correlation over "
         f"{len(examples)} examples: Grad-CAM {correlation[0]:.2f} (last stage randomised) to "
         f"{correlation[-1]:.2f} (all), occlusion by lead {occlusion_correlation:.2f} (all)",
     ] + [
         f"saliency: no image of {row['label']} is read correctly; its example is a wrong one"
-        for _, row in wrong.iterrows()
+        for _, row in examples[examples["label"] != examples["pred"]].iterrows()
     ]
+
+
+def _example_arrays(
+    examples: pd.DataFrame, pictures: np.ndarray, shown: Explanation
+) -> dict[str, np.ndarray]:
+    named = {name: _text(examples[name]) for name in ("image", "record", "label", "pred")}
+    return {
+        **named,
+        "probability": shown.probabilities.astype(np.float32),
+        "images": pictures,
+        "gradcam": shown.gradcam.astype(np.float16),
+        "occlusion": shown.occlusion,
+    }
+
+
+def _mean_arrays(
+    drops: np.ndarray, labels: np.ndarray, n_classes: int, seed: int, resamples: int
+) -> dict[str, np.ndarray]:
+    by_class = [
+        drops[labels == k].mean(axis=0) if (labels == k).any() else np.full(len(LEADS), np.nan)
+        for k in range(n_classes)
+    ]
+    return {
+        "mean_occlusion_by_lead": drops.mean(axis=0),
+        "mean_occlusion_interval": _interval_of_means(drops, seed, resamples),
+        "mean_occlusion_by_class": np.stack(by_class).astype(np.float32),
+        "mean_occlusion_records_by_class": np.bincount(labels, minlength=n_classes),
+        "mean_occlusion_records": np.array(len(drops)),
+    }
+
+
+def _occlusions(model: EkgModel, source: ImageSource, sample: pd.DataFrame) -> np.ndarray:
+    parts = []
+    with Progress(len(sample), "occluding leads", "record") as progress:
+        for piece in batches_of(sample.index.to_numpy(), 8):
+            parts.append(_occlusion(model, source, piece))
+            progress.update(len(piece))
+    return np.concatenate(parts)
 
 
 def _occlusion(model: EkgModel, source: ImageSource, rows: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Rebuild the 2019 hackathon: ptbdb's pictures, a network for five classes, two ways to divide."""
+"""The verb `hackathon`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_hackathon_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
         "--records", type=Path, required=True, metavar="DIR", help="a folder laid out as ptbdb"
@@ -75,9 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Rebuild it, and print the main figures and where the report is."""
-    from ekg.hackathon.pipeline import HackathonSettings, run_hackathon
+def run_hackathon(arguments: argparse.Namespace) -> int:
+    """Rebuild the 2019 hackathon: ptbdb's images, a network for five classes, two ways to split."""
+    from ekg.hackathon import pipeline
     from ekg.hackathon.report import REPORT_PAGE, summary_lines
     from ekg.hackathon.simulated import PtbdbLikeSettings, simulate_ptbdb
     from ekg.hackathon.training import hackathon_config
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.epochs is not None:
         overrides.append(f"training.epochs={arguments.epochs}")
     overrides += arguments.overrides
-    settings = HackathonSettings(
+    settings = pipeline.HackathonSettings(
         records=arguments.records,
         out=arguments.out,
         configs={part: hackathon_config(part, overrides) for part in parts},
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.records,
             PtbdbLikeSettings(patients_per_class=arguments.simulate, seed=arguments.seed),
         )
-    report = run_hackathon(settings)
+    report = pipeline.run_hackathon(settings)
     print("\n".join(summary_lines(report)))
     print(f"report: {arguments.out / REPORT_PAGE}")
     return 0

@@ -29,8 +29,8 @@ from ekg.hackathon.report import (
 )
 from ekg.hackathon.split import COLUMNS, PROTOCOLS, SECONDS, balance, divide, plan_images
 from ekg.hackathon.training import build_colour_model, load_colour_model, train_hackathon
+from ekg.run import ENVIRONMENT_FILE, FINISHED_FILE
 from ekg.training.compute import set_up
-from ekg.training.run_folder import ENVIRONMENT_FILE, FINISHED_FILE
 
 PICTURES_FOLDER = "pictures"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from ekg.files import read_json, write_json, write_text
 from ekg.hackathon.ptbdb import HACKATHON_CLASSES
 from ekg.hackathon.split import ACQUAINTANCE, PROTOCOLS, acquaintance, leakage
 from ekg.hackathon.training import TRAIN_PARTS
-from ekg.training.history import HISTORY_FILE
-from ekg.training.run_folder import CONFIG_FILE, FINISHED_FILE
+from ekg.markdown import table
+from ekg.run import CONFIG_FILE, FINISHED_FILE, HISTORY_FILE
 
 _LEVELS = {
     "per_image": "every image",
@@ -98,7 +98,7 @@ def _data(report: dict[str, Any]) -> list[str]:
         f"{settings['seconds']:g} s a record at random starts (seed {settings['seed']}), of which "
         "each class keeps as many as the rarest has.",
         "",
-        *_table(
+        *table(
             ("class", "records", "patients", "pictures"),
             [
                 (name, f"{c['records']:,}", f"{c['patients']:,}", f"{c['images']:,}")
@@ -144,7 +144,7 @@ def _results(report: dict[str, Any]) -> list[str]:
         "The epoch of the best validation accuracy is tested. In brackets: 95 % interval, "
         "resampling patients.",
         "",
-        *_table(header, rows),
+        *table(header, rows),
         "",
         "The published test images were " + _share_of_images(report) + " The published rates "
         "carry no interval: which images were of one patient is not known.",
@@ -211,7 +211,7 @@ def _meaning(report: dict[str, Any]) -> list[str]:
         "test records also in train",
         "test images of a patient known from train",
     )
-    lines += [*_table(header, rows), ""]
+    lines += [*table(header, rows), ""]
     for train, gap in report["gaps"].items():
         image, patient = gap["per_image"]["accuracy"], gap["per_patient"]["accuracy"]
         lines += [f"{TRAIN_PARTS[train].capitalize()}: {_gap_sentence(image, patient)}", ""]
@@ -239,7 +239,7 @@ def _meaning(report: dict[str, Any]) -> list[str]:
                 ),
             )
         )
-    return [*lines, *_table(header, body), ""]
+    return [*lines, *table(header, body), ""]
 
 
 def _gap_sentence(image: float, patient: float) -> str:
@@ -271,7 +271,7 @@ def _matrices(report: dict[str, Any]) -> list[str]:
                 for name, row in zip(report["classes"], matrix, strict=True)
             ]
             lines += [f"### {title[0].upper()}{title[1:]}", ""]
-            lines += [*_table(("true class", *report["classes"]), rows), ""]
+            lines += [*table(("true class", *report["classes"]), rows), ""]
     return lines
 
 
@@ -279,11 +279,6 @@ def _with_interval(value: float, interval: Sequence[float] | None) -> str:
     if not interval:
         return f"{value:.3f}"
     return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
 RECORDS_FILE, IMAGES_FILE = "records.csv", "images.csv"

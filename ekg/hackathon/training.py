@@ -21,13 +21,13 @@ from ekg.hackathon.images import ColourSource
 from ekg.hackathon.ptbdb import HACKATHON_CLASSES
 from ekg.model import build_network, load_weights
 from ekg.model.ekg_model import EkgModel
-from ekg.model.loading import WEIGHTS_FILE
 from ekg.model.networks import IMAGENET_MEAN, IMAGENET_STD, PAPER_NETWORK
 from ekg.model.weights import fill_network
 from ekg.progress import Progress
 from ekg.progress import say as say_to_user
+from ekg.run import CHECKPOINT_FILE, WEIGHTS_FILE
 from ekg.training import compute, run_folder
-from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
+from ekg.training.checkpoint import save_checkpoint
 from ekg.training.distributed import World
 from ekg.training.history import line_of
 from ekg.training.provenance import describe_environment

@@ -1,4 +1,4 @@
-"""Draw the slices of a folder of records as images, with a manifest."""
+"""The verbs `counts`, `images`, `render`: their arguments, and what they print."""
 
 from __future__ import annotations
 
@@ -10,14 +10,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ekg.config import PAPER_SEED
+from ekg.records.array_options import add_array_options
 
 if TYPE_CHECKING:
     from ekg.images.image_set import ImageSetSummary
 
+
+def add_counts_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's arguments."""
+    parser.add_argument("folder", type=Path, help="image set, its `all` folder or its manifest")
+
+
+def run_counts(arguments: argparse.Namespace) -> int:
+    """Count the images of each class, as CSV on standard output, most first."""
+    from ekg.images.manifest import count_images
+
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerows(count_images(arguments.folder).items())
+    return 0
+
+
 _SKIPS_SHOWN = 10
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_images_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument("--records", type=Path, required=True, help="folder of recordings")
     parser.add_argument("--out", type=Path, required=True, help="folder of the image set")
@@ -51,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Draw the images and print what became of the records."""
+def run_images(arguments: argparse.Namespace) -> int:
+    """Draw the slices of a folder of records as images, with a manifest."""
     # There is one process a core already: arithmetic libraries need no threads of their own.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -105,3 +121,42 @@ def read_skipped(folder: Path) -> list[tuple[str, str]]:
             for row in csv.DictReader(stream)
             if row["status"] == "skipped"
         ]
+
+
+def add_render_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's arguments."""
+    parser.add_argument("record", type=Path, help="recording of any format")
+    add_array_options(parser)
+    parser.add_argument(
+        "--start", type=int, help="first sample, at 500 Hz (default: the record's middle)"
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        help="pixels on the longer side (default 800; labelled 1400, clinical 2970)",
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, help="PNG (or PDF) file")
+    parser.add_argument(
+        "--style",
+        choices=("exact", "labelled", "clinical"),
+        default="exact",
+        help="exact: what the network sees (default); labelled and clinical: for people",
+    )
+
+
+def run_render(arguments: argparse.Namespace) -> int:
+    """Draw one slice of a record: exactly as in an image set, labelled, or on clinical paper."""
+    from ekg.config import SliceConfig
+    from ekg.images.display import save_picture
+    from ekg.records.opening import read_record
+
+    record = read_record(arguments.record, fs=arguments.fs, unit=arguments.unit)
+    middle = max((record.signal.shape[1] - SliceConfig().length) // 2, 0)
+    save_picture(
+        record,
+        middle if arguments.start is None else arguments.start,
+        arguments.out,
+        style=arguments.style,
+        size=arguments.size,
+    )
+    return 0

@@ -77,3 +77,49 @@ def check_size(size: int) -> int:
             remedy=f"choose a size from {low} to {high} (the paper's is 800)",
         )
     return int(size)
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How Agg draws a line."""
+
+    width: float
+    """Points."""
+    grey: float
+    """0 black, 1 white."""
+    alpha: float
+    cap: str
+    join: str
+    antialiased: bool
+    snap: bool | None
+    clip: tuple[float, ...] | None
+    """Pixels x0, y0, x1, y1, y upwards; None for the whole image."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One line: its vertices (data units) and the matrix that takes them to pixels."""
+
+    pen: Pen
+    vertices: np.ndarray
+    affine: np.ndarray
+    should_simplify: bool
+    simplify_threshold: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One lead's part of the image."""
+
+    area: tuple[int, int, int, int]
+    """Rows and columns of its background: first row, end row, first column, end column."""
+    trace: Stroke
+    border: list[Stroke]
+
+
+@dataclass(frozen=True)
+class StaticLayers:
+    """Grid and background, uint8 of shape (size, size), and the panels in drawing order."""
+
+    background: np.ndarray
+    panels: list[Panel]

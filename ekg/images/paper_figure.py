@@ -16,8 +16,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import MultipleLocator
 
 from ekg.errors import ImageError
-from ekg.images.layout import PAPER_LAYOUT, Layout
-from ekg.images.static_layers import Panel, Pen, StaticLayers, Stroke
+from ekg.images.layout import PAPER_LAYOUT, Layout, Panel, Pen, StaticLayers, Stroke
 
 
 @contextlib.contextmanager

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from ekg.errors import ImageError
-from ekg.images.layout import PAPER_LAYOUT, Layout, check_size
-from ekg.images.static_layers import Pen, Stroke, static_layers
+from ekg.images.layout import PAPER_LAYOUT, Layout, Pen, Stroke, check_size
+from ekg.images.static_layers import static_layers
 
 _AGG = "matplotlib.backends._backend_agg"
 

@@ -16,63 +16,17 @@ import os
 import re
 import sys
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ekg.files import atomic_path
-from ekg.images.layout import Layout
+from ekg.images.layout import Layout, Panel, Pen, StaticLayers, Stroke
 
 PACKAGED = Path(__file__).parent / "static_layers"
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Pen:
-    """How Agg draws a line."""
-
-    width: float
-    """Points."""
-    grey: float
-    """0 black, 1 white."""
-    alpha: float
-    cap: str
-    join: str
-    antialiased: bool
-    snap: bool | None
-    clip: tuple[float, ...] | None
-    """Pixels x0, y0, x1, y1, y upwards; None for the whole image."""
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """One line: its vertices (data units) and the matrix that takes them to pixels."""
-
-    pen: Pen
-    vertices: np.ndarray
-    affine: np.ndarray
-    should_simplify: bool
-    simplify_threshold: float
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One lead's part of the image."""
-
-    area: tuple[int, int, int, int]
-    """Rows and columns of its background: first row, end row, first column, end column."""
-    trace: Stroke
-    border: list[Stroke]
-
-
-@dataclass(frozen=True)
-class StaticLayers:
-    """Grid and background, uint8 of shape (size, size), and the panels in drawing order."""
-
-    background: np.ndarray
-    panels: list[Panel]
 
 
 def static_layers(size: int, layout: Layout) -> StaticLayers:

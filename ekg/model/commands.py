@@ -1,4 +1,4 @@
-"""Write a model as one ONNX file: grey pictures in, probabilities out."""
+"""The verb `export`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "--model",
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Export, compare with torch, and say how well they agree."""
+def run_export(arguments: argparse.Namespace) -> int:
+    """Write a model as one ONNX file: grey pictures in, probabilities out."""
     from ekg.errors import ModelError
     from ekg.model.engines import exported_file_of
     from ekg.model.export import LARGEST_DIFFERENCE, export_onnx

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-import tempfile
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -17,6 +15,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ekg.errors import ModelError
 from ekg.files import sha256_of_file
 from ekg.model.ekg_model import EkgModel
+from ekg.model.loading import load_model, weights_file_of
+from ekg.run import ONNX_FILE
+
+ENGINES = ("torch", "onnx")
+ONNX_SUFFIX = ".onnx"
+BATCH_SIZE = 16
+_ERRORS_ONLY = 3
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
@@ -62,12 +67,6 @@ def for_inference(model: EkgModel) -> EkgModel:
     return fast.eval()
 
 
-ENGINES = ("torch", "onnx")
-ONNX_SUFFIX = ".onnx"
-ONNX_FILE = "model.onnx"
-BATCH_SIZE = 16
-
-
 class Engine(Protocol):
     """Reads pictures of one size."""
 
@@ -93,7 +92,6 @@ class TorchEngine:
     """
 
     def __init__(self, model: EkgModel):
-
         self.model = model
         self._fast = for_inference(model)
         self.name = model.name
@@ -104,73 +102,12 @@ class TorchEngine:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
-        import torch
-
         with torch.inference_mode():
             parts = [
                 self._fast.probabilities(batch).numpy()
                 for batch in torch.from_numpy(images).split(BATCH_SIZE)
             ]
         return np.concatenate(parts).astype(np.float64)
-
-
-def open_engine(path: str | Path, engine: str | None = None) -> Engine:
-    """Open a model for reading.
-
-    Parameters
-    ----------
-    path
-        What `load_model` takes, or an exported `.onnx` file.
-    engine
-        "torch" or "onnx"; by default what the file's name says. For "onnx" a folder or weights
-        file means the export of these weights beside them (`model.onnx`, or the weights' name
-        with `.onnx`); where there is none, one is made for this once, which takes seconds.
-
-    Raises
-    ------
-    ModelError
-        If the model cannot be had or the engine does not read this kind of file.
-    """
-    path = Path(path)
-    is_onnx = path.suffix.lower() == ONNX_SUFFIX
-    engine = engine or ("onnx" if is_onnx else "torch")
-    if engine not in ENGINES:
-        raise ModelError(f"unknown engine {engine!r}", remedy=f"choose {' or '.join(ENGINES)}")
-    if engine == "onnx":
-        return _open_onnx(path)
-    if is_onnx:
-        raise ModelError("torch does not read ONNX files", path=path, remedy="leave --engine out")
-    from ekg.model.loading import load_model
-
-    return TorchEngine(load_model(path))
-
-
-def exported_file_of(path: str | Path) -> Path:
-    """Return where the export of a model folder or weights file is kept."""
-    path = Path(path)
-    return path / ONNX_FILE if path.is_dir() else path.with_suffix(ONNX_SUFFIX)
-
-
-def _open_onnx(path: Path) -> Engine:
-
-    if path.suffix.lower() == ONNX_SUFFIX:
-        return OnnxEngine(path)
-    from ekg.model.export import export_onnx
-    from ekg.model.loading import load_model, weights_file_of
-
-    weights = weights_file_of(path)
-    exported = exported_file_of(path)
-    if exported.is_file():
-        engine = OnnxEngine(exported)
-        if engine.weights_sha256 == sha256_of_file(weights):
-            return engine
-    with tempfile.TemporaryDirectory(prefix="ekg-onnx-") as folder:
-        return OnnxEngine(
-            export_onnx(load_model(weights), Path(folder) / ONNX_FILE, weights=weights).path
-        )
-
-
-_ERRORS_ONLY = 3
 
 
 class OnnxEngine:
@@ -190,6 +127,8 @@ class OnnxEngine:
     """
 
     def __init__(self, path: str | Path, threads: int = 0):
+        import onnxruntime
+
         self.path = path = Path(path)
         if not path.is_file():
             raise ModelError("no such file", path=path, remedy="check the path")
@@ -235,3 +174,54 @@ class OnnxEngine:
                 remedy="export the model again",
             ) from None
         return np.concatenate(parts).astype(np.float64)
+
+
+def open_engine(path: str | Path, engine: str | None = None) -> Engine:
+    """Open a model for reading.
+
+    Parameters
+    ----------
+    path
+        What `load_model` takes, or an exported `.onnx` file.
+    engine
+        "torch" or "onnx"; by default what the file's name says. For "onnx" a folder or weights
+        file means the export of these weights beside them: `model.onnx`, or the weights' name
+        with `.onnx`.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded, has not been exported, or the engine does not read this
+        kind of file.
+    """
+    path = Path(path)
+    is_onnx = path.suffix.lower() == ONNX_SUFFIX
+    engine = engine or ("onnx" if is_onnx else "torch")
+    if engine not in ENGINES:
+        raise ModelError(f"unknown engine {engine!r}", remedy=f"choose {' or '.join(ENGINES)}")
+    if engine == "onnx":
+        return _open_onnx(path)
+    if is_onnx:
+        raise ModelError("torch does not read ONNX files", path=path, remedy="leave --engine out")
+    return TorchEngine(load_model(path))
+
+
+def exported_file_of(path: str | Path) -> Path:
+    """Return where the export of a model folder or weights file is kept."""
+    path = Path(path)
+    return path / ONNX_FILE if path.is_dir() else path.with_suffix(ONNX_SUFFIX)
+
+
+def _open_onnx(path: Path) -> Engine:
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return OnnxEngine(path)
+    weights, exported = weights_file_of(path), exported_file_of(path)
+    remedy = f"run python -m ekg export --model {path}"
+    if not exported.is_file():
+        raise ModelError("the model has not been exported to ONNX", path=exported, remedy=remedy)
+    engine = OnnxEngine(exported)
+    if engine.weights_sha256 != sha256_of_file(weights):
+        raise ModelError(
+            f"is not the export of {weights.name} beside it", path=exported, remedy=remedy
+        )
+    return engine

@@ -23,9 +23,7 @@ from ekg.model.weights import (
     load_weights,
 )
 from ekg.records.diagnoses import CLASSES
-
-WEIGHTS_FILE = "weights.safetensors"
-CALIBRATION_FILE = "calibration.json"
+from ekg.run import CALIBRATION_FILE, WEIGHTS_FILE
 
 
 def weights_file_of(path: str | Path) -> Path:

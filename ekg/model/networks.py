@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from ekg.errors import ModelError
 from ekg.model.mobilenetv3 import MobileNetV3
 from ekg.model.weights import fill_network, load_weights
 
+PAPER_NETWORK = "mobilenetv3_small_custom"
+"""The name the paper's files give to its network."""
 IMAGENET = "imagenet"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Of the three channels; published with torchvision's weights."""
@@ -84,6 +85,8 @@ def build_backbone(
     ModelError
         If a name is unknown or the weights cannot be had.
     """
+    import torchvision  # takes a second that the paper's network does not need
+
     if name not in BACKBONES:
         raise ModelError(
             f"unknown network {name!r}",
@@ -121,6 +124,8 @@ def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
 def _imagenet_weights(name: str, weights: str | Path) -> dict[str, Tensor]:
     if str(weights) != IMAGENET:
         return load_weights(weights)[0]
+    import torchvision
+
     listed = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
     file_name = listed.url.rsplit("/", 1)[-1]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / file_name
@@ -175,13 +180,8 @@ def _new_final(final: nn.Module, n_classes: int) -> nn.Module:
     raise TypeError(f"expected a linear layer or a convolution, found {type(final).__name__}")
 
 
-PAPER_NETWORK = "mobilenetv3_small_custom"
-"""The name the paper's files give to its network."""
-
-
 def network_names() -> tuple[str, ...]:
     """Return every name that `build_network` knows, the paper's network first."""
-
     return (PAPER_NETWORK, *BACKBONES)
 
 

@@ -1,4 +1,4 @@
-"""Draw the figures, tables and report of a run, from its saved results."""
+"""The verb `paper`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from ekg.paths import needs_clone
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_paper_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
         "--run",
@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Execute the notebooks and write the report."""
+def run_paper(arguments: argparse.Namespace) -> int:
+    """Draw the figures, tables and report of a run, from its saved results."""
     needs_clone("paper", "the notebooks (paper/notebooks)")
     from pathlib import Path
 

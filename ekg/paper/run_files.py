@@ -18,6 +18,7 @@ from ekg.evaluation.results import read_metrics
 from ekg.files import DAMAGE, read_json, sha256_of_file
 from ekg.paths import PUBLISHED_FOLDER
 from ekg.records.diagnoses import CLASSES
+from ekg.run import COMPARISON_FILE, CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The root of the checkout: relative paths given to a notebook start here."""
@@ -154,7 +155,7 @@ class RunFiles:
     @cached_property
     def config(self) -> dict[str, Any]:
         """`config.toml` as nested tables, empty when there is none."""
-        path = self.folder / "config.toml"
+        path = self.folder / CONFIG_FILE
         if not path.exists():
             return {}
         try:
@@ -165,7 +166,7 @@ class RunFiles:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """`environment.json` (machine and versions), empty when there is none."""
-        return self._json("environment.json")
+        return self._json(ENVIRONMENT_FILE)
 
     @cached_property
     def model_info(self) -> dict[str, Any]:
@@ -198,7 +199,7 @@ class RunFiles:
     @cached_property
     def history(self) -> pd.DataFrame | None:
         """`train_results.csv`, one row an epoch."""
-        path = self.folder / "train_results.csv"
+        path = self.folder / HISTORY_FILE
         if not path.exists():
             return None
         table = _read_table(path)
@@ -278,7 +279,7 @@ class RunFiles:
     @cached_property
     def comparison(self) -> dict[str, Any]:
         """`comparison.json`, empty when there is none."""
-        return self._json("comparison.json")
+        return self._json(COMPARISON_FILE)
 
     def fold_title(self, fold: str, what: str = "") -> str:
         """Return a two-line title: dataset, fold and subject; n records and images."""

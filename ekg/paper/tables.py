@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from ekg.markdown import row
+
 _NUMBER = re.compile(r"[+−<] ?\d|\d")
 
 
@@ -52,10 +54,13 @@ def _looks_numeric(column: pd.Series[Any]) -> bool:
 
 def markdown_of(table: pd.DataFrame) -> str:
     """Return a table in Markdown, numbers to the right."""
-    rows = [[text_of(value).replace("|", "\\|") for value in row] for row in table.to_numpy(object)]
+    rows = [
+        [text_of(value).replace("|", "\\|") for value in values]
+        for values in table.to_numpy(object)
+    ]
     heads = [str(column) for column in table.columns]
     rule = ["---:" if numeric else "---" for numeric in _numeric(table)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heads, rule, *rows])
+    return "\n".join(map(row, [heads, rule, *rows]))
 
 
 def html_of(table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Read records or pictures with a model: the diagnosis and its probability."""
+"""The verb `predict`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from ekg.records.array_options import add_array_options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = (
         "Exit status: 0 when anything was read, 1 when nothing was, 2 when the command could "
@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_array_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Read everything and return 0 when anything could be read, else 1."""
+def run_predict(arguments: argparse.Namespace) -> int:
+    """Read records or pictures with a model: the diagnosis and its probability."""
     from ekg.model.engines import open_engine
     from ekg.paths import default_model
     from ekg.predict.formats import write_predictions

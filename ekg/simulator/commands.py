@@ -1,4 +1,4 @@
-"""Simulate labelled 12-lead recordings as WFDB records."""
+"""The verb `simulate`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the records")
     parser.add_argument(
@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Simulate the records and say in one line what there is."""
+def run_simulate(arguments: argparse.Namespace) -> int:
+    """Simulate labelled 12-lead recordings as WFDB records."""
     from ekg.simulator.mix import check_classes
     from ekg.simulator.record_files import SimulationSettings, simulate_folder
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ekg.errors import EkgError
-from ekg.files import write_text
+from ekg.markdown import table
 
 SOURCES: dict[str, str] = {
     "Bollmann 2006": "Analysis of surface electrocardiograms in atrial fibrillation: techniques, "
@@ -191,54 +189,18 @@ def draw(name: str, generator: np.random.Generator) -> float:
 
 def ranges_table() -> str:
     """Return every range of the simulator with its unit and source."""
-    lines = [
-        "| parameter | lowest | highest | drawn from | unit | source |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for name, given in RANGES.items():
         law = "uniform" if given.sd is None else f"normal, mean {given.mean:g}, SD {given.sd:g}"
-        lines.append(
-            f"| {name} | {given.low:g} | {given.high:g} | {law} | {given.unit} | {given.source} |"
-        )
+        rows.append([name, f"{given.low:g}", f"{given.high:g}", law, given.unit, given.source])
     for name, noise in NOISE.items():
         law = f"log-normal, median {noise.median:g}, SD of log {noise.spread:g}"
-        lines.append(
-            f"| noise.{name} | {noise.low:g} | {noise.high:g} | {law} | {noise.unit} | "
-            f"{noise.source} |"
-        )
-    return "\n".join(lines) + "\n"
+        ends = [f"{noise.low:g}", f"{noise.high:g}"]
+        rows.append([f"noise.{name}", *ends, law, noise.unit, noise.source])
+    head = ("parameter", "lowest", "highest", "drawn from", "unit", "source")
+    return "\n".join(table(head, rows)) + "\n"
 
 
 def sources_list() -> str:
     """Return the list of publications that the ranges and the code name."""
     return "".join(f"* **{key}**: {title}.\n" for key, title in sorted(SOURCES.items()))
-
-
-def block_of(page: Path, mark: str) -> str:
-    """Return what stands between a page's two marks `<!-- mark: begin -->` and `end`.
-
-    Raises
-    ------
-    EkgError
-        If the page or a mark is missing.
-    """
-    return _parts(page, mark)[1]
-
-
-def replace_block(page: Path, mark: str, content: str) -> None:
-    """Put `content` between a page's two marks."""
-    before, _, after = _parts(page, mark)
-    write_text(page, before + content + after)
-
-
-def _parts(page: Path, mark: str) -> tuple[str, str, str]:
-    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
-    try:
-        text = page.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise EkgError("no such page", path=page) from None
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise EkgError(f"the marks {begin.strip()} and {end} must stand there once", path=page)
-    before, rest = text.split(begin)
-    block, after = rest.split(end)
-    return before + begin, block, end + after

@@ -11,10 +11,10 @@ from ekg.errors import ConfigError
 from ekg.records.diagnoses import BY_ABBREVIATION
 from ekg.seeds import generator_for
 from ekg.simulator import acquisition, atria, mix, rhythm
-from ekg.simulator.acquisition import draw_placement
+from ekg.simulator.acquisition import Placement, draw_placement
 from ekg.simulator.heart import Heart, draw_heart
 from ekg.simulator.leads import atrial_lead_field, twelve_leads
-from ekg.simulator.patient import draw_patient
+from ekg.simulator.patient import Patient, draw_patient
 from ekg.simulator.repolarisation import Beat, qt_interval
 from ekg.simulator.waves import Waves, add_waves
 
@@ -81,9 +81,8 @@ def simulate_record(
     whose = f"simulate/{patient or name}"
     person = draw_patient(generator_for(seed, f"{whose}/person"), findings)
     heart = draw_heart(generator_for(seed, f"{whose}/heart/{','.join(findings)}"), person, findings)
-    length_generator = generator_for(seed, f"simulate/{name}/length")
-    drawn_seconds = mix.seconds_of(length_generator)
-    seconds = drawn_seconds if seconds is None else seconds
+    if seconds is None:
+        seconds = mix.seconds_of(generator_for(seed, f"simulate/{name}/length"))
     n_samples = round(seconds * sampling_frequency)
     beats, rate = _beats(generator_for(seed, f"simulate/{name}/rhythm"), heart, findings, seconds)
     margin = round(_MARGIN * sampling_frequency)
@@ -103,13 +102,20 @@ def simulate_record(
     )
     kept = acquisition.quantised(recorded[:, margin : margin + n_samples], device.resolution)
     signal = twelve_leads(kept[:8])
-    if frank:
-        signal = np.vstack([signal, kept[8:]])
+    signal = np.vstack([signal, kept[8:]]) if frank else signal
+    parameters = _drawn(person, heart, placement, beats, seconds)
+    parameters |= {"rate": rate, "sampling_frequency": sampling_frequency}
+    return signal, findings, parameters | heart.notes
+
+
+def _drawn(
+    person: Patient, heart: Heart, placement: Placement, beats: rhythm.Beats, seconds: float
+) -> dict[str, Any]:
+    """Return what was drawn for one recording, by name."""
     inside = (beats.onset >= 0) & (beats.onset < seconds)
-    parameters: dict[str, Any] = {
+    return {
         "age": person.age,
         "sex": person.sex,
-        "rate": rate,
         "qrs": heart.conducted.duration,
         "qt": heart.conducted.qt,
         "pr": None if heart.fibrillating else heart.pr,
@@ -117,12 +123,9 @@ def simulate_record(
         "swapped": placement.swapped,
         "raised": placement.raised,
         "seconds": seconds,
-        "sampling_frequency": sampling_frequency,
         "onsets": beats.onset[inside].tolist(),
         "kinds": beats.kind[inside].tolist(),
-        **heart.notes,
     }
-    return signal, findings, parameters
 
 
 def _check(findings: Collection[str], sampling_frequency: float, seconds: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Keep a finished run as a stored model, with model.onnx and a model card."""
+"""The verb `store`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_store_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="DIR")
     parser.add_argument(
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the verb."""
+def run_store(arguments: argparse.Namespace) -> int:
+    """Keep a finished run as a stored model, with model.onnx and a model card."""
     from ekg.store.stored_model import store_model
 
     names = store_model(arguments.run_folder, arguments.out, arguments.command, arguments.external)

@@ -11,15 +11,22 @@ from pathlib import Path
 from ekg.config import load_config
 from ekg.errors import EvaluationError
 from ekg.evaluation.recomputed import check_figures
-from ekg.evaluation.results import METRICS_FILE, check_predictions_file, read_metrics
+from ekg.evaluation.results import check_predictions_file, read_metrics
 from ekg.files import atomic_path, json_text, read_json, sha256_of_file, write_json, write_text
 from ekg.model import load_model
-from ekg.model.engines import ONNX_FILE
 from ekg.model.export import export_onnx
-from ekg.model.loading import WEIGHTS_FILE
+from ekg.run import (
+    CONFIG_FILE,
+    DATASET_FILE,
+    ENVIRONMENT_FILE,
+    METRICS_FILE,
+    ONNX_FILE,
+    STORED_FILE,
+    WEIGHTS_FILE,
+)
 from ekg.store.cards.own import model_card
 from ekg.store.stored_external import EXTERNAL, collect_external
-from ekg.training.provenance import DATASET_FILE, dataset_of_run
+from ekg.training.provenance import dataset_of_run
 
 KEPT_FILES = (
     "weights.safetensors",
@@ -34,8 +41,6 @@ KEPT_FILES = (
 )
 """`metrics.json` comes last: a folder counts as a stored model once it is there."""
 
-STORED_FILE = "stored.json"
-"""How the model came here, how many parameters it has, and the SHA-256 of every file."""
 CARD_FILE = "README.md"
 
 
@@ -80,7 +85,7 @@ def store_model(
         check_predictions_file(run / f"predictions_{fold}.csv", figures.get(fold, {}))
         check_figures(run, figures, fold)
     made_by = _made_by(run, folder, command)
-    dataset = dataset_of_run(run, load_config(run / "config.toml").data)
+    dataset = dataset_of_run(run, load_config(run / CONFIG_FILE).data)
     for name in KEPT_FILES[:-1]:
         _copy(run / name, folder / name)
     write_json(folder / DATASET_FILE, dataset)
@@ -118,7 +123,7 @@ def _made_by(run: Path, folder: Path, command: str | None) -> dict[str, str]:
     if known is not None and command in (None, known["made_by"]):
         return {key: str(known[key]) for key in ("made_by", "stored_by")}
     if command is None:
-        said = [str(word) for word in read_json(run / "environment.json")["command"]]
+        said = [str(word) for word in read_json(run / ENVIRONMENT_FILE)["command"]]
         command = shlex.join(["python", "-m", "ekg", *said[1:]])
     words = ["python", "-m", "ekg", "store", "--run", f"runs/{run.name}"]
     words += ["--out", f"best_model_for_paper/{folder.name}", "--command", command]

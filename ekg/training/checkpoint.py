@@ -12,7 +12,6 @@ from ekg.errors import TrainingError
 from ekg.files import DAMAGE, atomic_path
 from ekg.model.weights import archive_is_whole
 
-CHECKPOINT_FILE = "checkpoint.pt"
 _VERSION = 1
 
 

@@ -1,4 +1,4 @@
-"""Train a network on an image set."""
+"""The verb `train`: its arguments, and what it prints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHORTCUTS = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("--images", required=True, metavar="DIR", help="the image set's folder")
     parser.add_argument("--split", required=True, metavar="CSV", help="columns record and split")
@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Train, and print where the weights are."""
+def run_train(arguments: argparse.Namespace) -> int:
+    """Train a network on an image set."""
     import os
     from pathlib import Path
 
@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     from ekg.config import load_config
+    from ekg.run import CONFIG_FILE
     from ekg.training.distributed import is_first_process
-    from ekg.training.run_folder import CONFIG_FILE
     from ekg.training.trainer import train
 
     overrides = list(arguments.overrides)

@@ -42,7 +42,6 @@ MEASURED_COLUMNS = (
 """What a clock or the allocator says; all other columns are the same in every equal run."""
 
 COLUMNS = PUBLISHED_COLUMNS + NEW_COLUMNS
-HISTORY_FILE = "train_results.csv"
 
 
 def write_history(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from ekg.data.folds import divide, thin_out
 from ekg.errors import TrainingError
 from ekg.files import read_json, sha256_of_file
 from ekg.images.manifest import MANIFEST, read_manifest
+from ekg.run import DATASET_FILE, ENVIRONMENT_FILE
 from ekg.simulator.record_files import simulation_of
 from ekg.training.compute import Compute
 
@@ -84,8 +85,6 @@ def _git(*arguments: str) -> str | None:
     return answer.stdout.strip()
 
 
-DATASET_FILE = "dataset.json"
-"""In a run's folder: the content of `describe_dataset`."""
 _KEPT = (
     "size",
     "seed",
@@ -129,7 +128,7 @@ def describe_dataset(
         images by class of train, val and test; `used` after the configuration's limits, train
         and val only), `manifest_sha256`, `split_sha256`.
     """
-    description = images / "dataset.json"
+    description = images / DATASET_FILE
     known = read_json(description) if description.is_file() else {}
     folds = divide(read_manifest(images), split_file, needed=("train", "val"))
     limits = {"train": config.max_train_images, "val": config.max_val_images}
@@ -158,7 +157,7 @@ def dataset_of_run(run: Path, config: DataConfig) -> dict[str, Any]:
     """
     if (run / DATASET_FILE).is_file():
         return dict(read_json(run / DATASET_FILE))
-    environment = read_json(run / "environment.json")
+    environment = read_json(run / ENVIRONMENT_FILE)
     images, split_file = Path(environment["images"]), Path(environment["split"])
     if not ((images / MANIFEST).is_file() and split_file.is_file()):
         raise TrainingError(

@@ -10,15 +10,17 @@ from ekg.errors import TrainingError
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.images.manifest import MANIFEST
 from ekg.model import EkgModel, save_weights
-from ekg.model.loading import WEIGHTS_FILE
-from ekg.training.checkpoint import CHECKPOINT_FILE, check_same, load_checkpoint
-from ekg.training.history import HISTORY_FILE, write_history
-from ekg.training.provenance import DATASET_FILE
-
-CONFIG_FILE = "config.toml"
-ENVIRONMENT_FILE = "environment.json"
-FINISHED_FILE = "finished.json"
-"""Written last: a run without it has not come to its end."""
+from ekg.run import (
+    CHECKPOINT_FILE,
+    CONFIG_FILE,
+    DATASET_FILE,
+    ENVIRONMENT_FILE,
+    FINISHED_FILE,
+    HISTORY_FILE,
+    WEIGHTS_FILE,
+)
+from ekg.training.checkpoint import check_same, load_checkpoint
+from ekg.training.history import write_history
 
 
 def checkpoint_to_resume(

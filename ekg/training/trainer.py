@@ -24,9 +24,10 @@ from ekg.model.networks import PAPER_NETWORK
 from ekg.model.weights import fill_network
 from ekg.progress import Progress, say
 from ekg.records.diagnoses import CLASSES
+from ekg.run import CHECKPOINT_FILE
 from ekg.training import compute, distributed, run_folder
 from ekg.training import compute as memory
-from ekg.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
+from ekg.training.checkpoint import save_checkpoint
 from ekg.training.compute import Compute
 from ekg.training.forecast import Forecast, time_left
 from ekg.training.history import line_of
@@ -105,15 +106,9 @@ def train(
                 run_folder.check_data(run, Path(images), Path(split_file))
             world.wait()  # every process has looked before the first one changes anything
             tell = (speak or say) if world.is_first else _silent
+            pinned = settings.device.type == "cuda"
             data = stack.enter_context(
-                open_run_data(
-                    config,
-                    Path(images),
-                    Path(split_file),
-                    records,
-                    tell,
-                    pinned=settings.device.type == "cuda",
-                )
+                open_run_data(config, Path(images), Path(split_file), records, tell, pinned=pinned)
             )
             compute.seed_everything(config.training.seed)
             course = _Course(config, settings, world, run, data, tell)

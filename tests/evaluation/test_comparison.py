@@ -15,7 +15,7 @@ from ekg.evaluation.comparison import (
     parse_demand,
     resampled_p,
 )
-from ekg.evaluation.comparison_report import markdown, terminal_lines
+from ekg.evaluation.comparison_report import markdown_report, terminal_lines
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import figures_of
 from ekg.evaluation.predictions import make_predictions
@@ -125,7 +125,7 @@ def test_different_data_is_refused_unless_asked_for():
         entries = list(level["figures"].values())
         entries += [e for c in level["per_class"].values() for e in c.values()]
         assert entries and all(e["difference"] is None and e["p"] is None for e in entries)
-    for text in ("\n".join(terminal_lines(content)), markdown(content)):
+    for text in ("\n".join(terminal_lines(content)), markdown_report(content)):
         assert NOT_COMPARABLE in text and "McNemar" not in text and "difference" not in text
 
 
@@ -145,7 +145,7 @@ def test_figures_alone_are_unpaired_and_said_so():
     )
     content = compare_sides(side("a", better(table)), figures, resamples=50)
     assert content["comparable"] and not content["paired"]
-    assert content["statement"] == UNPAIRED and UNPAIRED in markdown(content)
+    assert content["statement"] == UNPAIRED and UNPAIRED in markdown_report(content)
     entry = content["levels"]["record_weighted"]["figures"]["accuracy"]
     assert entry["difference"] > 0 and entry["interval"] is None and entry["p"] is None
     assert entry["a_interval"] and entry["b_interval"] and content["records"] is None
@@ -189,7 +189,7 @@ def test_p_of_resampled_differences():
 def test_markdown_names_the_dataset_in_every_heading():
     table = toy_predictions()
     content = compare_sides(side("a", better(table)), side("b", table), resamples=50)
-    lines = markdown(content).splitlines()
+    lines = markdown_report(content).splitlines()
     headings = [line for line in lines if line.startswith(("# ", "## "))]
     assert len(headings) >= 8
     assert all("toy" in heading for heading in headings if heading != "## Notes")

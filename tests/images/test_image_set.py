@@ -1,22 +1,27 @@
-"""Whole image sets: what is in them, and that nothing but records and settings decides it."""
+"""Image sets made from records: files, tables, options and refusals."""
 
 import csv
-import errno
 import hashlib
 import json
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 
-from ekg.errors import EkgError, ImageError, RecordError
-from ekg.files import folder_lock, sha256_of_file
+from ekg import __version__
+from ekg.errors import ImageError
+from ekg.files import atomic_path, sha256_of_file
+from ekg.images import image_set
 from ekg.images import image_set as drawing_run
 from ekg.images import record_images as drawing
-from ekg.images.image_set import make_image_set, read_image, read_manifest
-from ekg.images.record_images import ImageSetConfig
+from ekg.images.image_set import make_image_set
+from ekg.images.manifest import MANIFEST_COLUMNS, read_manifest
+from ekg.images.png import read_image
+from ekg.images.record_images import ImageSetConfig, decide
 from ekg.records.record import read_record
 from ekg.records.slicing import slice_starts
+from tests.images.tiny_set import TINY, rows
 
 SMALL = ImageSetConfig(size=32)
 
@@ -33,20 +38,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 def rows_of(folder: Path) -> dict[str, dict[str, str]]:
     with open(folder / "records.csv", newline="") as stream:
         return {row["record"]: row for row in csv.DictReader(stream)}
-
-
-@pytest.fixture
-def count_drawn(monkeypatch):
-    """Names of the records that are drawn (by workers of this process)."""
-    drawn = []
-    original = drawing_run.draw_record
-
-    def noting(job):
-        drawn.append(job.header.stem)
-        return original(job)
-
-    monkeypatch.setattr(drawing_run, "draw_record", noting)
-    return drawn
 
 
 def test_what_a_set_holds(records, tmp_path):
@@ -66,12 +57,12 @@ def test_what_a_set_holds(records, tmp_path):
     names = list(dict.fromkeys(manifest["record"]))
     assert names == ["S1", "S2", "S3", "S10", "T1", "T2", "T3", "T10"], "natural order"
     assert summary.classes == manifest["diagnosis"].value_counts().to_dict()
-    for name, rows in manifest.groupby("record"):
+    for name, images in manifest.groupby("record"):
         record = read_record(records / name)
         starts = slice_starts(name, record.signal.shape[1], seed=44)
-        assert list(rows["start"]) == list(starts)
-        assert list(rows["slice"]) == list(range(len(starts)))
-        for row in rows.itertuples():
+        assert list(images["start"]) == list(starts)
+        assert list(images["slice"]) == list(range(len(starts)))
+        for row in images.itertuples():
             assert row.image == f"all/{row.diagnosis}/{name}-s{row.slice:02d}_PIL.png"
             pixels = read_image(out / row.image, 32)
             assert hashlib.sha256(pixels.data).hexdigest() == row.sha256
@@ -146,180 +137,12 @@ def test_a_limit_counts_usable_records_in_natural_order(records, tmp_path, write
     assert contents(tmp_path / "set1") == contents(tmp_path / "set2")
 
 
-def test_another_limit_mends_the_set(records, tmp_path, count_drawn):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL, limit=5, pack=True)
-    first = list(count_drawn)
-    make_image_set(records, out, SMALL, pack=True)
-    make_image_set(records, tmp_path / "fresh", SMALL, pack=True)
-    assert contents(out) == contents(tmp_path / "fresh")
-    make_image_set(records, out, SMALL, limit=5, pack=True)
-    make_image_set(records, tmp_path / "fresh5", SMALL, limit=5, pack=True)
-    assert contents(out) == contents(tmp_path / "fresh5")
-    assert first == ["S1", "S2", "S3", "S10", "T1"]
-
-
 def test_seed_moves_the_slices_and_the_images_say_which(records, tmp_path):
     make_image_set(records, tmp_path / "a", SMALL)
     make_image_set(records, tmp_path / "b", ImageSetConfig(size=32, seed=45))
     a, b = read_manifest(tmp_path / "a"), read_manifest(tmp_path / "b")
     assert list(a["image"]) == list(b["image"])
     assert list(a["start"]) != list(b["start"])
-
-
-@pytest.mark.parametrize("finished", range(0, 8, 3))
-def test_going_on_after_an_interruption(records, tmp_path, monkeypatch, finished):
-    make_image_set(records, tmp_path / "fresh", SMALL, pack=True)
-    out = tmp_path / "set"
-    drawn = []
-    original = drawing.draw_record
-
-    def interrupted(job):
-        if len(drawn) == finished:
-            raise KeyboardInterrupt
-        drawn.append(job.header.stem)
-        return original(job)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(drawing_run, "draw_record", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            make_image_set(records, out, SMALL, pack=True)
-    assert not any((out / n).exists() for n in ("manifest.csv", "dataset.json", "pack.npy"))
-    again = []
-    monkeypatch.setattr(
-        drawing_run, "draw_record", lambda job: (again.append(job.header.stem), original(job))[1]
-    )
-    make_image_set(records, out, SMALL, pack=True)
-    assert contents(out) == contents(tmp_path / "fresh")
-    assert len(drawn) == finished
-    assert len(again) + finished == 11
-
-
-def test_nothing_is_drawn_twice(records, tmp_path, count_drawn):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL, pack=True)
-    before = contents(out)
-    times = {path: path.stat().st_mtime_ns for path in (out / "all").rglob("*.png")}
-    count_drawn.clear()
-    make_image_set(records, out, SMALL, pack=True)
-    assert count_drawn == []
-    assert contents(out) == before
-    assert times == {path: path.stat().st_mtime_ns for path in (out / "all").rglob("*.png")}
-
-
-def test_damage_and_change_are_mended(records, tmp_path, count_drawn, write_record):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL)
-    fresh = contents(out)
-    images = sorted((out / "all" / "AF").glob("S2-*.png"))
-    images[0].write_bytes(images[0].read_bytes()[:-20])
-    images[1].unlink()
-    (out / "all" / "AF" / ".S2-s00_PIL.part-12ab34cd.png").write_bytes(b"left by a killed run")
-    (out / "all" / "AF" / "S2-s09_PIL.png").write_bytes(b"of an older record")
-    with open(out / ".journal.jsonl", "ab") as stream:
-        stream.write(b'{"record": "torn li')
-    count_drawn.clear()
-    make_image_set(records, out, SMALL)
-    assert count_drawn == ["S2"]
-    assert contents(out) == fresh
-    assert not list(out.rglob(".*part-*"))
-
-    write_record(records, "S2", "AF", samples=9000)
-    (records / "T10.hea").unlink()
-    count_drawn.clear()
-    make_image_set(records, out, SMALL)
-    assert count_drawn == ["S2"]
-    make_image_set(records, tmp_path / "fresh", SMALL)
-    assert contents(out) == contents(tmp_path / "fresh")
-
-
-def test_a_full_disk_keeps_what_is_finished(records, tmp_path, monkeypatch, count_drawn):
-    out = tmp_path / "set"
-    original = drawing.write_png
-
-    def full_after_a_while(path, image):
-        if path.name.startswith("S10"):
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        return original(path, image)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(drawing, "write_png", full_after_a_while)
-        with pytest.raises(ImageError, match="free some disk space and run the same command again"):
-            make_image_set(records, out, SMALL)
-    assert not (out / "manifest.csv").exists()
-    for image in (out / "all").rglob("*.png"):
-        read_image(image, 32)
-    count_drawn.clear()
-    make_image_set(records, out, SMALL)
-    assert "S1" not in count_drawn
-    make_image_set(records, tmp_path / "fresh", SMALL)
-    assert contents(out) == contents(tmp_path / "fresh")
-
-
-def test_a_set_of_other_records_is_refused(records, tmp_path, write_record):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL)
-    other = tmp_path / "elsewhere" / "hospital"
-    for name in ("S1", "S2"):
-        write_record(other, name, "RBBB")
-    before = contents(out)
-    with pytest.raises(ImageError, match=r"images of the records in .*hospital, now those in"):
-        make_image_set(other, out, SMALL)
-    assert contents(out) == before
-    moved = records.rename(tmp_path / "moved")
-    write_record(moved, "S4", "AF")
-    make_image_set(moved, out, SMALL)
-    assert json.loads((out / "dataset.json").read_text())["source"] == str(moved)
-
-
-def test_a_current_set_is_left_untouched_and_any_change_of_its_records_seen(
-    records, tmp_path, write_record
-):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL)
-
-    def is_remade(**options):
-        before = (out / "manifest.csv").stat().st_ino
-        make_image_set(records, out, SMALL, unless_current=True, **options)
-        return (out / "manifest.csv").stat().st_ino != before
-
-    assert not is_remade()
-    write_record(records / "ward" / "two", "W1", "AF")
-    assert is_remade() and "W1" in rows_of(out)
-    (records / "S1.hea").unlink()
-    assert is_remade() and "S1" not in rows_of(out)
-    mat = records / "S2.mat"
-    mat.write_bytes(mat.read_bytes()[:24] + bytes(2) + mat.read_bytes()[26:])
-    assert is_remade()
-    assert is_remade(pack=True)
-    (out / "dataset.json").unlink()
-    assert is_remade(pack=True)
-    assert not is_remade(pack=True)
-
-
-def test_two_runs_do_not_mix(records, tmp_path):
-    with (
-        folder_lock(tmp_path / "set", "drawing images"),
-        pytest.raises(EkgError, match="another process is drawing images"),
-    ):
-        make_image_set(records, tmp_path / "set", SMALL)
-
-
-def test_other_settings_are_refused(records, tmp_path):
-    make_image_set(records, tmp_path / "set", SMALL, limit=1)
-    with pytest.raises(ImageError, match=r"made with size 32, now 33.*delete this one"):
-        make_image_set(records, tmp_path / "set", ImageSetConfig(size=33))
-    with pytest.raises(ImageError, match="made with seed 44, now 1"):
-        make_image_set(records, tmp_path / "set", ImageSetConfig(size=32, seed=1))
-
-
-def test_images_of_others_are_left_alone(records, tmp_path):
-    foreign = tmp_path / "set" / "all" / "AF" / "A0001-s00_PIL.png"
-    foreign.parent.mkdir(parents=True)
-    foreign.write_bytes(b"x")
-    with pytest.raises(ImageError, match="did not make"):
-        make_image_set(records, tmp_path / "set", SMALL)
-    assert foreign.read_bytes() == b"x"
 
 
 def test_doubtful_records_are_counted_and_strict_refuses_them(records, tmp_path):
@@ -362,91 +185,6 @@ def test_records_of_one_name_have_images_of_their_own(tmp_path, write_record):
     assert all((tmp_path / "set" / image).is_file() for image in manifest["image"])
 
 
-def test_bad_records_are_listed_with_their_reason(records, tmp_path, write_record):
-    write_record(records, "X1", None)
-    write_record(records, "X2", "426177001")
-    write_record(records, "X3", samples=1200)
-    write_record(records, "X4", samples=1400)
-    write_record(records, "X5", leads=["I", "II", "V1"])
-    (write_record(records, "X6").with_suffix(".mat")).unlink()
-    mat = write_record(records, "X7").with_suffix(".mat")
-    mat.write_bytes(mat.read_bytes()[:500])
-    (records / "X8.hea").write_text("not a header")
-    (records / "X9.hea").write_text(
-        "X9 12 500 5000\n" + "../S1.mat 16 1000/mV 16 0 0 0 0 I\n" * 12 + "#Dx: AF"
-    )
-    write_record(records, "X0", "../../etc")
-    summary = make_image_set(records, tmp_path / "set", SMALL)
-    assert summary.skipped == 10
-    rows = rows_of(tmp_path / "set")
-    expected = {
-        "X0": "unknown diagnosis code ../../etc",
-        "X1": "no diagnosis in the header",
-        "X2": "unknown diagnosis code 426177001",
-        "X3": "1200 samples",
-        "X4": "1400 samples are too short for one slice",
-        "X5": "missing",
-        "X6": "X6.mat is missing",
-        "X7": "truncated",
-        "X8": "",
-        "X9": "two signals are named I",
-    }
-    for name, reason in expected.items():
-        assert rows[name]["status"] == "skipped", name
-        assert reason in rows[name]["reason"], name
-        assert rows[name]["reason"], name
-        assert str(tmp_path) not in rows[name]["reason"], "the same for every place of the records"
-    with pytest.raises(ImageError, match="X0"):
-        make_image_set(records, tmp_path / "strict", SMALL, strict=True)
-    write_record(records, "X6")
-    make_image_set(records, tmp_path / "set", SMALL)
-    assert rows_of(tmp_path / "set")["X6"]["status"] == "kept", "mended records are taken in"
-
-
-def test_no_samples_that_are_not_numbers(records, tmp_path, write_record):
-    import scipy.io
-
-    header = write_record(records, "X1")
-    values = scipy.io.loadmat(header.with_suffix(".mat"))["val"]
-    values[3, 100] = -32768  # the format's mark for "no value"
-    scipy.io.savemat(header.with_suffix(".mat"), {"val": values}, format="4")
-    make_image_set(records, tmp_path / "set", SMALL)
-    assert "aVR has 1 samples that are not numbers" in rows_of(tmp_path / "set")["X1"]["reason"]
-
-
-def test_nothing_to_draw_is_an_error(tmp_path, write_record):
-    with pytest.raises(RecordError, match="no such folder"):
-        make_image_set(tmp_path / "none", tmp_path / "set", SMALL)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(RecordError, match="no WFDB header"):
-        make_image_set(tmp_path / "empty", tmp_path / "set", SMALL)
-    write_record(tmp_path / "ectopic", "A1", "PVC")
-    with pytest.raises(ImageError, match=r"no image could be drawn: 1 records excluded.*PVC"):
-        make_image_set(tmp_path / "ectopic", tmp_path / "set", SMALL)
-    assert not (tmp_path / "set" / "manifest.csv").exists()
-    assert rows_of(tmp_path / "set")["A1"]["status"] == "excluded"
-
-
-@pytest.mark.parametrize("options", [{"jobs": 0}, {"limit": 0}, {"png": False}])
-def test_senseless_options(records, tmp_path, options):
-    with pytest.raises(ImageError):
-        make_image_set(records, tmp_path / "set", SMALL, **options)
-
-
-def test_sizes_out_of_range(records, tmp_path):
-    for size in (15, 2049):
-        with pytest.raises(ImageError, match="from 16 to 2048"):
-            make_image_set(records, tmp_path / "set", ImageSetConfig(size=size))
-
-
-def test_a_manifest_that_is_none(tmp_path):
-    with pytest.raises(ImageError, match="no such manifest"):
-        read_manifest(tmp_path)
-    (tmp_path / "manifest.csv").write_text("image,record\nx,y\n")
-    with pytest.raises(ImageError, match="column diagnosis, slice"):
-        read_manifest(tmp_path)
-
-
 def test_other_rates_and_names_are_read(records, tmp_path, write_record):
     write_record(records, "0012", "AF", samples=10_000, sampling_frequency=1000)
     make_image_set(records, tmp_path / "set", SMALL)
@@ -454,3 +192,172 @@ def test_other_rates_and_names_are_read(records, tmp_path, write_record):
     assert (manifest["record"] == "0012").sum() == 3
     row = rows_of(tmp_path / "set")["0012"]
     assert (row["sampling_frequency"], row["n_samples"]) == ("1000", "5000")
+
+
+def read_table(path):
+    header, *lines = rows(path)
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
+def test_the_tables_of_a_small_set(few, tmp_path):
+    out = tmp_path / "set"
+    summary = make_image_set(few, out, TINY)
+    table = (out / "records.csv").read_bytes()
+    for row in read_table(out / "records.csv"):
+        table = table.replace(f',"{row["warnings"]}"\n'.encode(), b",w\n")
+    assert table == (
+        b"record,diagnoses,sampling_frequency,n_samples,slices,status,reason,warnings\n"
+        b"R2,AF,500,3200,2,kept,,w\n"
+        b"R10,AF,500,1600,1,kept,,w\n"
+        b"S1,STE,1000,2000,1,kept,,w\n"
+        b'S2,"AF,STE",500,1600,0,excluded,multi-label,\n'
+        b"S3,,500,1600,0,skipped,no diagnosis in the header,\n"
+    )
+    header, *lines = rows(out / "manifest.csv")
+    assert tuple(header) == MANIFEST_COLUMNS
+    assert [line[:4] for line in lines] == [
+        ["all/AF/R2-s00_PIL.png", "R2", "AF", "0"],
+        ["all/AF/R2-s01_PIL.png", "R2", "AF", "1"],
+        ["all/AF/R10-s00_PIL.png", "R10", "AF", "0"],
+        ["all/STE/S1-s00_PIL.png", "S1", "STE", "0"],
+    ]
+    assert all(len(line[5]) == 64 and len(line[6]) == 8 for line in lines)
+    assert b"\r" not in (out / "manifest.csv").read_bytes()
+    assert summary.folder == out
+    assert (summary.images, summary.kept, summary.excluded, summary.skipped) == (4, 3, 1, 1)
+    assert list(summary.classes.items()) == [("AF", 3), ("STE", 1)]
+
+
+def test_the_description_of_a_small_set(few, tmp_path):
+    out = tmp_path / "set"
+    config = ImageSetConfig(size=16, seed=3, keep_multi=True, keep_ectopy=True)
+    make_image_set(few, out, config, limit=4, pack=True)
+    described = json.loads((out / "dataset.json").read_text())
+    assert described == {
+        "dataset": "clinic",
+        "source": str(few.resolve()),
+        "size": 16,
+        "seed": 3,
+        "slices": {
+            "sampling_frequency": 500,
+            "seconds": 2.5,
+            "utilization_fraction": 0.8,
+            "n_slices_max": 10,
+        },
+        "keep_multi": True,
+        "keep_ectopy": True,
+        "limit": 4,
+        "images": 5,
+        "records": 4,
+        "excluded": 0,
+        "skipped": 0,
+        "warned": 4,
+        "classes": {"AF": 3, "AF+STE": 1, "STE": 1},
+        "png": True,
+        "pack": True,
+        "manifest_sha256": sha256_of_file(out / "manifest.csv"),
+        "made_with": {"ekg": __version__, "matplotlib": mpl.__version__},
+    }
+    assert list(described["classes"]) == ["AF", "AF+STE", "STE"], "most first, then by name"
+
+
+def test_a_set_without_single_images_says_so(few, tmp_path):
+    out = tmp_path / "pack"
+    make_image_set(few, out, TINY, png=False, pack=True, dataset="mine")
+    described = json.loads((out / "dataset.json").read_text())
+    assert (described["png"], described["pack"], described["dataset"]) == (False, True, "mine")
+    assert not list(out.rglob("*.png"))
+    # Single images can be added later, and then it has both.
+    make_image_set(few, out, TINY, pack=True)
+    assert json.loads((out / "dataset.json").read_text())["png"] is True
+    assert len(list(out.rglob("*_PIL.png"))) == 4
+
+
+def test_headers_that_say_nothing_leave_empty_fields(few, tmp_path):
+    (few / "X1.hea").write_text("not a header\n")
+    make_image_set(few, tmp_path / "set", TINY)
+    last = rows(tmp_path / "set" / "records.csv")[-1]
+    assert last[:6] == ["X1", "", "", "", "0", "skipped"] and last[6]
+
+
+def test_those_under_way_count_against_the_limit(few, tmp_path, monkeypatch):
+    answers = []
+    original = drawing_run.in_order
+
+    def asking(workers, function, work, may_start):
+        answers.append([may_start(number) for number in range(4)])
+        return original(workers, function, work, may_start=may_start)
+
+    monkeypatch.setattr(drawing_run, "in_order", asking)
+    make_image_set(few, tmp_path / "set", TINY, limit=2)
+    make_image_set(few, tmp_path / "all", TINY)
+    assert answers == [[True, True, False, False], [True, True, True, True]]
+
+
+def test_the_name_of_the_data_is_that_of_the_folder(few, tmp_path):
+    renamed = tmp_path / "ward"
+    few.rename(renamed)
+    make_image_set(renamed, tmp_path / "set", TINY)
+    assert json.loads((tmp_path / "set" / "dataset.json").read_text())["dataset"] == "ward"
+
+
+def test_alone_each_record_is_noted_before_the_next_is_begun(few, tmp_path, monkeypatch):
+    noted = []
+    original = drawing_run.draw_record
+
+    def counting(job):
+        journal = tmp_path / "set" / ".journal.jsonl"
+        noted.append(len(journal.read_bytes().splitlines()))
+        return original(job)
+
+    monkeypatch.setattr(drawing_run, "draw_record", counting)
+    make_image_set(few, tmp_path / "set", TINY)
+    assert noted == [0, 1, 2, 3, 4]
+
+
+def test_workers_are_asked_for_as_told(few, tmp_path, monkeypatch):
+    asked, original = [], image_set.Workers
+
+    def noting(*arguments):
+        asked.append(arguments)
+        return original(1, *arguments[1:])
+
+    monkeypatch.setattr(image_set, "Workers", noting)
+    make_image_set(few, tmp_path / "set", TINY, jobs=2, start_method="spawn")
+    assert asked == [(2, drawing.warm_up, (TINY,), "spawn")]
+
+
+def test_what_killed_runs_left_is_removed(few, tmp_path):
+    out = tmp_path / "set"
+    make_image_set(few, out, TINY)
+    left = []
+    for path in (out / "records.csv", out / "all" / "AF" / "R2-s00_PIL.png"):
+        with atomic_path(path) as unfinished:
+            unfinished.write_bytes(path.read_bytes())
+        unfinished.write_bytes(b"half")
+        left.append(unfinished)
+    kept = out / "all" / "AF" / ".note"
+    kept.write_text("not ours")
+    make_image_set(few, out, TINY)
+    assert not any(path.exists() for path in left)
+    assert kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("diagnoses", "options", "status", "text"),
+    [
+        (["AF"], {}, "kept", "AF"),
+        ([], {}, "skipped", "no diagnosis"),
+        (["AF", "X"], {"keep_multi": True}, "skipped", "unknown diagnosis code X"),
+        (["STE", "AF"], {}, "excluded", "multi-label"),
+        (["STE", "AF"], {"keep_multi": True}, "kept", "AF+STE"),
+        (["PAC"], {}, "excluded", "ectopy (PAC)"),
+        (["PAC"], {"keep_ectopy": True}, "kept", "PAC"),
+        (["PVC", "PAC"], {"keep_multi": True}, "excluded", "ectopy (PAC, PVC)"),
+        (["PVC", "PAC"], {"keep_multi": True, "keep_ectopy": True}, "kept", "PAC+PVC"),
+    ],
+)
+def test_selection(diagnoses, options, status, text):
+    decision = decide(diagnoses, ImageSetConfig(**options))
+    assert decision.status == status
+    assert text in (decision.diagnosis or decision.reason)

@@ -124,14 +124,19 @@ def test_engines_by_name_and_file(run_folder, exported, tmp_path):
         open_engine(run_folder, "jax")
 
 
-@pytest.mark.slow
-def test_an_export_of_other_weights_is_not_used(exported, tmp_path):
+def test_an_export_of_other_weights_is_refused(exported, tmp_path):
     model = EkgModel(build_network(n_classes=2), "AB", 32)
     save_weights(tmp_path / "weights.safetensors", model.network.state_dict(), model.metadata)
     (tmp_path / "model.onnx").symlink_to(exported.path)
-    engine = open_engine(tmp_path, "onnx")
-    assert engine.classes == ("A", "B")
-    assert engine.image_size == 32
+    with pytest.raises(ModelError, match=r"model\.onnx: .*run python -m ekg export --model"):
+        open_engine(tmp_path, "onnx")
+
+
+def test_nothing_is_exported_while_reading(run_folder):
+    before = sorted(path.name for path in run_folder.iterdir())
+    with pytest.raises(ModelError, match=r"model\.onnx: .*run python -m ekg export --model"):
+        open_engine(run_folder, "onnx")
+    assert sorted(path.name for path in run_folder.iterdir()) == before
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x0a" * 50])

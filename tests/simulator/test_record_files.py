@@ -5,17 +5,10 @@ import wfdb
 
 from ekg.cli import main
 from ekg.errors import ConfigError, EkgError
+from ekg.markdown import block_of, replace_block
 from ekg.records.record import LEADS, find_records, read_record
 from ekg.simulator import diagnoses_of, simulate_record
-from ekg.simulator.ranges import (
-    NOISE,
-    RANGES,
-    SOURCES,
-    block_of,
-    ranges_table,
-    replace_block,
-    sources_list,
-)
+from ekg.simulator.ranges import NOISE, RANGES, SOURCES, ranges_table, sources_list
 from ekg.simulator.record_files import SimulationSettings, header_text, is_whole, simulate_folder
 
 

@@ -9,7 +9,7 @@ import pytest
 from ekg.errors import EvaluationError
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.model import load_model
-from ekg.model.engines import ONNX_FILE, OnnxEngine
+from ekg.model.engines import OnnxEngine
 from ekg.model.export import (
     LARGEST_DIFFERENCE,
     ExportReport,
@@ -17,7 +17,8 @@ from ekg.model.export import (
     largest_difference,
 )
 from ekg.paths import STORED_MODELS, default_model
-from ekg.store.stored_model import KEPT_FILES, STORED_FILE, store_model
+from ekg.run import ONNX_FILE, STORED_FILE
+from ekg.store.stored_model import KEPT_FILES, store_model
 
 STORED = [path.parent for path in sorted(STORED_MODELS.glob(f"*/{STORED_FILE}"))]
 

@@ -31,8 +31,8 @@ from ekg.paper.style import (
     journal_figure,
     new_figure,
 )
+from ekg.run import SALIENCY_FILE
 
-SALIENCY_FILE = "saliency.npz"
 _MOST_BYTES = 256 * 2**20  # seven examples of the largest picture and small tables: under 40 MB
 _HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,

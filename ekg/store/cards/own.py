@@ -13,6 +13,16 @@ from ekg.evaluation.calibration import FITTED_ON
 from ekg.evaluation.external import FOLD
 from ekg.files import read_json
 from ekg.model.export import LARGEST_DIFFERENCE
+from ekg.run import (
+    CALIBRATION_FILE,
+    CONFIG_FILE,
+    DATASET_FILE,
+    ENVIRONMENT_FILE,
+    FINISHED_FILE,
+    HISTORY_FILE,
+    METRICS_FILE,
+    STORED_FILE,
+)
 from ekg.store.cards.recordings import recordings_section
 from ekg.store.cards.text import (
     bullets,
@@ -29,7 +39,6 @@ from ekg.store.cards.text import (
     table,
 )
 from ekg.store.stored_external import EXTERNAL, OWN, sources_of
-from ekg.training.provenance import DATASET_FILE
 
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "ece", "brier")
 _CLASS_FIGURES = ("precision", "recall", "f1", "specificity", "auroc", "average_precision")
@@ -51,13 +60,13 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
     str
         Markdown. Every figure comes from a file of the folder.
     """
-    metrics = metrics or read_json(folder / "metrics.json")
-    stored = read_json(folder / "stored.json")
-    environment = read_json(folder / "environment.json")
-    done = read_json(folder / "finished.json")
+    metrics = metrics or read_json(folder / METRICS_FILE)
+    stored = read_json(folder / STORED_FILE)
+    environment = read_json(folder / ENVIRONMENT_FILE)
+    done = read_json(folder / FINISHED_FILE)
     dataset = read_json(folder / DATASET_FILE)
-    history = pd.read_csv(folder / "train_results.csv")
-    config = load_config(folder / "config.toml")
+    history = pd.read_csv(folder / HISTORY_FILE)
+    config = load_config(folder / CONFIG_FILE)
     simulated = dataset["simulation"] is not None
     lines = [
         *_head(stored, environment, config, dataset),
@@ -269,7 +278,7 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
 
 
 def _calibration(folder: Path, metrics: dict[str, Any]) -> list[str]:
-    fitted = read_json(folder / "calibration.json")
+    fitted = read_json(folder / CALIBRATION_FILE)
     places = {fold: metrics[fold].get("calibration") for fold in ("val", "test")}
     for source, content in sources_of(folder / EXTERNAL, OWN, pooled=True).items():
         places[source.replace("_", " ")] = content[FOLD].get("calibration")

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ekg import markdown
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.runs import with_interval
 
@@ -46,8 +47,7 @@ def heading(title: str, level: int = 2) -> list[str]:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return a table and the empty line after it."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]
+    return [*markdown.table(head, rows), ""]
 
 
 def cell(figures: Mapping[str, Any], name: str, digits: int = 3) -> str:

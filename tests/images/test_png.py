@@ -1,6 +1,5 @@
-"""Journal, worker pool, PNG files and the rules of selection."""
+"""Single images as PNG files: exact, grey, never half-written."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,34 +8,7 @@ from PIL import Image
 
 from ekg.errors import ImageError
 from ekg.files import is_temporary
-from ekg.images.journal import Journal
 from ekg.images.png import read_image, write_png
-from ekg.images.record_images import ImageSetConfig, decide
-
-
-def test_journal_keeps_the_last_entry_of_a_name(tmp_path):
-    with Journal(tmp_path / "j") as journal:
-        journal.append({"record": "a", "n": 1})
-        journal.append({"record": "b", "n": 2})
-        journal.append({"record": "a", "n": 3})
-        assert journal.get("a") == {"record": "a", "n": 3}
-    with Journal(tmp_path / "j") as journal:
-        assert journal.names() == ["a", "b"]
-        assert journal.get("a") == {"record": "a", "n": 3}
-        assert journal.get("c") is None
-
-
-@pytest.mark.parametrize("torn", [b'{"record": "c"', b"\x00\x00\x00\n", b"[1]\n", b'{"n": 1}\n'])
-def test_journal_drops_a_torn_end(tmp_path, torn):
-    with Journal(tmp_path / "j") as journal:
-        journal.append({"record": "a", "ü": 1})
-    with open(tmp_path / "j", "ab") as stream:
-        stream.write(torn)
-    with Journal(tmp_path / "j") as journal:
-        assert journal.names() == ["a"]
-        journal.append({"record": "d"})
-    lines = (tmp_path / "j").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["record"] for line in lines] == ["a", "d"]
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (1, 1), (3, 700)])
@@ -95,23 +67,3 @@ def test_colours_become_grey_as_in_the_paper(tmp_path):
     red, green, blue = (colours[..., i].astype(np.int64) for i in range(3))
     expected = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
     np.testing.assert_array_equal(read_image(tmp_path / "c.png"), expected)
-
-
-@pytest.mark.parametrize(
-    ("diagnoses", "options", "status", "text"),
-    [
-        (["AF"], {}, "kept", "AF"),
-        ([], {}, "skipped", "no diagnosis"),
-        (["AF", "X"], {"keep_multi": True}, "skipped", "unknown diagnosis code X"),
-        (["STE", "AF"], {}, "excluded", "multi-label"),
-        (["STE", "AF"], {"keep_multi": True}, "kept", "AF+STE"),
-        (["PAC"], {}, "excluded", "ectopy (PAC)"),
-        (["PAC"], {"keep_ectopy": True}, "kept", "PAC"),
-        (["PVC", "PAC"], {"keep_multi": True}, "excluded", "ectopy (PAC, PVC)"),
-        (["PVC", "PAC"], {"keep_multi": True, "keep_ectopy": True}, "kept", "PAC+PVC"),
-    ],
-)
-def test_selection(diagnoses, options, status, text):
-    decision = decide(diagnoses, ImageSetConfig(**options))
-    assert decision.status == status
-    assert text in (decision.diagnosis or decision.reason)

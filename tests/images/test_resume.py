@@ -1,8 +1,12 @@
-"""Image sets made again: what is kept, drawn anew, packed or removed the second time."""
+"""Image sets made before: what is kept, drawn again, mended or refused."""
 
+import csv
+import errno
 import hashlib
+import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +14,169 @@ from ekg.errors import ImageError, RecordError
 from ekg.images import image_set as drawing_run
 from ekg.images import record_images as drawing
 from ekg.images.image_set import make_image_set
+from ekg.images.journal import Journal
 from ekg.images.manifest import read_manifest
 from ekg.images.pack import open_pack
+from ekg.images.png import read_image
 from ekg.images.record_images import ImageSetConfig
 from tests.images.tiny_set import TINY, error_of, rows
+
+SMALL = ImageSetConfig(size=32)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file that counts, by its path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def rows_of(folder: Path) -> dict[str, dict[str, str]]:
+    with open(folder / "records.csv", newline="") as stream:
+        return {row["record"]: row for row in csv.DictReader(stream)}
+
+
+@pytest.fixture
+def count_drawn(monkeypatch):
+    """Names of the records that are drawn (by workers of this process)."""
+    drawn = []
+    original = drawing_run.draw_record
+
+    def noting(job):
+        drawn.append(job.header.stem)
+        return original(job)
+
+    monkeypatch.setattr(drawing_run, "draw_record", noting)
+    return drawn
+
+
+def test_another_limit_mends_the_set(records, tmp_path, count_drawn):
+    out = tmp_path / "set"
+    make_image_set(records, out, SMALL, limit=5, pack=True)
+    first = list(count_drawn)
+    make_image_set(records, out, SMALL, pack=True)
+    make_image_set(records, tmp_path / "fresh", SMALL, pack=True)
+    assert contents(out) == contents(tmp_path / "fresh")
+    make_image_set(records, out, SMALL, limit=5, pack=True)
+    make_image_set(records, tmp_path / "fresh5", SMALL, limit=5, pack=True)
+    assert contents(out) == contents(tmp_path / "fresh5")
+    assert first == ["S1", "S2", "S3", "S10", "T1"]
+
+
+@pytest.mark.parametrize("finished", range(0, 8, 3))
+def test_going_on_after_an_interruption(records, tmp_path, monkeypatch, finished):
+    make_image_set(records, tmp_path / "fresh", SMALL, pack=True)
+    out = tmp_path / "set"
+    drawn = []
+    original = drawing.draw_record
+
+    def interrupted(job):
+        if len(drawn) == finished:
+            raise KeyboardInterrupt
+        drawn.append(job.header.stem)
+        return original(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drawing_run, "draw_record", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make_image_set(records, out, SMALL, pack=True)
+    assert not any((out / n).exists() for n in ("manifest.csv", "dataset.json", "pack.npy"))
+    again = []
+    monkeypatch.setattr(
+        drawing_run, "draw_record", lambda job: (again.append(job.header.stem), original(job))[1]
+    )
+    make_image_set(records, out, SMALL, pack=True)
+    assert contents(out) == contents(tmp_path / "fresh")
+    assert len(drawn) == finished
+    assert len(again) + finished == 11
+
+
+def test_nothing_is_drawn_twice(records, tmp_path, count_drawn):
+    out = tmp_path / "set"
+    make_image_set(records, out, SMALL, pack=True)
+    before = contents(out)
+    times = {path: path.stat().st_mtime_ns for path in (out / "all").rglob("*.png")}
+    count_drawn.clear()
+    make_image_set(records, out, SMALL, pack=True)
+    assert count_drawn == []
+    assert contents(out) == before
+    assert times == {path: path.stat().st_mtime_ns for path in (out / "all").rglob("*.png")}
+
+
+def test_damage_and_change_are_mended(records, tmp_path, count_drawn, write_record):
+    out = tmp_path / "set"
+    make_image_set(records, out, SMALL)
+    fresh = contents(out)
+    images = sorted((out / "all" / "AF").glob("S2-*.png"))
+    images[0].write_bytes(images[0].read_bytes()[:-20])
+    images[1].unlink()
+    (out / "all" / "AF" / ".S2-s00_PIL.part-12ab34cd.png").write_bytes(b"left by a killed run")
+    (out / "all" / "AF" / "S2-s09_PIL.png").write_bytes(b"of an older record")
+    with open(out / ".journal.jsonl", "ab") as stream:
+        stream.write(b'{"record": "torn li')
+    count_drawn.clear()
+    make_image_set(records, out, SMALL)
+    assert count_drawn == ["S2"]
+    assert contents(out) == fresh
+    assert not list(out.rglob(".*part-*"))
+
+    write_record(records, "S2", "AF", samples=9000)
+    (records / "T10.hea").unlink()
+    count_drawn.clear()
+    make_image_set(records, out, SMALL)
+    assert count_drawn == ["S2"]
+    make_image_set(records, tmp_path / "fresh", SMALL)
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_a_full_disk_keeps_what_is_finished(records, tmp_path, monkeypatch, count_drawn):
+    out = tmp_path / "set"
+    original = drawing.write_png
+
+    def full_after_a_while(path, image):
+        if path.name.startswith("S10"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return original(path, image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drawing, "write_png", full_after_a_while)
+        with pytest.raises(ImageError, match="free some disk space and run the same command again"):
+            make_image_set(records, out, SMALL)
+    assert not (out / "manifest.csv").exists()
+    for image in (out / "all").rglob("*.png"):
+        read_image(image, 32)
+    count_drawn.clear()
+    make_image_set(records, out, SMALL)
+    assert "S1" not in count_drawn
+    make_image_set(records, tmp_path / "fresh", SMALL)
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_a_current_set_is_left_untouched_and_any_change_of_its_records_seen(
+    records, tmp_path, write_record
+):
+    out = tmp_path / "set"
+    make_image_set(records, out, SMALL)
+
+    def is_remade(**options):
+        before = (out / "manifest.csv").stat().st_ino
+        make_image_set(records, out, SMALL, unless_current=True, **options)
+        return (out / "manifest.csv").stat().st_ino != before
+
+    assert not is_remade()
+    write_record(records / "ward" / "two", "W1", "AF")
+    assert is_remade() and "W1" in rows_of(out)
+    (records / "S1.hea").unlink()
+    assert is_remade() and "S1" not in rows_of(out)
+    mat = records / "S2.mat"
+    mat.write_bytes(mat.read_bytes()[:24] + bytes(2) + mat.read_bytes()[26:])
+    assert is_remade()
+    assert is_remade(pack=True)
+    (out / "dataset.json").unlink()
+    assert is_remade(pack=True)
+    assert not is_remade(pack=True)
 
 
 def packed(out):
@@ -295,3 +458,28 @@ def test_what_workers_are_asked_for(few, tmp_path, jobs_done):
     make_image_set(few, out, TINY, pack=True)
     make_image_set(few, out, TINY)
     assert jobs_done == []
+
+
+def test_journal_keeps_the_last_entry_of_a_name(tmp_path):
+    with Journal(tmp_path / "j") as journal:
+        journal.append({"record": "a", "n": 1})
+        journal.append({"record": "b", "n": 2})
+        journal.append({"record": "a", "n": 3})
+        assert journal.get("a") == {"record": "a", "n": 3}
+    with Journal(tmp_path / "j") as journal:
+        assert journal.names() == ["a", "b"]
+        assert journal.get("a") == {"record": "a", "n": 3}
+        assert journal.get("c") is None
+
+
+@pytest.mark.parametrize("torn", [b'{"record": "c"', b"\x00\x00\x00\n", b"[1]\n", b'{"n": 1}\n'])
+def test_journal_drops_a_torn_end(tmp_path, torn):
+    with Journal(tmp_path / "j") as journal:
+        journal.append({"record": "a", "ü": 1})
+    with open(tmp_path / "j", "ab") as stream:
+        stream.write(torn)
+    with Journal(tmp_path / "j") as journal:
+        assert journal.names() == ["a"]
+        journal.append({"record": "d"})
+    lines = (tmp_path / "j").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["record"] for line in lines] == ["a", "d"]
