@@ -448,15 +448,8 @@ def make_image_set(
         raise ImageError("neither single images nor a pack are asked for")
     out, source = Path(out), Path(records).resolve()
     headers = named_records(records)
-    state = _state(
-        source,
-        out.resolve(),
-        config,
-        limit=limit,
-        png=png,
-        pack=pack,
-        dataset=dataset or _name_of_dataset(source),
-    )
+    name = dataset or _name_of_dataset(source)
+    state = _state(source, out.resolve(), config, limit=limit, png=png, pack=pack, dataset=name)
     if unless_current and not strict and _is_current(out, state):
         return summary_of(out)
     with _disk_errors(out), folder_lock(out, "drawing images"):
@@ -479,7 +472,7 @@ def make_image_set(
             jobs = run.useful_workers(jobs)
             with Workers(jobs, warm_up, (config,), start_method) as workers:
                 run.draw(workers)
-            summary = run.finish(dataset or _name_of_dataset(source), source)
+            summary = run.finish(name, source)
             write_json(out / _STATE, {"source": str(source), "state": state})
             return summary
 
