@@ -457,17 +457,8 @@ def make_image_set(
         remove_leftovers(out, "all/*/.*")
         with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
             _claim_source(out, source, headers, journal)
-            run = DrawingRun(
-                out,
-                config,
-                headers,
-                journal,
-                packer,
-                limit=limit,
-                png=png,
-                pack=pack,
-                strict=strict,
-            )
+            options: dict[str, Any] = {"limit": limit, "png": png, "pack": pack, "strict": strict}
+            run = DrawingRun(out, config, headers, journal, packer, **options)
             run.look_at_what_is_there()
             jobs = run.useful_workers(jobs)
             with Workers(jobs, warm_up, (config,), start_method) as workers:
