@@ -123,7 +123,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     # them stands beside, under `calibration`.
     table = read_label_table(settings.labels) if settings.labels else {}
     found = named_records(settings.records, arrays=settings.fs is not None)
-    matched_rows = _rows_matched(settings, table, found)
+    rows = _rows_matched(settings, table, found)
     records = [examine(path, table, settings, name) for name, path in found.items()]
     draw_sample(records, settings)
     if not any(record.status == "kept" for record in records):
@@ -147,9 +147,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             images, names, labels, np.stack(probabilities), model.classes
         )
         write_predictions(settings.out / f"predictions_{FOLD}.csv", predictions)
-        content = _content(settings, model, sha256_of_file(weights), records)
-        if matched_rows is not None:
-            content["data"]["label_table"] = matched_rows
+        content = _content(settings, model, sha256_of_file(weights), records, rows)
         content[FOLD] |= _metrics(settings, model, temperature, predictions, records)
         write_json(settings.out / "external.json", content)
         write_text(settings.out / "external.md", report_of(content))
@@ -177,7 +175,11 @@ def _rows_matched(
 
 
 def _content(
-    settings: ExternalSettings, model: EkgModel, sha256: str, records: list[ExternalRecord]
+    settings: ExternalSettings,
+    model: EkgModel,
+    sha256: str,
+    records: list[ExternalRecord],
+    rows: dict[str, int] | None,
 ) -> dict[str, Any]:
     """Return `external.json` without the metrics."""
     name = settings.name or settings.records.resolve().name
@@ -194,7 +196,7 @@ def _content(
             "sample": settings.limit,
             "seed": settings.seed,
         },
-        "data": describe(records),
+        "data": describe(records) | ({} if rows is None else {"label_table": rows}),
         FOLD: {"dataset": name},
     }
 

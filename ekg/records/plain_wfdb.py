@@ -103,9 +103,9 @@ def _append(record: PlainRecord, found: dict[str, Any]) -> None:
 def _same_format_in_each_file(record: PlainRecord) -> bool:
     """Return whether each file is one block of columns, as both formats here need it."""
     kinds: dict[str, tuple[str, int | None]] = {}
-    order = []
-    for name, *kind in zip(record.file_name, record.fmt, record.byte_offset, strict=True):
-        if kinds.setdefault(name, (kind[0], kind[1])) != tuple(kind):
+    order: list[str] = []
+    for name, fmt, offset in zip(record.file_name, record.fmt, record.byte_offset, strict=True):
+        if kinds.setdefault(name, (fmt, offset)) != (fmt, offset):
             return False
         if not order or order[-1] != name:
             order.append(name)

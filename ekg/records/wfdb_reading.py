@@ -100,12 +100,13 @@ def check_sums(
     sums = [int(written[place] or 0) % 65536 for place in reading.channels]
     given = any(sums)
     if given:
-        found = read.d_signal.sum(axis=0, dtype=np.int64)
-        if len(read.d_signal) < whole:
+        samples = np.asarray(read.d_signal)
+        found = samples.sum(axis=0, dtype=np.int64)
+        if len(samples) < whole:
             found = np.zeros_like(found)
             for start in range(0, whole, _SAMPLES_SUMMED):
                 part = reading.samples(start, min(start + _SAMPLES_SUMMED, whole))
-                found += part.d_signal.sum(axis=0, dtype=np.int64)
+                found += np.asarray(part.d_signal).sum(axis=0, dtype=np.int64)
     for row, (lead, place) in enumerate(zip(leads, reading.channels, strict=True)):
         file = moved.get(fields.file_name[place])
         comparable = given and read.samps_per_frame[row] in (None, 1)

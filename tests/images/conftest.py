@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from ekg.images import image_set as drawing_run
+from ekg.images import drawing_run
 from ekg.records.record import LEADS
 
 GAIN = 1000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ekg.errors import ImageError
-from ekg.images import image_set as drawing_run
+from ekg.images import drawing_run
 from ekg.images.image_set import make_image_set, read_image, read_manifest
 from ekg.images.pack import open_pack
 from ekg.images.record_images import ImageSetConfig
