@@ -96,15 +96,8 @@ def make_image_set(
         raise ImageError("neither single images nor a pack are asked for")
     out, source = Path(out), Path(records).resolve()
     headers = named_records(records)
-    state = _state(
-        source,
-        out.resolve(),
-        config,
-        limit=limit,
-        png=png,
-        pack=pack,
-        dataset=dataset or _name_of_dataset(source),
-    )
+    name = dataset or _name_of_dataset(source)
+    state = _state(source, out.resolve(), config, limit=limit, png=png, pack=pack, dataset=name)
     if unless_current and not strict and _is_current(out, state):
         return summary_of(out)
     with _disk_errors(out), folder_lock(out, "drawing images"):
@@ -112,22 +105,13 @@ def make_image_set(
         remove_leftovers(out, "all/*/.*")
         with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
             _claim_source(out, source, headers, journal)
-            run = DrawingRun(
-                out,
-                config,
-                headers,
-                journal,
-                packer,
-                limit=limit,
-                png=png,
-                pack=pack,
-                strict=strict,
-            )
+            options: dict[str, Any] = {"limit": limit, "png": png, "pack": pack, "strict": strict}
+            run = DrawingRun(out, config, headers, journal, packer, **options)
             run.look_at_what_is_there()
             jobs = run.useful_workers(jobs)
             with Workers(jobs, warm_up, (config,), start_method) as workers:
                 run.draw(workers)
-            summary = run.finish(dataset or _name_of_dataset(source), source)
+            summary = run.finish(name, source)
             write_json(out / _STATE, {"source": str(source), "state": state})
             return summary
 

@@ -85,29 +85,14 @@ def write_record(
 ):
     """Write a record; return its files, the header first.
 
-    Parameters
-    ----------
-    leads
-        Names in the signal lines, `prefix` before each; a name may come twice.
-    gain
-        As in the header, of all leads but those in `gain_of`. The samples have so many `steps`
-        in a millivolt whatever the gain says; `times` and `times_of` (by lead) make the signal
-        larger.
-    chest_of
-        Seed of another person, whose chest leads are in the file while the header is this one's.
-    matlab, variable, transposed, kind
-        The MATLAB version of the signal file; its variable; its first bytes, instead of all that.
-    saved, named
-        The signal file's name on the disk, and in the header.
-    replaced
-        Pairs of what is written in the header and what is written instead.
-    text
-        The whole header.
-    cut, lost
-        Bytes missing at the end of the signal file; first samples of each lead marked, in format
-        212, as not taken.
-    copies
-        Further names under which the signal file is saved.
+    `gain` is the header's, of all leads but those in `gain_of`; the samples have so many `steps`
+    in a millivolt whatever it says, and `times` and `times_of` (by lead) make the signal larger.
+    `chest_of` is the seed of another person, whose chest leads are in the file. `matlab`,
+    `variable`, `transposed` and `kind` (the first bytes) shape a MATLAB signal file; `saved` and
+    `named` are the signal file's name on the disk and in the header, `copies` further names of
+    it. `replaced` pairs what is in the header with what is written instead. `cut` bytes are
+    missing at the end of the signal file; the first `lost` samples of each lead are marked, in
+    format 212, as not taken.
     """
     signal = strip(seconds, rate, seed) * times
     for lead, factor in (times_of or {}).items():
