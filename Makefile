@@ -166,7 +166,7 @@ $(SET)/split.csv: $(SET)/manifest.csv | $(ENVIRONMENT)
 
 # --- train ----------------------------------------------------------------------------------
 .PHONY: train
-train: $(RUN_DIR)/finished.json ## train EXPERIMENT; goes on where it was interrupted
+train: $(RUN_DIR)/finished.json ## train EXPERIMENT; resumes if interrupted
 
 $(RUN_DIR)/finished.json: $(SET)/manifest.csv $(call escaped,$(SPLIT_FILE)) $(EXPERIMENT) | $(ENVIRONMENT)
 	@echo "training with $(EXPERIMENT)$(if $(filter file,$(origin EXPERIMENT)), ($(if $(GPU),there is a GPU,no GPU here); EXPERIMENT= names another))" >&2
@@ -195,7 +195,7 @@ RESULTS :=
 else
 PAPER_RUN := $(RUN_DIR)
 PAPER_IMAGES := $(if $(wildcard $(SET)/manifest.csv),--images $(SET))
-# A machine that has only runs/ draws from what the run left; the road before it is not walked.
+# A machine that has only runs/ draws from the run's files; nothing before them is made again.
 RESULTS := $(if $(wildcard $(SET)/manifest.csv),$(RUN_DIR)/comparison.json,$(if $(wildcard $(RUN_DIR)/metrics.json),,$(RUN_DIR)/comparison.json))
 endif
 PAPER_CODE := $(wildcard ekg/paper/*.py ekg/paper/figures/*.py)
@@ -263,9 +263,19 @@ page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## build the page that reads EKGs in the
 serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 	@$(EKG) serve --folder build/page --port $(PORT)
 
+# --- reading pages --------------------------------------------------------------------------
+.PHONY: strips-model strips-benchmark
+strips-model: $(ENVIRONMENT) ## train the networks that read printed pages, and store them (resumes where it was)
+	@for network in names segment; do \
+	  $(EKG) train-strips --experiment experiments/strip_$$network.toml --run runs/strip-$$network --store -j $(JOBS); \
+	done
+
+strips-benchmark: $(ENVIRONMENT) ## read simulated pages and those of EKG_SHARED, and compare with what is printed on them
+	@$(PY) scripts/bench_strips.py simulated -j $(JOBS)
+
 # --- checks ---------------------------------------------------------------------------------
 .PHONY: verify test test-reference test-clone test-page test-all test-faults test-mutation coverage lint
-verify: $(ENVIRONMENT) ## hold every promise against the files at hand (OPTIONS="--full", "--only pages ...")
+verify: $(ENVIRONMENT) ## check files, code and docs against each other (OPTIONS="--full", "--only pages ...")
 	@$(EKG) verify $(OPTIONS)
 
 test: $(ENVIRONMENT) ## the fast tests
@@ -302,7 +312,7 @@ test-mutation: $(MUTATION_PACKAGES)/made ## change slicing, split, metrics and m
 	@$(PY) -m campaigns.mutation --packages $(MUTATION_PACKAGES)
 
 .PHONY: test-fuzz audit
-test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; goes on where it was)
+test-fuzz: $(ENVIRONMENT) ## over 100,000 bad inputs for everything that reads (about an hour; resumes)
 	@$(PY) -m campaigns.fuzzing $(OPTIONS)
 
 audit: $(ENVIRONMENT) ## compare the pinned packages with the database of known vulnerabilities (needs the network)

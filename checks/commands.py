@@ -24,7 +24,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Check every promise of the repository against the files at hand."""
+    """Check files, code and docs of the repository against each other."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from checks.findings import as_json, exit_status, table_lines

@@ -18,7 +18,7 @@ class Finding:
     check: str
     """The check's name, as `--only` takes it."""
     compared: str
-    """What was held against what."""
+    """What was compared with what."""
     found: str
     """Counts and largest differences or, for `skipped`, why nothing was compared."""
     verdict: Verdict

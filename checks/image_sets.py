@@ -42,7 +42,7 @@ def image_sets(root: Path) -> list[Path]:
 
 
 def check_image_sets(repository: Repository) -> Iterator[Finding]:
-    """Hold every image set at hand against its manifest."""
+    """Compare every image set with its manifest."""
     folders = image_sets(repository.root)
     for folder in folders:
         compared = f"{repository.short(folder)}: pixels = SHA-256 of the manifest"
@@ -119,7 +119,7 @@ PAPER, SETS = "paper-split", "image-set-splits"
 
 
 def label_files(repository: Repository) -> list[Path]:
-    """Return files at hand that may hold the labels of all CPSC 2018 records."""
+    """Return files that may hold the labels of all CPSC 2018 records."""
     found = sorted((repository.root / "data").glob("*/im_res_*/records.csv"))
     if repository.shared is not None:
         found.append(repository.shared / "spec" / "paper_split.csv")

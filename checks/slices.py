@@ -58,7 +58,7 @@ def draw_records(
 ) -> Iterator[DrawnRecord]:
     """Simulate records into a temporary folder, read them back, cut and draw them.
 
-    That is the road which the images of a set come: through the record's files.
+    Images of a set are made the same way: through the record's files.
     """
     slices = slices or SliceConfig()
     with tempfile.TemporaryDirectory(prefix="ekg-verify-") as folder:

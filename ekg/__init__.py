@@ -4,7 +4,7 @@ An independent implementation of Das, Epland, Yu and Suri, "Interpretation of EK
 Recognition and Convolutional Neural Networks" (2023, doi 10.1016/j.cpcardiol.2023.101744).
 Not for clinical use.
 
-`ekg.load`, `ekg.read_record`: see `ekg.api`.
+`ekg.load`, `ekg.read_record`, `ekg.read_strip`: see `ekg.api`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ekg._version import __version__
 
 if TYPE_CHECKING:
-    from ekg.api import Prediction, Predictor, Record, load, read_record
+    from ekg.api import Prediction, Predictor, Record, load, read_record, read_strip
 
-__all__ = ["Prediction", "Predictor", "Record", "__version__", "load", "read_record"]
+__all__ = ["Prediction", "Predictor", "Record", "__version__", "load", "read_record", "read_strip"]
 
 
 def __getattr__(name: str) -> Any:

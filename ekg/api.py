@@ -5,6 +5,7 @@
     record = ekg.read_record("path/to/A0001")      # or .dcm, .scp, .xml, .edf, ...
     verdict = model.predict(record)     # .diagnosis, .probabilities, .slices, .warnings
     why = model.saliency(record)        # ["gradcam"], ["occlusion"]
+    page = ekg.read_strip("page.jpg")   # .record, .report, .overlay
 
 Not for clinical use.
 """
@@ -19,8 +20,9 @@ from ekg.paths import default_model
 from ekg.predict.predictor import Prediction, Predictor
 from ekg.records.opening import read_record
 from ekg.records.record import Record
+from ekg.strips import read_strip
 
-__all__ = ["Prediction", "Predictor", "Record", "load", "read_record"]
+__all__ = ["Prediction", "Predictor", "Record", "load", "read_record", "read_strip"]
 
 
 def load(

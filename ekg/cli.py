@@ -37,14 +37,17 @@ VERBS = {
     "page": "page.commands",
     "paper": "ekg.paper.commands",
     "predict": "ekg.predict.commands",
+    "read": "ekg.strips.commands",
     "render": "ekg.images.commands",
     "runs": "ekg.evaluation.commands",
     "serve": "page.commands",
     "simulate": "ekg.simulator.commands",
+    "simulate-pages": "ekg.strips.simulate.commands",
     "split": "ekg.data.commands",
     "store": "ekg.store.commands",
     "summary": "ekg.evaluation.commands",
     "train": "ekg.training.commands",
+    "train-strips": "ekg.strips.learn.commands",
     "verify": "checks.commands",
 }
 """The module of each verb: it has `add_VERB_arguments(parser)` and `run_VERB(arguments)`, whose

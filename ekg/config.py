@@ -18,6 +18,8 @@ from typing import Any, Literal
 from ekg.errors import ConfigError
 from ekg.files import write_text
 
+_Kind = typing.TypeVar("_Kind")
+
 PAPER_SEED = 44
 IMAGE_SIZE_LIMITS = (16, 2048)
 
@@ -307,6 +309,16 @@ def load_config(path: str | Path | None, overrides: Iterable[str] = ()) -> Train
     for override in overrides:
         _apply_override(values, override)
     return config_from_dict(values, path)
+
+
+def load_table(path: str | Path, kind: type[_Kind]) -> _Kind:
+    """Read a TOML file whose keys are the fields of the dataclass `kind`, checked by type."""
+    try:
+        return typing.cast(_Kind, _build(kind, _read_toml(Path(path)), ""))
+    except TypeError as error:
+        raise ConfigError(str(error).split("__init__() ")[-1], path=path) from None
+    except ConfigError as error:
+        raise ConfigError(error.problem, path=error.path or path, remedy=error.remedy) from None
 
 
 def config_from_dict(values: Mapping[str, Any], path: str | Path | None = None) -> TrainConfig:

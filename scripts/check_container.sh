@@ -210,7 +210,7 @@ say "inside, by uid:gid $STRANGER, --read-only, --network none:"
 step "make test" -- as_stranger docker-test
 grep -E '[0-9]+ passed' "$LAST_LOG" | tail -n 1 | detail
 
-# Small enough for minutes on two cores; every stage of the road is walked all the same.
+# Small enough for minutes on two cores; every stage of the pipeline runs all the same.
 cat >"$CLONE/data/toy.toml" <<'TOML'
 [data]
 image_size = 200

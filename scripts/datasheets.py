@@ -86,7 +86,7 @@ def simulated_mix() -> list[str]:
 
 
 def split_file() -> Path | None:
-    """Return the published split, None where it is not at hand."""
+    """Return the published split, None where it is not available."""
     shared = Path(os.environ.get("EKG_SHARED") or ROOT.parent / "shared")
     path = shared / "spec" / "paper_split.csv"
     return path if path.is_file() else None

@@ -128,7 +128,7 @@ for command in plan["commands"]:
 
 
 def commands(folder: str, jobs: int, size: int, records: int) -> list[list[str]]:
-    """Return the road's command lines, for a folder as it is named from the working directory."""
+    """Return the pipeline's command lines, for a folder named from the working directory."""
     at = f"{folder}/data/synthetic"
     images, split, run = f"{at}/im", f"{at}/im/split.csv", f"{folder}/run"
     return [
@@ -195,7 +195,7 @@ def commands(folder: str, jobs: int, size: int, records: int) -> list[list[str]]
 
 
 def walk(variation: Variation, folder: Path, size: int, records: int, locales: Path) -> None:
-    """Walk the road into `folder` as the variation says, in a process of its own.
+    """Run the pipeline into `folder` as the variation says, in a process of its own.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def walk(variation: Variation, folder: Path, size: int, records: int, locales: P
         name = "../.."
     road = commands(name, variation.jobs, size, records)
     if variation.shuffled:
-        # The records come into being in another order before the road finds them there.
+        # The records come into being in another order before the pipeline finds them.
         simulate_backwards(folder / "data" / "synthetic" / "records", records)
     plan = {
         "umask": variation.umask,

@@ -38,7 +38,7 @@ def main() -> int:
         print("\n".join(fold_summary(content, fold)))
     abstract = content["abstract"]
     print(f"{abstract['statement']}: {abstract['lowest']}-{abstract['highest']}")
-    print("what a run is held against:")
+    print("what a run is compared with:")
     print("\n".join(criteria_table(content)))
     if arguments.write:
         write_json(PUBLISHED_FOLDER / FIGURES_FILE, content)

@@ -73,10 +73,10 @@ def test_what_the_terminal_cannot_write_is_written_with_backslashes(
 ):
     lines = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(lines, encoding=encoding))
-    verb = types.ModuleType("ekg.images.commands_counts", "Count.")
-    verb.add_arguments = lambda parser: parser.add_argument("path")
-    verb.run = lambda arguments: print(arguments.path)
-    monkeypatch.setitem(sys.modules, "ekg.images.commands_counts", verb)
+    verb = types.ModuleType("ekg.images.commands")
+    verb.add_counts_arguments = lambda parser: parser.add_argument("path")
+    verb.run_counts = lambda arguments: print(arguments.path)
+    monkeypatch.setitem(sys.modules, "ekg.images.commands", verb)
     assert main(["counts", "M\u00fcller \u2192 \udcff"]) == 0
     written = lines.getvalue().decode(encoding).strip()
     assert written.startswith("M\\xfcller" if encoding == "ascii" else "M\u00fcller")
@@ -84,9 +84,11 @@ def test_what_the_terminal_cannot_write_is_written_with_backslashes(
 
 
 def test_the_projects_own_warnings_are_one_line(monkeypatch, capsys):
-    verb = types.ModuleType("ekg.images.commands_counts", "Count.")
-    verb.add_arguments = lambda parser: None
-    verb.run = lambda arguments: warnings.warn("the order is assumed", EkgWarning, stacklevel=1)
-    monkeypatch.setitem(sys.modules, "ekg.images.commands_counts", verb)
+    verb = types.ModuleType("ekg.images.commands")
+    verb.add_counts_arguments = lambda parser: None
+    verb.run_counts = lambda arguments: warnings.warn(
+        "the order is assumed", EkgWarning, stacklevel=1
+    )
+    monkeypatch.setitem(sys.modules, "ekg.images.commands", verb)
     assert main(["counts"]) == 0
     assert capsys.readouterr().err == "warning: the order is assumed\n"

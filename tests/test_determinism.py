@@ -1,4 +1,4 @@
-"""The script that walks the road under other circumstances; the slow test walks it."""
+"""The script that runs the pipeline under other circumstances; the slow test runs it."""
 
 import importlib.util
 import sys

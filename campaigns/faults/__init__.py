@@ -1,1 +1,1 @@
-"""The fault campaign: the stages of the road, disturbed in every way that a machine has."""
+"""The fault campaign: every stage of the pipeline, disturbed in every way a machine can fail."""

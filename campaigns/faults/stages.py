@@ -40,7 +40,7 @@ _TRAIN = (
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the road, run in a small folder of its own with relative paths."""
+    """One stage of the pipeline, run in a small folder of its own with relative paths."""
 
     name: str
     command: tuple[str, ...]
@@ -61,7 +61,7 @@ class Stage:
     uses: tuple[str, ...] = ("ekg",)
     """Packages that are imported before the campaign forks."""
     main: bool = True
-    """One of the long stages of the road, which are disturbed more often."""
+    """One of the long stages of the pipeline, which are disturbed more often."""
 
     def arguments(self, jobs: int = 1) -> list[str]:
         """Return the command line."""
@@ -134,7 +134,20 @@ def digest(path: Path) -> str:
         return _digest_of_checkpoint(path)
     if path.name == "environment.json":
         return "of the machine"
+    if path.name == "dataset.json":
+        return _digest_without_source(path)
     return sha256_of_file(path)
+
+
+def _digest_without_source(path: Path) -> str:
+    """Digest a description of data without the folder of its records: each run has another."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return sha256_of_file(path)
+    for part in (content, content.get("image_set") or {}):
+        part.pop("source", None)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _digest_of_checkpoint(path: Path) -> str:

@@ -24,7 +24,7 @@ class Folds:
     rows: dict[str, pd.DataFrame]
     """Manifest rows by fold, in natural order of record and slice, whatever the file's order."""
     notes: tuple[str, ...]
-    """Plain lines for the user: records not at hand, classes without an image."""
+    """Plain lines for the user: missing records, classes without an image."""
 
     def fold(self, name: str) -> pd.DataFrame:
         """Return the rows of one fold."""

@@ -167,7 +167,7 @@ class RecordSource:
         missing = sorted(set(rows["record"]) - headers.keys())
         if missing:
             raise RecordError(
-                f"{len(missing)} records of the image set are not at hand, first {missing[0]}",
+                f"{len(missing)} records of the image set are missing, first {missing[0]}",
                 remedy="give the folder they were drawn from with --records",
             )
         self._records = list(rows["record"])

@@ -28,7 +28,7 @@ _UNPACKED = ".unpacked-"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a data set consists of and what of it is at hand."""
+    """What a data set consists of and which part is present."""
 
     source: Source
     folder: Path

@@ -31,7 +31,7 @@ def join(address: str, path: str) -> str:
 def part_of(target: Path) -> Path:
     """Return the name under which an unfinished download of `target` is kept.
 
-    It is the same in every run, so that a later run goes on where this one was killed, and
+    It is the same in every run, so that a later run resumes where this one was killed, and
     `ekg.files.is_temporary` knows it.
     """
     return target.with_name(f".{target.name}.part-download")

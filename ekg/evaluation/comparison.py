@@ -110,7 +110,7 @@ _STATEMENTS = {
     SAME_RECORDS: "paired by record: the same records, but not surely the same slices",
     DIFFERENT: NOT_COMPARABLE,
 }
-UNPAIRED = "unpaired: only figures, no predictions, are at hand for one side"
+UNPAIRED = "unpaired: one side has metrics only, no predictions"
 _P_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
 
 

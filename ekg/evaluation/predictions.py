@@ -196,7 +196,7 @@ def check_predictions(
             )
     if table["image"].duplicated().any():
         name = table["image"][table["image"].duplicated()].iloc[0]
-        raise EvaluationError(f"image {name!r} stands there twice", path=path)
+        raise EvaluationError(f"duplicate image {name!r}", path=path)
     labels_per_record = table.groupby("record", sort=False)["label"].nunique()
     if (labels_per_record > 1).any():
         record = labels_per_record.index[labels_per_record > 1][0]

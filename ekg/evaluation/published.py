@@ -183,7 +183,7 @@ class Criterion:
 
 
 def applies(metrics: dict[str, Any], published: dict[str, Any]) -> bool:
-    """Say whether a run can be held against the paper: its dataset, its test records."""
+    """Return whether a run can be compared with the paper: its dataset, its test records."""
     return bool(
         metrics.get("dataset") == DATASET
         and FOLD in metrics

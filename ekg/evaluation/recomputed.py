@@ -1,4 +1,4 @@
-"""Figures held against those that their own predictions give."""
+"""Metrics checked against those that their own predictions give."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def fingerprints(predictions: pd.DataFrame, rows: pd.DataFrame | None = None) ->
     predictions
         Columns record and label.
     rows
-        The fold's manifest rows, if they are at hand.
+        The fold's manifest rows, if available.
 
     Returns
     -------

@@ -176,7 +176,7 @@ def baseline_of(model: Path) -> Path:
 
 
 def image_set_of(folder: Path) -> ImageSet | None:
-    """Return the image set that a run was evaluated on, None where it is not at hand."""
+    """Return the image set that a run was evaluated on, None where it is not available."""
     metrics = read_metrics(folder) if folder.is_dir() else None
     if not metrics or not metrics.get("images_folder") or not metrics.get("split_file"):
         return None

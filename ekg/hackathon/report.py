@@ -74,8 +74,8 @@ def _provenance(report: dict[str, Any]) -> list[str]:
     lines = []
     if report["settings"]["simulated"]:
         lines.append(
-            "**These records are simulated.** The figures show that the road works and what "
-            "dividing by image does; they say nothing about patients and cannot be held against "
+            "**These records are simulated.** The metrics show that the pipeline works and what "
+            "dividing by image does; they say nothing about patients and cannot be compared with "
             "the published ones."
         )
     for run in report["runs"]:

@@ -89,15 +89,12 @@ def make_image_set(
         skipped or gives a warning.
     """
     config = config or ImageSetConfig()
-    check_size(config.size)
-    if jobs < 1 or (limit is not None and limit < 1):
-        raise ImageError("the number of processes and the limit must be at least 1")
-    if not png and not pack:
-        raise ImageError("neither single images nor a pack are asked for")
+    _check_options(config, jobs, limit, png or pack)
     out, source = Path(out), Path(records).resolve()
     headers = named_records(records)
-    name = dataset or _name_of_dataset(source)
-    state = _state(source, out.resolve(), config, limit=limit, png=png, pack=pack, dataset=name)
+    dataset = dataset or _name_of_dataset(source)
+    options: dict[str, Any] = {"limit": limit, "png": png, "pack": pack}
+    state = _state(source, out.resolve(), config, **options, dataset=dataset)
     if unless_current and not strict and _is_current(out, state):
         return summary_of(out)
     with _disk_errors(out), folder_lock(out, "drawing images"):
@@ -105,15 +102,22 @@ def make_image_set(
         remove_leftovers(out, "all/*/.*")
         with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
             _claim_source(out, source, headers, journal)
-            options: dict[str, Any] = {"limit": limit, "png": png, "pack": pack, "strict": strict}
-            run = DrawingRun(out, config, headers, journal, packer, **options)
+            run = DrawingRun(out, config, headers, journal, packer, strict=strict, **options)
             run.look_at_what_is_there()
             jobs = run.useful_workers(jobs)
             with Workers(jobs, warm_up, (config,), start_method) as workers:
                 run.draw(workers)
-            summary = run.finish(name, source)
+            summary = run.finish(dataset, source)
             write_json(out / _STATE, {"source": str(source), "state": state})
             return summary
+
+
+def _check_options(config: ImageSetConfig, jobs: int, limit: int | None, any_output: bool) -> None:
+    check_size(config.size)
+    if jobs < 1 or (limit is not None and limit < 1):
+        raise ImageError("the number of processes and the limit must be at least 1")
+    if not any_output:
+        raise ImageError("neither single images nor a pack are asked for")
 
 
 def _name_of_dataset(records: Path) -> str:

@@ -88,7 +88,7 @@ class TorchEngine:
     Parameters
     ----------
     model
-        Left as it is; it stays at hand as `.model` (for saliency).
+        Left as it is; it stays available as `.model` (for saliency).
     """
 
     def __init__(self, model: EkgModel):

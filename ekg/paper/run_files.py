@@ -125,7 +125,7 @@ class RunFiles:
     folder
         The run's folder, as `find_run` returns it.
     images
-        The image set's folder, None where only results are at hand.
+        The image set's folder, None where only results are available.
     title
         The dataset's name for titles; by default from the results.
     """

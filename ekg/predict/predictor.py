@@ -206,7 +206,7 @@ class Predictor:
         ]
 
     def predict(self, record: Record) -> Prediction:
-        """Read a record at 500 Hz, at hand in memory.
+        """Read a record at 500 Hz that is in memory.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The campaign's own machinery: it counts, goes on where it was, and notices death and delay."""
+"""The campaign's own machinery: it counts, resumes, and notices death and delay."""
 
 import csv
 import subprocess

@@ -93,6 +93,8 @@ def write_record(
     it. `replaced` pairs what is in the header with what is written instead. `cut` bytes are
     missing at the end of the signal file; the first `lost` samples of each lead are marked, in
     format 212, as not taken.
+    `text` is the whole header; `cut` bytes are missing at the file's end, `lost` first samples of
+    each lead are marked, in format 212, as not taken.
     """
     signal = strip(seconds, rate, seed) * times
     for lead, factor in (times_of or {}).items():

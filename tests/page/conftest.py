@@ -90,7 +90,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def model_path(root, tmp_path_factory):
-    """The published weights where they are at hand, else ones whose answers vary as widely."""
+    """The published weights where available, else ones whose answers vary as widely."""
     published = root.parent / "shared"
     published = type(root)(os.environ.get("EKG_SHARED", published)) / PUBLISHED
     if published.is_file():

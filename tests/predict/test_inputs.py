@@ -84,7 +84,7 @@ def test_standard_input_is_read_only_when_asked_for(folder):
     [
         (b"0       X X X X".ljust(256), "an EDF file"),
         (b"<?xml version='1.0'?>", "an XML file"),
-        (bytes(128) + b"DICM", "a DICOM file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(64), "an HDF5 file"),
     ],
 )
 def test_a_recording_in_another_format_is_no_picture(tmp_path, content, kind):

@@ -259,7 +259,7 @@ def example_of_each_class(
     """Return one image a class: the first slice of the first record in natural order.
 
     The first, so that nobody chose it. Records of the training fold come first, so that
-    looking at the examples tells nothing about the test fold. Classes without an image at hand
+    looking at the examples tells nothing about the test fold. Classes without an available image
     are left out.
     """
     examples = []

@@ -55,7 +55,7 @@ RECIPE: dict[str, Any] = {
     },
 }
 """What the published files do not say of themselves, as the project's recipe gives it. A test
-compares each with the recipe where that is at hand."""
+compares each with the recipe where that is available."""
 
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
 _CLASS_FIGURES = ("precision", "recall", "f1", "specificity")
@@ -125,7 +125,7 @@ def _use() -> list[str]:
         *bullets(
             "The authors' aim: a reader that works on the image of a standard strip rather than "
             "on one maker's signal format, and so carries over between machines.",
-            "Here: the reference that a reproduction is held against (`docs/evaluation.md`), and "
+            "Here: the reference that a reproduction is compared with (`docs/evaluation.md`), and "
             "an outside judge of simulated records. For people who study such networks.",
         ),
         *out_of_scope(),

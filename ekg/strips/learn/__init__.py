@@ -1,0 +1,1 @@
+"""Training of the two networks that read pages, from simulated pages alone."""
