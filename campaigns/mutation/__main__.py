@@ -50,8 +50,8 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("tests/evaluation/test_metrics.py", "tests/evaluation/test_intervals.py"),
     ),
     "manifest": (
-        ("ekg/images/manifest.py", "ekg/images/image_set.py"),
-        tuple(f"tests/images/test_{name}.py" for name in ("image_set", "resume", "manifest")),
+        ("ekg/images/manifest.py", "ekg/images/image_set.py", "ekg/images/drawing_run.py"),
+        tuple(f"tests/images/test_{n}.py" for n in ("image_set", "resume", "refused", "manifest")),
     ),
 }
 """Part of the campaign to the modules that are changed and the tests that must notice.
