@@ -267,7 +267,7 @@ serve: $(ENVIRONMENT) ## show the built page on http://127.0.0.1:PORT
 .PHONY: strips-model strips-benchmark
 strips-model: $(ENVIRONMENT) ## train the networks that read printed pages, and store them (resumes where it was)
 	@for network in names segment; do \
-	  $(EKG) train-strips --experiment experiments/strip_$$network.toml --run runs/strip-$$network --store -j $(JOBS); \
+	  $(EKG) train-strips --experiment experiments/strips/$$network.toml --run runs/strip-$$network --store -j $(JOBS); \
 	done
 
 strips-benchmark: $(ENVIRONMENT) ## read simulated pages and those of EKG_SHARED, and compare with what is printed on them

@@ -197,7 +197,11 @@ def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> tuple[Im
             remedy="expected PNG, JPEG, WebP, BMP, TIFF, HEIC or PDF",
         ) from None
     except Image.DecompressionBombError:
-        raise StripError("has far too many pixels", path=path, remedy="save it smaller") from None
+        raise StripError(
+            f"has far too many pixels, expected at most {LARGEST_IMAGE // 10**6} million",
+            path=path,
+            remedy="save it smaller",
+        ) from None
     except (OSError, *DAMAGE) as error:
         raise StripError(
             f"the picture is damaged ({type(error).__name__})", path=path, remedy="save it again"

@@ -54,7 +54,7 @@ def test_a_truncated_picture_is_refused(tmp_path, share, kind):
 def test_a_picture_of_two_hundred_megapixels_is_refused_before_it_is_decoded(tmp_path):
     path = tmp_path / "huge.png"
     Image.new("1", (20_000, 10_000)).save(path)
-    assert "expected at most 80 million" in refusal(path)
+    assert "expected at most" in refusal(path)
 
 
 def test_tiny_and_moving_pictures_are_refused(tmp_path):

@@ -114,7 +114,7 @@ def test_the_first_steps_of_the_stored_networks_are_noted():
 
 def test_the_first_step_gives_the_stored_weights(tmp_path, root):
     """One step of the stored recipe of names on the stored data's first words."""
-    recipe = load_recipe(root / "experiments" / "strip_names.toml")
+    recipe = load_recipe(root / "experiments" / "strips" / "names.toml")
     assert recipe.network == "names"
     small = dataclasses.replace(recipe, samples=64, batch_size=8)
     first = Training(small, make_data(small, tmp_path, 1))

@@ -61,20 +61,11 @@ def test_the_pulse_tells_the_gain_where_no_text_does(tmp_path, signal):
 
 def test_given_scales_win(tmp_path, signal):
     save_pdf(figure_of(signal), tmp_path / "page.pdf")
+    stated = read_strip(tmp_path / "page.pdf")
     reading = read_strip(tmp_path / "page.pdf", speed=50, gain=20)
-    score = score_page(reading.record.signal, printed(signal), RATE)
-    assert score.gain == pytest.approx(0.5, abs=0.05)
+    largest = [np.nanmax(np.abs(one.record.signal)) for one in (reading, stated)]
+    assert largest[0] == pytest.approx(largest[1] / 2, rel=0.05)
     assert reading.record.signal.shape[1] == pytest.approx(2500, abs=3)
-
-
-def test_a_rhythm_row_without_a_name_is_told_by_its_beats(tmp_path, signal):
-    figure = figure_of(signal)
-    for text in figure.axes[0].texts:
-        if text.get_text() == "II" and text.get_position()[1] > 140:
-            text.remove()
-    save_pdf(figure, tmp_path / "page.pdf")
-    record = read_strip(tmp_path / "page.pdf").record
-    assert np.isfinite(record.signal[1]).sum() > 4900
 
 
 def test_a_page_of_vector_traces_without_names_is_refused(tmp_path, signal):
@@ -188,9 +179,10 @@ def test_two_whole_pages_are_two_records(tmp_path, signal):
     assert [reading.record.name for reading in readings] == ["two-p1", "two-p2"]
     with pytest.raises(StripError, match="holds 2 EKGs"):
         read_strip(tmp_path / "two.pdf")
-    assert read_strip(tmp_path / "two.pdf", page=2).record.signal.max() == pytest.approx(
-        1.2 * read_strip(tmp_path / "two.pdf", page=1).record.signal.max(), rel=0.01
-    )
+    largest = [
+        np.nanmax(read_strip(tmp_path / "two.pdf", page=page).record.signal) for page in (1, 2)
+    ]
+    assert largest[1] == pytest.approx(1.2 * largest[0], rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["cardiosoft_testmann", "schiller_at102p", "ecgtizer_00009_hr"])

@@ -10,7 +10,7 @@ from pathlib import Path
 def add_train_strips_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
-        "--experiment", type=Path, required=True, help="the recipe: experiments/strip_*.toml"
+        "--experiment", type=Path, required=True, help="the recipe: experiments/strips/*.toml"
     )
     parser.add_argument(
         "--run", dest="folder", type=Path, required=True, help="for checkpoint and network"

@@ -148,6 +148,6 @@ def _cell(facts: dict[str, Any], network: str, title: str) -> str:
         "training": f"{f['steps']:,} of {recipe['steps']:,} steps of {recipe['batch_size']}, "
         f"{f['minutes']:g} minutes",
         "machine": f"{f['machine']}, torch {f['torch']}",
-        "recipe": f"`experiments/strip_{network}.toml`",
+        "recipe": f"`experiments/strips/{network}.toml`",
         "held-out pages": ", ".join(figures),
     }[title]
