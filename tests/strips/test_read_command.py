@@ -27,8 +27,11 @@ def test_a_page_becomes_a_record_a_report_and_an_overlay(tmp_path, page, signal,
     assert main(["read", str(page), "--out", str(out), "-j", "1"]) == 0
     name = "M_ller__page_1"
     assert sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) == [
-        f"{name}.dat", f"{name}.hea", f"{name}.overlay.png", f"{name}.report.json",
-    ]  # fmt: skip
+        f"{name}.dat",
+        f"{name}.hea",
+        f"{name}.overlay.png",
+        f"{name}.report.json",
+    ]
     record = wfdb.rdrecord(str(out / name))
     shown = printed(signal)
     assert record.fs == RATE and record.units == ["mV"] * 12
