@@ -162,8 +162,8 @@ class DrawingRun:
         with Progress(total, "drawing", "image", done=self.there) as progress:
             for name, drawn in in_order(workers, draw_record, work, may_start=may_start):
                 if isinstance(drawn, Lost):
-                    header = self.headers[name]
-                    drawn = {**skipped(header, self.config, drawn.reason), "record": name}
+                    seen = glance(self.headers[name], self.config)
+                    drawn = skipped(self.headers[name], seen, drawn.reason) | {"record": name}
                 entry = self._take(name, drawn)
                 self.members.append(entry["record"])
                 kept += entry["status"] == "kept"

@@ -169,7 +169,7 @@ def examine(
         First sample of each slice that is not blank.
     """
     seen = glance(header_file, config)
-    entry = skipped(header_file, config, "")
+    entry = skipped(header_file, seen, "")
     nothing = np.zeros(0, np.int64)
     try:
         # Reading a record parses its header too, so the quick look decides which of the two.
@@ -208,9 +208,8 @@ def examine(
     return entry, signal, starts
 
 
-def skipped(header_file: Path, config: ImageSetConfig, reason: str) -> dict[str, Any]:
+def skipped(header_file: Path, seen: Glance, reason: str) -> dict[str, Any]:
     """Return the journal's entry of a record that is not drawn."""
-    seen = glance(header_file, config)
     return {
         "record": header_file.stem,
         "sources": fingerprint(header_file, seen.files),
