@@ -17,7 +17,7 @@ from checks.image_sets import image_sets
 from checks.slices import DrawnRecord, draw_records, drawn_records, logits_of
 from ekg.config import SliceConfig
 from ekg.errors import EkgError, EvaluationError
-from ekg.evaluation.predictions import probabilities_of, read_predictions
+from ekg.evaluation.predictions import digest_of_lines, probabilities_of, read_predictions
 from ekg.evaluation.published import (
     FIGURES_FILE,
     build_published_figures,
@@ -25,7 +25,6 @@ from ekg.evaluation.published import (
     read_published_figures,
 )
 from ekg.evaluation.recomputed import differing, differing_in_fold
-from ekg.evaluation.results import digest_of_lines, read_metrics
 from ekg.evaluation.runs import flatten
 from ekg.files import read_json, sha256_of_file
 from ekg.images.manifest import MANIFEST
@@ -37,7 +36,7 @@ from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_differe
 from ekg.model.loading import weights_file_of
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL, default_model
 from ekg.progress import Progress
-from ekg.run import DATASET_FILE, METRICS_FILE, ONNX_FILE
+from ekg.run import DATASET_FILE, METRICS_FILE, ONNX_FILE, STORED_FILE, Run
 from ekg.seeds import generator_for
 from ekg.simulator import VERSION
 from ekg.simulator.record_files import SimulationSettings
@@ -131,7 +130,6 @@ def check_published_figures(repository: Repository) -> Iterator[Finding]:
 FILES, FIGURES = "stored-files", "stored-figures"
 PREDICTIONS, ONNX = "stored-predictions", "stored-onnx"
 STORED = "best_model_for_paper"
-SUMS_FILE = "stored.json"
 FOLDS = ("val", "test")
 TOLERANCE = 1e-3
 """Of a probability."""
@@ -169,10 +167,10 @@ def check_stored_models(repository: Repository) -> Iterator[Finding]:
 
 def _files(folder: Path) -> Finding:
     """Hold every file of the folder against the checksum it was stored with."""
-    compared = f"{folder.name}: files = SHA-256 in {SUMS_FILE}"
-    if not (folder / SUMS_FILE).is_file():
-        return agree(FILES, compared, f"no {SUMS_FILE}; store the model again", False)
-    sums = dict(read_json(folder / SUMS_FILE)["sha256"])
+    compared = f"{folder.name}: files = SHA-256 in {STORED_FILE}"
+    if not (folder / STORED_FILE).is_file():
+        return agree(FILES, compared, f"no {STORED_FILE}; store the model again", False)
+    sums = dict(read_json(folder / STORED_FILE)["sha256"])
     wrong = [
         name
         for name, expected in sums.items()
@@ -186,7 +184,7 @@ def _figures(folder: Path) -> Finding:
     """Compute `metrics.json` from the saved predictions again."""
     compared = f"{folder.name}: metrics.json = computed from predictions_*.csv"
     try:
-        metrics = read_metrics(folder) or {}
+        metrics: dict[str, Any] = {**Run(folder).metrics}
         problems = []
         if metrics.get("weights_sha256") != sha256_of_file(weights_file_of(folder)):
             problems.append("its figures are of other weights")
@@ -210,7 +208,7 @@ def _predictions(repository: Repository, folder: Path) -> Iterator[Finding]:
     compared = f"{folder.name}: images read again = predictions_*.csv"
     try:
         model = load_model(folder)
-        metrics = read_metrics(folder) or {}
+        metrics: dict[str, Any] = {**Run(folder).metrics}
         try:
             draw, source = _pictures(repository, folder, metrics)
         except _NotAtHandError as error:
@@ -306,7 +304,7 @@ def _read_again(
     draw: Callable[[list[str]], Iterator[DrawnRecord]],
     model: EkgModel,
 ) -> _ReadAgain:
-    predictions = read_predictions(folder / f"predictions_{fold}.csv", model.classes)
+    predictions = read_predictions(Run(folder).predictions_file(fold), model.classes)
     by_record = {str(name): rows for name, rows in predictions.groupby("record", sort=False)}
     chosen = list(by_record) if repository.full else _sample(predictions, f"{folder.name}/{fold}")
     again = _ReadAgain(fold, len(by_record), len(chosen), repository.full)

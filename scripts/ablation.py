@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ekg.files import atomic_open
 from ekg.markdown import table_lines
+from ekg.run import Run
 
 TABLE = ROOT / "benchmarks" / "ablation.csv"
 MODERN = ROOT / "experiments" / "modern_800.toml"
@@ -90,26 +91,28 @@ def run_one(
     ]
     words = [word for override in overrides for word in ("--set", override)]
     data = {"images": arguments.images, "split": arguments.split}
-    if not (run / "finished.json").is_file():
+    if Run(run).finished is None:
         options = {name: getattr(arguments, name) for name in ("epochs", "threads", "workers")}
         options |= {"records": arguments.records, "experiment": experiment, "seed": seed}
         run_ekg("train", "--resume", *words, **data, run=run, **options)
-    if not (run / "metrics.json").is_file():
+    if not Run(run).metrics:
         run_ekg("evaluate", model=run, **data, fold="test", out=run)
     real: dict[str, float] = {}
     for source in arguments.real:
         real |= judged_on_recordings(run, source)
-    history = pd.read_csv(run / "train_results.csv")
+    trained = Run(run)
+    history, finished = trained.history, trained.finished
+    figures = trained.fold_metrics("test")
+    assert history is not None and finished and figures
     best = history[history["saved_model"]].iloc[-1]
-    test = json.loads((run / "metrics.json").read_text())["test"]["record_weighted"]
-    environment = json.loads((run / "finished.json").read_text())
+    test = figures["record_weighted"]
     return {
         "setting": setting,
         "seed": seed,
         "image_size": arguments.image_size,
         "epochs": arguments.epochs,
         "train_images": arguments.train_images,
-        "minutes": round(float(environment["minutes"]), 2),
+        "minutes": round(float(finished["minutes"]), 2),
         "val_loss": round(float(best["val_loss"]), 4),
         "val_accuracy": round(float(best["val_accuracy"]), 4),
         "val_macro_f1": round(float(best["val_macro_f1"]), 4),

@@ -26,10 +26,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from ekg.evaluation.comparison import compare_sides
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions, intervals_of
 from ekg.evaluation.levels import levels_of
-from ekg.evaluation.predictions import make_predictions
+from ekg.evaluation.predictions import fingerprints, make_predictions
 from ekg.evaluation.published import read_published_figures
 from ekg.evaluation.resampling import resample_counts
-from ekg.evaluation.results import fingerprints
 from ekg.evaluation.runs import table
 from ekg.evaluation.sides import Side
 from ekg.files import atomic_open

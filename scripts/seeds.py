@@ -11,7 +11,6 @@ Nothing of it depends on how busy the machine is: how fast it trains, bench_trai
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ekg.files import write_text
 from ekg.markdown import put_table
+from ekg.run import Run
 
 METRICS = ("accuracy", "macro_f1", "macro_auroc")
 
@@ -30,13 +30,13 @@ def run_seed(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
     """Train and evaluate with one seed; return its row."""
     run = arguments.runs / f"{arguments.experiment.stem}-seed-{seed}"
     data = {"images": arguments.images, "split": arguments.split}
-    if not (run / "finished.json").is_file():
+    if Run(run).finished is None:
         options = {**data, "run": run, "experiment": arguments.experiment, "seed": seed}
         run_ekg("train", "--resume", *arguments.more, **options)
-    if not (run / "metrics.json").is_file():
+    if not Run(run).metrics:
         run_ekg("evaluate", model=run, **data, fold="test", out=run)
-    test = json.loads((run / "metrics.json").read_text())["test"]
-    finished = json.loads((run / "finished.json").read_text())
+    test, finished = Run(run).fold_metrics("test"), Run(run).finished
+    assert test and finished
     row: dict[str, object] = {
         "seed": seed,
         "val_loss": round(float(finished["best_val_loss"]), 4),

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ekg.config import load_config
 from ekg.files import atomic_open, read_json, sha256_of_file
 from ekg.markdown import put_table
+from ekg.run import CONFIG_FILE, WEIGHTS_FILE, Run
 from ekg.store.stored_external import collect_external
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,9 +47,9 @@ COLUMNS = (
 
 def row_of(name: str, run: Path, results: list[Path]) -> dict[str, Any]:
     """Return a run's row."""
-    config = load_config(run / "config.toml")
-    facts = read_json(run / "dataset.json")
-    history = pd.read_csv(run / "train_results.csv")
+    config = load_config(run / CONFIG_FILE)
+    facts, history = Run(run).dataset_facts, Run(run).history
+    assert history is not None
     fold = facts["folds"]["train"]
     images = min(config.data.max_train_images or fold["images"], fold["images"])
     size = config.training.batch_size
@@ -74,7 +75,7 @@ def row_of(name: str, run: Path, results: list[Path]) -> dict[str, Any]:
         "other_hospitals": ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
     }
     with tempfile.TemporaryDirectory() as folder:
-        collect_external(results, Path(folder), sha256_of_file(run / "weights.safetensors"))
+        collect_external(results, Path(folder), sha256_of_file(run / WEIGHTS_FILE))
         for source, metrics in sources.items():
             path = Path(folder) / "external" / f"{source}.json"
             figures = read_json(path)["external"]["per_record"]

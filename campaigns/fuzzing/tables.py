@@ -11,9 +11,7 @@ from ekg.data.split import read_labels, read_split, split_records
 from ekg.datasets.labels import read_label_table
 from ekg.datasets.ledger import Ledger
 from ekg.datasets.registry import check_relative, parse_checksums, read_registry, source_named
-from ekg.evaluation.calibration import read_temperature
 from ekg.evaluation.predictions import read_predictions
-from ekg.evaluation.results import read_metrics
 from ekg.images.journal import Journal
 from ekg.images.manifest import read_manifest
 from ekg.paper.run_files import RunFiles
@@ -85,16 +83,16 @@ def _run_files(data: bytes, folder: Path) -> None:
     match kind[0] % 8:
         case 0:
             _file(folder, "metrics.json", content)
-            read_metrics(folder)
+            _ = run.metrics
         case 1:
             _file(folder, "calibration.json", content)
-            read_temperature(folder, "a")
+            run.temperature("a")
         case 2:
             _file(folder, "train_results.csv", content)
             _ = run.history
         case 3:
             _file(folder, "config.toml", content)
-            _ = run.config
+            _ = run.settings
         case 4:
             _file(images, "records.csv", content)
             _ = run.records

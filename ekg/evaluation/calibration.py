@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,9 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from ekg.errors import EvaluationError
 from ekg.evaluation.intervals import FEWEST_RECORDS
 from ekg.evaluation.levels import Units, levels_of
 from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_figures
-from ekg.files import read_json, write_json
-from ekg.run import CALIBRATION_FILE
 
 FITTED_ON = "val"
 TEMPERATURE_LIMITS = (0.05, 20.0)
@@ -135,43 +131,5 @@ def fit_calibration(predictions: pd.DataFrame, weights_sha256: str) -> dict[str,
         "images": len(units.labels),
         "loss": "log loss, every record counting once",
         "weights_sha256": weights_sha256,
-        "levels": {
-            k: v
-            for k, v in before_and_after(predictions, temperature).items()
-            if k != "temperature"
-        },
+        "levels": levels,
     }
-
-
-def write_calibration(folder: Path, calibration: dict[str, Any]) -> None:
-    """Write `calibration.json` atomically."""
-    write_json(folder / CALIBRATION_FILE, calibration)
-
-
-def read_temperature(folder: Path, weights_sha256: str | None) -> float | None:
-    """Return the temperature stored in a folder, None without one.
-
-    Parameters
-    ----------
-    folder
-        A run or model folder.
-    weights_sha256
-        Of the weights in use; a calibration of other weights does not count.
-
-    Raises
-    ------
-    EvaluationError
-        If the file has no usable temperature.
-    """
-    path = folder / CALIBRATION_FILE
-    if not path.is_file():
-        return None
-    content = read_json(path)
-    temperature = content.get("temperature") if isinstance(content, dict) else None
-    if not isinstance(temperature, int | float) or not 0 < temperature < math.inf:
-        raise EvaluationError(
-            "field `temperature` is not a number above 0", path=path, remedy="evaluate again"
-        )
-    if weights_sha256 is not None and content.get("weights_sha256") not in (None, weights_sha256):
-        return None
-    return float(temperature)

@@ -93,7 +93,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     for result in content["at_least"]:
         state = "met" if result["met"] else "not met"
         print(f"at least {result['demand']}: {state} ({result['difference']:+.4f})")
-    print(f"written: {out / 'comparison.json'}, {out / 'comparison.md'}")
+    print(f"written: {out / COMPARISON_FILE}, {out / 'comparison.md'}")
     return 0 if all(result["met"] for result in content["at_least"]) else 1
 
 

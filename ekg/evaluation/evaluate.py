@@ -19,17 +19,19 @@ from ekg.evaluation.calibration import (
     FITTED_ON,
     before_and_after,
     fit_calibration,
-    read_temperature,
-    write_calibration,
 )
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
-from ekg.evaluation.predictions import make_predictions, read_predictions, write_predictions
-from ekg.evaluation.results import fingerprints, merge_fold
+from ekg.evaluation.predictions import (
+    fingerprints,
+    make_predictions,
+    read_predictions,
+    write_predictions,
+)
 from ekg.files import folder_lock, read_json, sha256_of_file, write_json
 from ekg.model import EkgModel, load_model
 from ekg.model.loading import weights_file_of
 from ekg.progress import Progress
-from ekg.run import CALIBRATION_FILE, ENVIRONMENT_FILE, METRICS_FILE
+from ekg.run import FOLDS, METRICS_FILE, FoldMetrics, Metrics, Run
 
 BATCH_SIZE = 32
 
@@ -141,12 +143,13 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
     notes = [note for note in folds.notes if "has no image of" not in note]
     head = head_of(settings, model, weights)
     notes += unlike_training(settings, head)
+    out = Run(settings.out)
     with folder_lock(settings.out, "training or evaluating"):
-        figures = {}
+        figures: dict[str, FoldMetrics] = {}
         for fold in settings.folds:
             rows = folds.fold(fold)
             predictions = predict_fold(model, settings, rows, fold)
-            saved = predictions_path(settings.out, fold)
+            saved = out.predictions_file(fold)
             write_predictions(saved, predictions)
             figures[fold] = {
                 "predictions_sha256": sha256_of_file(saved),
@@ -157,12 +160,12 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
                 **fingerprints(predictions, rows),
             }
             notes += [f"fold {fold}: {note}" for note in figures[fold]["notes"]]
-        metrics, dropped = merge_fold(settings.out, head, figures)
+        metrics, dropped = out.merged_metrics(head, figures)
         notes += [
             f"fold {fold}: its figures were of other data or weights and have been removed"
             for fold in dropped
         ]
-        notes += calibrate_folds(settings.out, metrics)
+        notes += calibrate_folds(out, metrics)
         if settings.saliency:
             from ekg.evaluation.saliency_file import save_saliency
 
@@ -172,7 +175,7 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
                 model,
                 settings.images,
                 folds.fold(fold),
-                read_predictions(predictions_path(settings.out, fold), model.classes),
+                read_predictions(out.predictions_file(fold), model.classes),
                 settings.out,
                 dataset=head["dataset"],
                 fold=fold,
@@ -180,13 +183,13 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
                 resamples=settings.resamples,
             )
         # The metrics appear last: whoever finds them finds all that belongs to them.
-        write_json(settings.out / METRICS_FILE, metrics)
+        write_json(out.file(METRICS_FILE), metrics)
         for fold in dropped:
-            predictions_path(settings.out, fold).unlink(missing_ok=True)
+            out.predictions_file(fold).unlink(missing_ok=True)
     return metrics, notes
 
 
-def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> dict[str, Any]:
+def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> Metrics:
     """Return the part of `metrics.json` that concerns all folds."""
     description = settings.images / "dataset.json"
     dataset = read_json(description) if description.is_file() else {}
@@ -204,7 +207,7 @@ def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> dic
     }
 
 
-def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[str]:
+def unlike_training(settings: EvaluationSettings, head: Metrics) -> list[str]:
     """Say so if a run is evaluated on the images it was trained on, but under another split.
 
     Parameters
@@ -214,14 +217,7 @@ def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[
     head
         With `manifest_sha256` and `split_sha256`; see `head_of`.
     """
-    environment = settings.model / ENVIRONMENT_FILE
-    if not environment.is_file():
-        return []
-    trained = read_json(environment)
-    if not isinstance(trained, dict):
-        raise EvaluationError(
-            "is not what a training writes down", path=environment, remedy="train the run again"
-        )
+    trained = Run(settings.model).environment
     if trained.get("manifest_sha256") != head["manifest_sha256"]:
         return []
     if trained.get("split_sha256") == head["split_sha256"]:
@@ -230,11 +226,6 @@ def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[
         f"{settings.split.name} is not the split that the model was trained with (same images, "
         "another checksum): records that it learned from may be among these"
     ]
-
-
-def predictions_path(folder: Path, fold: str) -> Path:
-    """Return where a fold's predictions lie."""
-    return folder / f"predictions_{fold}.csv"
 
 
 def predict_fold(
@@ -255,7 +246,7 @@ def predict_fold(
     )
 
 
-def calibrate_folds(folder: Path, metrics: dict[str, Any]) -> list[str]:
+def calibrate_folds(run: Run, metrics: dict[str, Any]) -> list[str]:
     """Fit the temperature if validation was evaluated, and say what it does to every fold.
 
     Writes `calibration.json` and adds `calibration` to each fold of `metrics`.
@@ -263,25 +254,23 @@ def calibrate_folds(folder: Path, metrics: dict[str, Any]) -> list[str]:
     weights_sha256 = metrics["weights_sha256"]
     notes = []
     if FITTED_ON in metrics:
-        validation = read_predictions(predictions_path(folder, FITTED_ON), metrics["classes"])
+        validation = read_predictions(run.predictions_file(FITTED_ON), metrics["classes"])
         calibration = fit_calibration(validation, weights_sha256)
+        run.write_calibration(calibration)
         if calibration is None:
-            (folder / CALIBRATION_FILE).unlink(missing_ok=True)
             notes.append(
                 "too few validation records, or none wrong, to fit a temperature: left uncalibrated"
             )
-        else:
-            write_calibration(folder, calibration)
-            if calibration["at_limit"]:
-                notes.append(
-                    f"the temperature {calibration['temperature']:.3g} is at the edge of what is "
-                    "searched: too little data or none wrong"
-                )
-    temperature = read_temperature(folder, weights_sha256)
+        elif calibration["at_limit"]:
+            notes.append(
+                f"the temperature {calibration['temperature']:.3g} is at the edge of what is "
+                "searched: too little data or none wrong"
+            )
+    temperature = run.temperature(weights_sha256)
     if temperature is None:
         return notes
-    for fold in ("train", "val", "test"):
+    for fold in FOLDS:
         if fold in metrics:
-            predictions = read_predictions(predictions_path(folder, fold), metrics["classes"])
+            predictions = read_predictions(run.predictions_file(fold), metrics["classes"])
             metrics[fold]["calibration"] = before_and_after(predictions, temperature)
     return notes

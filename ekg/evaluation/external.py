@@ -28,8 +28,7 @@ from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external_report import report_of
 from ekg.evaluation.groups import Person, figures_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
-from ekg.evaluation.predictions import make_predictions, write_predictions
-from ekg.evaluation.results import SCHEMA, fingerprints
+from ekg.evaluation.predictions import fingerprints, make_predictions, write_predictions
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
 from ekg.model import EkgModel, load_model
 from ekg.model.engines import TorchEngine
@@ -39,6 +38,7 @@ from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
 from ekg.records.opening import named_records, read_header, read_record
 from ekg.records.quality import warnings_of
+from ekg.run import METRICS_SCHEMA, Run
 from ekg.seeds import generator_for
 
 FOLD = "external"
@@ -146,7 +146,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         predictions = make_predictions(
             images, names, labels, np.stack(probabilities), model.classes
         )
-        write_predictions(settings.out / f"predictions_{FOLD}.csv", predictions)
+        write_predictions(Run(settings.out).predictions_file(FOLD), predictions)
         content = _content(settings, model, sha256_of_file(weights), records, rows)
         content[FOLD] |= _metrics(settings, model, temperature, predictions, records)
         write_json(settings.out / "external.json", content)
@@ -184,7 +184,7 @@ def _content(
     """Return `external.json` without the metrics."""
     name = settings.name or settings.records.resolve().name
     return {
-        "schema": SCHEMA,
+        "schema": METRICS_SCHEMA,
         "dataset": name,
         "model": model.name,
         "classes": list(model.classes),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -237,3 +238,42 @@ def _check_probabilities(table: pd.DataFrame, classes: Sequence[str], path: str 
         raise EvaluationError(
             f"line {row + 2}: `pred` is not the class of the largest probability", path=path
         )
+
+
+def digest_of_lines(lines: Iterable[str]) -> str:
+    """Return the SHA-256 over sorted lines, each with a line feed."""
+    return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()
+
+
+def fingerprints(predictions: pd.DataFrame, rows: pd.DataFrame | None = None) -> dict[str, str]:
+    """Return what tells whether two folds are the same data.
+
+    Parameters
+    ----------
+    predictions
+        Columns record and label.
+    rows
+        The fold's manifest rows, if available.
+
+    Returns
+    -------
+    dict
+        `records_sha256` over `record,label`; with manifest rows also `slices_sha256` over
+        `record,diagnosis,start` and `images_sha256` over `record,slice,sha256` of the pixels.
+    """
+    pairs = predictions[["record", "label"]].drop_duplicates()
+    found = {
+        "records_sha256": digest_of_lines(
+            f"{record},{label}" for record, label in pairs.itertuples(index=False)
+        )
+    }
+    if rows is not None:
+        for name, columns in (
+            ("slices_sha256", ["record", "diagnosis", "start"]),
+            ("images_sha256", ["record", "slice", "sha256"]),
+        ):
+            if set(columns) <= set(rows.columns):
+                found[name] = digest_of_lines(
+                    ",".join(map(str, row)) for row in rows[columns].itertuples(index=False)
+                )
+    return found

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from ekg.errors import EvaluationError
 from ekg.evaluation.intervals import evaluate_predictions
-from ekg.evaluation.predictions import read_predictions
-from ekg.evaluation.results import SCHEMA, fingerprints
+from ekg.evaluation.predictions import fingerprints, read_predictions
 from ekg.files import read_json
 from ekg.markdown import table
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
-from ekg.run import HISTORY_FILE
+from ekg.run import METRICS_SCHEMA, Run
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIGURES_FILE = "published_figures.json"
@@ -68,11 +65,13 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
     dict
         As `metrics.json`, with `source`, `model_facts` and `abstract` beside the folds.
     """
-    info = read_json(folder / "model_info.json")
-    history = pd.read_csv(folder / HISTORY_FILE)
+    run = Run(folder)
+    info, history = run.model_info, run.history
+    if history is None:
+        raise EvaluationError("the published history is not here", path=folder)
     best = history.iloc[int(history["val_loss"].to_numpy().argmin())]
     content: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": METRICS_SCHEMA,
         "dataset": DATASET,
         "model": PUBLISHED_MODEL,
         "classes": [info["idx_to_class"][str(k)] for k in range(info["n_classes"])],
@@ -156,8 +155,8 @@ def read_published_figures(path: Path | None = None) -> dict[str, Any]:
             "no published figures", path=path, remedy="make them: scripts/published_figures.py"
         )
     content = read_json(path)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise EvaluationError(f"field `schema` is not {SCHEMA}", path=path)
+    if not isinstance(content, dict) or content.get("schema") != METRICS_SCHEMA:
+        raise EvaluationError(f"field `schema` is not {METRICS_SCHEMA}", path=path)
     return content
 
 

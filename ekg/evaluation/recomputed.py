@@ -11,7 +11,7 @@ from ekg.errors import EvaluationError
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import read_predictions
 from ekg.evaluation.runs import flatten
-from ekg.run import METRICS_FILE
+from ekg.run import METRICS_FILE, Run
 
 TOLERANCE = 2e-6
 """Figures are stored with six digits."""
@@ -81,7 +81,7 @@ def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tu
             remedy="run `python -m ekg evaluate` again",
         ) from None
     computed = evaluate_predictions(
-        read_predictions(folder / f"predictions_{fold}.csv", classes),
+        read_predictions(Run(folder).predictions_file(fold), classes),
         classes,
         resamples=resamples,
         seed=seed,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +13,8 @@ import pandas as pd
 from ekg.errors import EvaluationError
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.published import reproduced_lines
-from ekg.evaluation.results import read_metrics
-from ekg.files import read_json
 from ekg.paths import natural_key
-from ekg.run import CONFIG_FILE, FINISHED_FILE, HISTORY_FILE, METRICS_FILE
+from ekg.run import CONFIG_FILE, FOLDS, HISTORY_FILE, METRICS_FILE, Run
 
 MAIN_FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auroc")
 
@@ -63,28 +59,10 @@ def fold_summary(metrics: dict[str, Any], fold: str) -> list[str]:
     return lines + table(["", *MAIN_FIGURES], rows)
 
 
-_MARKS = ("config.toml", "train_results.csv", METRICS_FILE)
+_MARKS = (CONFIG_FILE, HISTORY_FILE, METRICS_FILE)
 _LEVEL = "record_weighted"
 _FIGURES = ("accuracy", "macro_f1", "macro_auroc")
 NOT_EVALUATED = "not evaluated"
-
-
-@dataclass(frozen=True)
-class RunEntry:
-    """One run as its files describe it."""
-
-    name: str
-    dataset: str
-    epochs: int | None
-    """Epochs in the history."""
-    best_epoch: int | None
-    best_val_loss: float | None
-    minutes: float | None
-    """Time of training."""
-    figures: dict[str, dict[str, Any]]
-    """By fold: value and interval of each main figure, record-weighted."""
-    config: dict[str, Any]
-    """The configuration, flat: `train.batch_size` to its value."""
 
 
 def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -98,62 +76,43 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def read_run(folder: Path) -> RunEntry:
-    """Read one run; what it has not got yet is None.
+@dataclass(frozen=True)
+class RunEntry:
+    """What the table of runs shows of one; None where the run has not come to it."""
 
-    Raises
-    ------
-    EvaluationError
-        If a file is there but cannot be read.
-    """
-    metrics = read_metrics(folder) or {}
-    history = _history(folder / HISTORY_FILE)
-    best = min(history, key=lambda row: row["val_loss"]) if history else None
-    figures: dict[str, dict[str, Any]] = {
-        fold: {
-            name: (
-                metrics[fold][_LEVEL].get(name),
-                metrics[fold][_LEVEL].get("intervals", {}).get(name),
-            )
-            for name in _FIGURES
-        }
-        for fold in ("val", "test")
-        if fold in metrics
-    }
+    name: str
+    dataset: str
+    epochs: int | None
+    best_epoch: int | None
+    best_val_loss: float | None
+    minutes: float | None
+    figures: dict[str, dict[str, Any]]
+    """By fold: value and interval of each main figure, record-weighted."""
+    config: dict[str, Any]
+    """The configuration, flat: `train.batch_size` to its value."""
+
+
+def read_run(folder: Path) -> RunEntry:
+    """Return a run's entry of the table."""
+    run = Run(folder)
+    history = run.history
+    best = None if history is None else history.iloc[int(history["val_loss"].argmin())]
+    figures: dict[str, dict[str, Any]] = {}
+    for fold in ("val", "test"):
+        if (found := run.fold_metrics(fold)) is not None:
+            level = found[_LEVEL]
+            intervals = level.get("intervals", {})
+            figures[fold] = {name: (level.get(name), intervals.get(name)) for name in _FIGURES}
     return RunEntry(
         name=folder.name,
-        dataset=str(metrics.get("dataset", NOT_EVALUATED)),
-        epochs=len(history) or None,
-        best_epoch=int(best["epoch"]) if best else None,
-        best_val_loss=best["val_loss"] if best else None,
-        minutes=max(row["elapsed_time"] for row in history) if history else None,
+        dataset=str(run.metrics.get("dataset", NOT_EVALUATED)),
+        epochs=None if history is None else len(history),
+        best_epoch=None if best is None else int(best["epoch"]),
+        best_val_loss=None if best is None else float(best["val_loss"]),
+        minutes=None if history is None else float(history["elapsed_time"].max()),
         figures=figures,
-        config=_config(folder / CONFIG_FILE),
+        config=flatten(run.settings),
     )
-
-
-def _history(path: Path) -> list[dict[str, float]]:
-    if not path.is_file():
-        return []
-    try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            return [
-                {key: float(row[key]) for key in ("epoch", "val_loss", "elapsed_time")}
-                for row in csv.DictReader(stream)
-            ]
-    except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
-        raise EvaluationError(
-            f"not a training history ({error})", path=path, remedy="train again"
-        ) from None
-
-
-def _config(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return flatten(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise EvaluationError(f"not a TOML file ({error})", path=path) from None
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -255,12 +214,12 @@ _SHOWN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
 _LEVELS = {"record_weighted": "record-weighted", "per_record": "per record"}
 
 
-def run_summary(run: Path, images: Path | None = None, figures: Path | None = None) -> list[str]:
+def run_summary(folder: Path, images: Path | None = None, figures: Path | None = None) -> list[str]:
     """Return the summary's lines, made from saved results alone.
 
     Parameters
     ----------
-    run
+    folder
         The run's folder, with `metrics.json`.
     images
         The image set's folder; its counts are shown when given.
@@ -272,12 +231,15 @@ def run_summary(run: Path, images: Path | None = None, figures: Path | None = No
     EvaluationError
         If the run has not been evaluated.
     """
-    if not (run / METRICS_FILE).is_file():
+    run = Run(folder)
+    if not run.has(METRICS_FILE):
         raise EvaluationError(
-            "no metrics.json", path=run, remedy="run `make evaluate` or `python -m ekg evaluate`"
+            f"no {METRICS_FILE}",
+            path=folder,
+            remedy="run `make evaluate` or `python -m ekg evaluate`",
         )
-    metrics = read_json(run / METRICS_FILE)
-    folds = [fold for fold in ("val", "test") if fold in metrics]
+    metrics: dict[str, Any] = {**run.metrics}
+    folds = [fold for fold in FOLDS[1:] if fold in metrics]
     dataset = metrics[folds[0]]["dataset"] if folds else metrics.get("dataset", "")
     lines = ["", f"Data: {dataset}. Not for clinical use.", ""]
     if images is not None and (images / "manifest.csv").is_file():
@@ -287,7 +249,7 @@ def run_summary(run: Path, images: Path | None = None, figures: Path | None = No
     if reproduced := reproduced_lines(metrics):
         lines += ["", *reproduced]
     lines += _comparison(run)
-    lines += ["", *_places(run, images, figures)]
+    lines += ["", *_places(folder, images, figures)]
     return lines
 
 
@@ -298,10 +260,10 @@ def _counts(images: Path) -> str:
     return f"images    {len(manifest):,} of {manifest['record'].nunique():,} records: {classes}"
 
 
-def _training(run: Path) -> list[str]:
-    if not (run / FINISHED_FILE).is_file():
+def _training(run: Run) -> list[str]:
+    done = run.finished
+    if done is None:
         return []
-    done = read_json(run / FINISHED_FILE)
     return [
         f"training  {done['epochs']} epochs in {done['minutes']:.1f} minutes ({done['reason']}); "
         f"best epoch {done['best_epoch']}, validation loss {done['best_val_loss']:.4f}",
@@ -326,12 +288,11 @@ def _results(metrics: dict[str, Any], folds: list[str]) -> list[str]:
     return table(["", *(figure.replace("_", " ") for figure in _SHOWN_METRICS)], rows)
 
 
-def _comparison(run: Path) -> list[str]:
+def _comparison(run: Run) -> list[str]:
     """Return what the run was compared with, and both sides' main figures."""
-    path = run / "comparison.json"
-    if not path.is_file():
+    content = run.comparison
+    if not content:
         return []
-    content = read_json(path)
     lines = ["", f"compared  {content['heading']}"]
     figures = content["levels"].get("record_weighted", {}).get("figures", {})
     for name in ("accuracy", "macro_f1"):
@@ -343,7 +304,7 @@ def _comparison(run: Path) -> list[str]:
         if content["comparable"] and entry["difference"] is not None:
             line += f", difference {entry['difference']:+.3f}"
         lines.append(f"          {_LEVELS['record_weighted']} {name.replace('_', ' ')} {line}")
-    return [*lines, f"          in full: {run / 'comparison.md'}"]
+    return [*lines, f"          in full: {run.folder / 'comparison.md'}"]
 
 
 def _gigabytes(folder: Path) -> float:

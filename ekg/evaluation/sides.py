@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from ekg.errors import EvaluationError, ModelError
-from ekg.evaluation.predictions import classes_of, read_predictions
+from ekg.evaluation.predictions import classes_of, fingerprints, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
 from ekg.evaluation.published import FIGURES_FILE, read_published_figures
-from ekg.evaluation.results import check_predictions_file, fingerprints, read_metrics
 from ekg.files import read_json, sha256_of_file
 from ekg.paths import PUBLISHED_FOLDER, default_model
+from ekg.run import Run
 
 SAME_IMAGES = "same images"
 SAME_SLICES = "same slices"
@@ -38,7 +38,7 @@ class Side:
     figures: dict[str, Any] | None = None
     """This fold's entry of `metrics.json` or of the published figures."""
     identity: dict[str, str] = field(default_factory=dict)
-    """See `ekg.evaluation.results.fingerprints`."""
+    """See `ekg.evaluation.predictions.fingerprints`."""
 
 
 def load_side(path: str | Path, fold: str) -> Side | None:
@@ -66,26 +66,26 @@ def load_side(path: str | Path, fold: str) -> Side | None:
         if path.suffix == ".json":
             return _from_figures(path, fold)
         return _from_predictions(path, fold, path.stem) if path.suffix == ".csv" else None
-    if (path / f"predictions_{fold}.csv").is_file():
-        return _from_run(path, fold)
-    if (path / f"preds_{fold}.csv").is_file():
-        return _from_predictions(path / f"preds_{fold}.csv", fold, path.resolve().name)
+    run = Run(path)
+    saved = run.saved_predictions(fold)
+    if saved is not None:
+        if saved == run.predictions_file(fold):
+            return _from_run(run, fold)
+        return _from_predictions(saved, fold, path.resolve().name)
     return _from_figures(path, fold) if (path / FIGURES_FILE).is_file() else None
 
 
-def _from_run(folder: Path, fold: str) -> Side:
-    metrics = read_metrics(folder)
-    if metrics is None or fold not in metrics:
+def _from_run(run: Run, fold: str) -> Side:
+    folder, figures = run.folder, run.fold_metrics(fold)
+    if figures is None:
         raise EvaluationError(
             f"predictions of fold {fold} without their metrics.json",
             path=folder,
             remedy="run `python -m ekg evaluate` again",
         )
-    figures = metrics[fold]
-    classes = tuple(metrics["classes"])
-    file = folder / f"predictions_{fold}.csv"
-    check_predictions_file(file, figures)
-    predictions = read_predictions(file, classes)
+    classes = tuple(run.metrics["classes"])
+    run.check_predictions(fold)
+    predictions = read_predictions(run.predictions_file(fold), classes)
     identity = fingerprints(predictions)
     if identity["records_sha256"] != figures.get("records_sha256"):
         raise EvaluationError(
@@ -93,7 +93,8 @@ def _from_run(folder: Path, fold: str) -> Side:
             path=folder,
             remedy="run `python -m ekg evaluate` again",
         )
-    identity |= {key: figures[key] for key in ("slices_sha256", "images_sha256") if key in figures}
+    known: dict[str, Any] = {**figures}
+    identity |= {key: known[key] for key in ("slices_sha256", "images_sha256") if key in known}
     return Side(
         name=folder.resolve().name,
         dataset=str(figures["dataset"]),
@@ -101,7 +102,7 @@ def _from_run(folder: Path, fold: str) -> Side:
         source=folder.as_posix(),
         classes=classes,
         predictions=predictions,
-        figures=figures,
+        figures=known,
         identity=identity,
     )
 
@@ -177,8 +178,8 @@ def baseline_of(model: Path) -> Path:
 
 def image_set_of(folder: Path) -> ImageSet | None:
     """Return the image set that a run was evaluated on, None where it is not available."""
-    metrics = read_metrics(folder) if folder.is_dir() else None
-    if not metrics or not metrics.get("images_folder") or not metrics.get("split_file"):
+    metrics = Run(folder).metrics
+    if not metrics.get("images_folder") or not metrics.get("split_file"):
         return None
     found = ImageSet(Path(metrics["images_folder"]), Path(metrics["split_file"]))
     return found if (found.images / "manifest.csv").is_file() and found.split.is_file() else None
@@ -264,11 +265,11 @@ def run_on(path: Path, fold: str, images: ImageSet, cache: Path) -> Side:
 
     name = path.resolve().name if path.is_dir() else path.stem
     out = cache / _CACHE / name
-    known = read_metrics(out)
+    run = Run(out)
+    known = run.metrics
     current = (
-        known is not None
-        and fold in known
-        and (out / f"predictions_{fold}.csv").is_file()
+        fold in known
+        and run.predictions_file(fold).is_file()
         and known["weights_sha256"] == sha256_of_file(weights_file_of(path))
         and known["manifest_sha256"] == sha256_of_file(images.images / "manifest.csv")
         and known["split_sha256"] == sha256_of_file(images.split)

@@ -20,7 +20,6 @@ from ekg.hackathon.images import ColourSource, draw_pictures
 from ekg.hackathon.ptbdb import PtbdbRecord, read_ptbdb
 from ekg.hackathon.report import (
     IMAGES_FILE,
-    PREDICTIONS_FILE,
     RECORDS_FILE,
     RUNS_FOLDER,
     run_name,
@@ -29,7 +28,7 @@ from ekg.hackathon.report import (
 )
 from ekg.hackathon.split import COLUMNS, PROTOCOLS, SECONDS, balance, divide, plan_images
 from ekg.hackathon.training import build_colour_model, load_colour_model, train_hackathon
-from ekg.run import ENVIRONMENT_FILE, FINISHED_FILE
+from ekg.run import FINISHED_FILE, Run
 from ekg.training.compute import set_up
 
 PICTURES_FOLDER = "pictures"
@@ -90,7 +89,7 @@ def _check_weights(settings: HackathonSettings) -> None:
     """Find out that the weights to start from cannot be had before anything long is begun."""
     for train, config in settings.configs.items():
         runs = [settings.out / RUNS_FOLDER / run_name(train, p) for p in settings.protocols]
-        if all((run / FINISHED_FILE).is_file() for run in runs):
+        if all(Run(run).has(FINISHED_FILE) for run in runs):
             continue
         try:
             build_colour_model(config)
@@ -224,15 +223,12 @@ def _train_and_test(
         softmax(logits, axis=1),
         model.classes,
     )
-    write_predictions(run / PREDICTIONS_FILE, predictions)
+    write_predictions(Run(run).predictions_file("test"), predictions)
 
 
 def _check_same_images(run: Path, split_file: Path) -> None:
     """Refuse to go on with a run that was begun on other images or folds."""
-    path = run / ENVIRONMENT_FILE
-    if not path.is_file():
-        return
-    before = read_json(path).get("split_sha256")
+    before = Run(run).environment.get("split_sha256")
     if before is not None and before != sha256_of_file(split_file):
         raise EvaluationError(
             "was begun with other images or folds (another seed, number of slices or records)",

@@ -22,7 +22,7 @@ from ekg.hackathon.ptbdb import HACKATHON_CLASSES
 from ekg.hackathon.split import ACQUAINTANCE, PROTOCOLS, acquaintance, leakage
 from ekg.hackathon.training import TRAIN_PARTS
 from ekg.markdown import table
-from ekg.run import CONFIG_FILE, FINISHED_FILE, HISTORY_FILE
+from ekg.run import CONFIG_FILE, FINISHED_FILE, Run
 
 _LEVELS = {
     "per_image": "every image",
@@ -283,7 +283,6 @@ def _with_interval(value: float, interval: Sequence[float] | None) -> str:
 
 RECORDS_FILE, IMAGES_FILE = "records.csv", "images.csv"
 RUNS_FOLDER = "runs"
-PREDICTIONS_FILE = "predictions_test.csv"
 REPORT_JSON, REPORT_PAGE = "hackathon.json", "hackathon.md"
 
 _SCHEMA = 1
@@ -352,8 +351,8 @@ def write_report(out: Path, *, resamples: int, seed: int) -> dict[str, Any]:
         _run_report(out, train, protocol, resamples=resamples, seed=seed)
         for train in TRAIN_PARTS
         for protocol in PROTOCOLS
-        if (out / RUNS_FOLDER / run_name(train, protocol) / FINISHED_FILE).is_file()
-        and (out / RUNS_FOLDER / run_name(train, protocol) / PREDICTIONS_FILE).is_file()
+        if (run := Run(out / RUNS_FOLDER / run_name(train, protocol))).has(FINISHED_FILE)
+        and run.predictions_file("test").is_file()
     ]
     if not runs:
         raise EvaluationError("no finished run", path=out / RUNS_FOLDER, remedy="train one first")
@@ -396,15 +395,17 @@ def _run_report(
 ) -> dict[str, Any]:
     run = out / RUNS_FOLDER / run_name(train, protocol)
     config = load_config(run / CONFIG_FILE)
-    history = pd.read_csv(run / HISTORY_FILE)
-    last, finished = history.iloc[-1], read_json(run / FINISHED_FILE)
+    history, finished = Run(run).history, Run(run).finished
+    assert history is not None
+    assert finished is not None
+    last = history.iloc[-1]
     images = pd.read_csv(out / split_file_name(protocol), dtype={"record": str, "patient": str})
-    predictions = read_predictions(run / PREDICTIONS_FILE, HACKATHON_CLASSES)
+    predictions = read_predictions(Run(run).predictions_file("test"), HACKATHON_CLASSES)
     tested = images[images["fold"] == "test"].set_index("image")
     if set(predictions["image"]) != set(tested.index):
         raise EvaluationError(
             "is of other images than the folds name",
-            path=run / PREDICTIONS_FILE,
+            path=Run(run).predictions_file("test"),
             remedy="run the same command again",
         )
     by_patient = _with_patients(predictions, tested)

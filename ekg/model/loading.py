@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ekg.config import IMAGE_SIZE_LIMITS
 from ekg.datasets.registry import source_named
-from ekg.errors import EkgError, EkgWarning, ModelError
-from ekg.files import is_temporary, read_json, sha256_of_file
+from ekg.errors import EkgWarning, ModelError
+from ekg.files import is_temporary, sha256_of_file
 from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_SIZE, PUBLISHED_STD, EkgModel
 from ekg.model.networks import PAPER_NETWORK, build_network
 from ekg.model.weights import (
@@ -23,7 +23,7 @@ from ekg.model.weights import (
     load_weights,
 )
 from ekg.records.diagnoses import CLASSES
-from ekg.run import CALIBRATION_FILE, WEIGHTS_FILE
+from ekg.run import WEIGHTS_FILE, Run
 
 
 def weights_file_of(path: str | Path) -> Path:
@@ -173,22 +173,11 @@ def _model_name(file: Path) -> str:
 
 
 def _temperature(file: Path, metadata: dict[str, Any]) -> float | None:
-    """Return the temperature fitted after training, if any.
-
-    A calibration that names the checksum of other weights (of an earlier training into the
-    same folder) does not count.
-    """
-    calibration = file.parent / CALIBRATION_FILE
-    value, source = metadata.get("temperature"), file
-    if calibration.is_file():
-        try:
-            content = dict(read_json(calibration))
-        except (EkgError, TypeError, ValueError):
-            raise ModelError("field `temperature` cannot be read", path=calibration) from None
-        if content.get("weights_sha256") in (None, sha256_of_file(file)):
-            value, source = content.get("temperature", "missing"), calibration
+    """Return the temperature fitted after training: beside the weights, else in their file."""
+    value = Run(file.parent).temperature(sha256_of_file(file))
+    value = metadata.get("temperature") if value is None else value
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ModelError(f"field `temperature` is {value!r}, not a number", path=source)
+        raise ModelError(f"field `temperature` is {value!r}, not a number", path=file)
     return float(value)

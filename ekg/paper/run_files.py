@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import classes_of, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
-from ekg.evaluation.published import FIGURES_FILE, prediction_folder
-from ekg.evaluation.results import read_metrics
-from ekg.files import DAMAGE, read_json, sha256_of_file
+from ekg.evaluation.published import FIGURES_FILE, prediction_folder, read_published_figures
+from ekg.files import DAMAGE, sha256_of_file
 from ekg.paths import PUBLISHED_FOLDER
 from ekg.records.diagnoses import CLASSES
-from ekg.run import COMPARISON_FILE, CONFIG_FILE, ENVIRONMENT_FILE, HISTORY_FILE
+from ekg.run import FOLDS, HISTORY_FILE, METRICS_FILE, Metrics, Run
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The root of the checkout: relative paths given to a notebook start here."""
-FOLDS = ("train", "val", "test")
 FOLD_NAMES = {"train": "training", "val": "validation", "test": "test", "none": "in no fold"}
 PUBLISHED = "published"
 NAMES_OF_DATASETS = {
@@ -51,7 +47,7 @@ def newest_run(runs: Path | None = None) -> Path:
         If there is none.
     """
     runs = runs or PROJECT / "runs"
-    marks = ("metrics.json", "train_results.csv")
+    marks = (METRICS_FILE, HISTORY_FILE)
     found = [
         (max((folder / mark).stat().st_mtime for mark in marks if (folder / mark).exists()), folder)
         for folder in (runs.iterdir() if runs.is_dir() else ())
@@ -90,7 +86,7 @@ def find_run(run: str | Path = "") -> Path:
         raise EkgError(
             "no such run", path=folder, remedy="`python -m ekg runs` lists them; or RUN=published"
         )
-    marks = ("metrics.json", "train_results.csv", "predictions_*.csv", "preds_*.csv")
+    marks = (METRICS_FILE, HISTORY_FILE, "predictions_*.csv", "preds_*.csv")
     if not any(any(folder.glob(mark)) for mark in marks):
         raise EkgError(
             "this folder holds no results",
@@ -100,25 +96,8 @@ def find_run(run: str | Path = "") -> Path:
     return folder
 
 
-def _read_table(path: Path, **options: Any) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, **options)
-    except (OSError, *DAMAGE) as error:
-        raise EkgError(f"not a CSV file ({error})", path=path) from None
-
-
-def _read_tables(path: Path) -> dict[str, Any]:
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise EkgError("holds no named values", path=path, remedy="make it again")
-    return content
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """What a run, and the image set behind it, left on disk.
-
-    Every property is None (or empty) where the file is not there.
+class RunFiles(Run):
+    """A run with the image set behind it, as figures show them.
 
     Parameters
     ----------
@@ -130,14 +109,9 @@ class RunFiles:
         The dataset's name for titles; by default from the results.
     """
 
-    folder: Path
-    images: Path | None = None
-    title: str = ""
-
-    @property
-    def is_published(self) -> bool:
-        """Whether this is the published model with its own predictions."""
-        return (self.folder / "preds_test.csv").exists()
+    def __init__(self, folder: str | Path, images: Path | None = None, title: str = ""):
+        super().__init__(folder)
+        self.images, self.title = images, title
 
     @property
     def name(self) -> str:
@@ -145,43 +119,17 @@ class RunFiles:
         return "published model" if self.is_published else self.folder.name
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> Metrics:
         """`metrics.json`, for the published model its stored figures; empty without either."""
-        found = read_metrics(self.folder)
-        if found is None and self.is_published and (PUBLISHED_FOLDER / FIGURES_FILE).exists():
-            found = dict(read_json(PUBLISHED_FOLDER / FIGURES_FILE))
-        return found or {}
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """`config.toml` as nested tables, empty when there is none."""
-        path = self.folder / CONFIG_FILE
-        if not path.exists():
-            return {}
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise EkgError(f"not a TOML file ({error})", path=path) from None
-
-    @cached_property
-    def environment(self) -> dict[str, Any]:
-        """`environment.json` (machine and versions), empty when there is none."""
-        return self._json(ENVIRONMENT_FILE)
-
-    @cached_property
-    def model_info(self) -> dict[str, Any]:
-        """`model_info.json` of the published model, empty for any other."""
-        return self._json("model_info.json")
+        if self.is_published and not self.has(METRICS_FILE):
+            stored = PUBLISHED_FOLDER / FIGURES_FILE
+            return cast(Metrics, read_published_figures()) if stored.is_file() else {}
+        return Run(self.folder).metrics
 
     @cached_property
     def dataset_info(self) -> dict[str, Any]:
         """The image set's `dataset.json`, empty when there is none."""
-        path = self.images / "dataset.json" if self.images else None
-        return _read_tables(path) if path and path.exists() else {}
-
-    def _json(self, name: str) -> dict[str, Any]:
-        path = self.folder / name
-        return _read_tables(path) if path.exists() else {}
+        return Run(self.images).dataset_facts if self.images else {}
 
     @cached_property
     def dataset(self) -> str:
@@ -197,39 +145,19 @@ class RunFiles:
         return self.title or name_of_dataset(self.dataset)
 
     @cached_property
-    def history(self) -> pd.DataFrame | None:
-        """`train_results.csv`, one row an epoch."""
-        path = self.folder / HISTORY_FILE
-        if not path.exists():
-            return None
-        table = _read_table(path)
-        missing = [c for c in ("epoch", "train_loss", "val_loss") if c not in table.columns]
-        if missing or table.empty:
-            problem = f"column `{missing[0]}` is missing" if missing else "no epoch in it"
-            raise EkgError(problem, path=path, remedy="train again")
-        return table
-
-    @cached_property
     def classes(self) -> tuple[str, ...]:
         """Classes in index order, as the metrics or the predictions name them."""
         if self.metrics.get("classes"):
             return tuple(str(name) for name in self.metrics["classes"])
         for fold in FOLDS:
-            path = self.predictions_path(fold)
+            path = self.saved_predictions(fold)
             if path is not None:
                 return classes_of(read_predictions(path))
         return CLASSES
 
-    def predictions_path(self, fold: str) -> Path | None:
-        """Return the file of a fold's predictions, our form or the published one."""
-        for name in (f"predictions_{fold}.csv", f"preds_{fold}.csv"):
-            if (self.folder / name).exists():
-                return self.folder / name
-        return None
-
     def predictions(self, fold: str) -> pd.DataFrame | None:
         """Return a fold's predictions, None when they were not saved."""
-        path = self.predictions_path(fold)
+        path = self.saved_predictions(fold)
         return None if path is None else read_predictions(path, self.classes)
 
     @property
@@ -238,7 +166,7 @@ class RunFiles:
 
         The training fold's figures would say how well it was learnt by heart.
         """
-        return tuple(fold for fold in ("val", "test") if self.predictions_path(fold) is not None)
+        return tuple(fold for fold in ("val", "test") if self.saved_predictions(fold) is not None)
 
     @cached_property
     def manifest(self) -> pd.DataFrame | None:
@@ -276,11 +204,6 @@ class RunFiles:
                 raise EkgError("columns `record` and `split` are needed", path=path)
         return None
 
-    @cached_property
-    def comparison(self) -> dict[str, Any]:
-        """`comparison.json`, empty when there is none."""
-        return self._json(COMPARISON_FILE)
-
     def fold_title(self, fold: str, what: str = "") -> str:
         """Return a two-line title: dataset, fold and subject; n records and images."""
         head = f"{self.dataset_title}, {FOLD_NAMES[fold]} fold" + (f": {what}" if what else "")
@@ -296,11 +219,18 @@ class RunFiles:
 
     def numbers(self, fold: str) -> tuple[int, int] | None:
         """Return the records and images of a fold, None when nothing tells."""
-        figures = self.metrics.get(fold) or {}
+        figures = self.fold_metrics(fold) or {}
         if "records" in figures and "images" in figures:
             return int(figures["records"]), int(figures["images"])
         table = self.predictions(fold)
         return None if table is None else (table["record"].nunique(), len(table))
+
+
+def _read_table(path: Path, **options: Any) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, **options)
+    except (OSError, *DAMAGE) as error:
+        raise EkgError(f"not a CSV file ({error})", path=path) from None
 
 
 def count_of(count: int, word: str) -> str:

@@ -49,8 +49,8 @@ def fold_figures(run: RunFiles, fold: str) -> dict[str, Any] | None:
     `metrics.json` is taken as it is; where it is missing (the published model) the figures and
     their intervals are computed from the saved predictions by the same code.
     """
-    if run.metrics.get(fold):
-        return dict(run.metrics[fold])
+    if found := run.fold_metrics(fold):
+        return {**found}
     predictions = run.predictions(fold)
     return None if predictions is None else evaluate_predictions(predictions, run.classes)
 

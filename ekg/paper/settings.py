@@ -29,7 +29,7 @@ _PUBLISHED_SETTINGS = {
 def settings_table(run: RunFiles) -> pd.DataFrame:
     """Return every setting of a run, one a row; empty when none were saved."""
     rows: list[tuple[str, str]] = []
-    for section, table in run.config.items():
+    for section, table in run.settings.items():
         entries = table.items() if isinstance(table, dict) else [("", table)]
         for name, value in entries:
             rows.append((f"{section}.{name}" if name else section, _plain(value)))
@@ -50,7 +50,7 @@ def changed_settings_table(run: RunFiles) -> pd.DataFrame:
     recipe = config_to_dict(TrainConfig())
     rows = [
         (f"{section}.{name}", _plain(value), _plain(recipe[section][name]))
-        for section, table in run.config.items()
+        for section, table in run.settings.items()
         if section in recipe and section != "compute"
         for name, value in table.items()
         if name in recipe[section] and value != recipe[section][name]

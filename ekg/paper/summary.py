@@ -8,9 +8,10 @@ import pandas as pd
 
 from ekg.evaluation.intervals import FEWEST_RECORDS
 from ekg.paper.figures.training import best_epoch
-from ekg.paper.run_files import FOLD_NAMES, FOLDS, RunFiles, count_of
+from ekg.paper.run_files import FOLD_NAMES, RunFiles, count_of
 from ekg.paper.scores import interval_of
 from ekg.paper.tables import with_interval
+from ekg.run import FOLDS
 
 FEW_RECORDS = 30
 """A class with fewer test records is named as a weak spot."""
@@ -132,7 +133,7 @@ def what_was_done(run: RunFiles) -> list[str]:
     ]
     if run.is_published:
         paragraphs.append(f"This is the published model, from its own saved predictions ({PAPER}).")
-    elif not run.config:
+    elif not run.settings:
         paragraphs.append(
             "The network was judged as it is: how it was trained was not saved here. The task is "
             f"that of {PAPER}. This project is an independent implementation."
@@ -142,8 +143,8 @@ def what_was_done(run: RunFiles) -> list[str]:
             "Network and training follow the published recipe as far as the settings below say "
             f"({PAPER}). This project is an independent implementation."
         )
-    network = run.config.get("network", {}).get("name") or run.model_info.get("model_name")
-    size = run.config.get("data", {}).get("image_size") or run.model_info.get("im_res")
+    network = run.settings.get("network", {}).get("name") or run.model_info.get("model_name")
+    size = run.settings.get("data", {}).get("image_size") or run.model_info.get("im_res")
     facts = [
         f"Network {network}" if network else "",
         f"images of {size} x {size} pixels" * bool(size),

@@ -16,11 +16,11 @@ from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external import FOLD
 from ekg.evaluation.groups import pooled as pooled_groups
 from ekg.evaluation.intervals import evaluate_predictions
-from ekg.evaluation.predictions import read_predictions
+from ekg.evaluation.predictions import fingerprints, read_predictions
 from ekg.evaluation.published import DATASET as PAPERS_DATASET
 from ekg.evaluation.published import rounded
-from ekg.evaluation.results import SCHEMA, fingerprints
 from ekg.files import atomic_path, read_json, write_json
+from ekg.run import METRICS_SCHEMA, Run
 
 EXTERNAL = "external"
 """Folder of a stored model with the results of `python -m ekg external`, one pair of files
@@ -92,7 +92,9 @@ def _take(path: Path, stem: str, folder: Path, weights_sha256: str) -> list[str]
             remedy="evaluate the stored model, or the published one, on these records",
         )
     name = str(content["dataset"]) + suffixes[content["weights_sha256"]]
-    predictions = path.parent / (f"{stem}{_PREDICTIONS}" if stem else f"predictions_{FOLD}.csv")
+    predictions = path.parent / f"{stem}{_PREDICTIONS}"
+    if not stem:
+        predictions = Run(path.parent).predictions_file(FOLD)
     if not predictions.is_file():
         raise EvaluationError(
             "results without their predictions", path=predictions, remedy="evaluate again"
@@ -130,7 +132,7 @@ def _pool(folder: Path, suffix: str) -> list[str]:
     write_json(
         path,
         {
-            "schema": SCHEMA,
+            "schema": METRICS_SCHEMA,
             "dataset": POOLED,
             "pooled_of": list(found),
             "model": first["model"],

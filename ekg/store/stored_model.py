@@ -7,22 +7,22 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ekg.config import load_config
 from ekg.errors import EvaluationError
 from ekg.evaluation.recomputed import check_figures
-from ekg.evaluation.results import check_predictions_file, read_metrics
-from ekg.files import atomic_path, json_text, read_json, sha256_of_file, write_json, write_text
+from ekg.files import atomic_path, json_text, sha256_of_file, write_json, write_text
 from ekg.model import load_model
 from ekg.model.export import export_onnx
 from ekg.run import (
     CONFIG_FILE,
     DATASET_FILE,
-    ENVIRONMENT_FILE,
     METRICS_FILE,
     ONNX_FILE,
     STORED_FILE,
     WEIGHTS_FILE,
+    Run,
 )
 from ekg.store.cards.own import model_card
 from ekg.store.stored_external import EXTERNAL, collect_external
@@ -80,9 +80,10 @@ def store_model(
             path=run,
             remedy="train it to its end and evaluate it on the folds val and test",
         )
-    figures = read_metrics(run) or {}
+    source = Run(run)
+    figures: dict[str, Any] = {**source.metrics}
     for fold in ("val", "test"):
-        check_predictions_file(run / f"predictions_{fold}.csv", figures.get(fold, {}))
+        source.check_predictions(fold)
         check_figures(run, figures, fold)
     made_by = _made_by(run, folder, command)
     dataset = dataset_of_run(run, load_config(run / CONFIG_FILE).data)
@@ -119,11 +120,11 @@ def store_model(
 
 def _made_by(run: Path, folder: Path, command: str | None) -> dict[str, str]:
     """Return the command that made the run, and the one that stores it."""
-    known = read_json(run / STORED_FILE) if (run / STORED_FILE).is_file() else None
-    if known is not None and command in (None, known["made_by"]):
+    known = Run(run).stored
+    if known and command in (None, known["made_by"]):
         return {key: str(known[key]) for key in ("made_by", "stored_by")}
     if command is None:
-        said = [str(word) for word in read_json(run / ENVIRONMENT_FILE)["command"]]
+        said = [str(word) for word in Run(run).environment["command"]]
         command = shlex.join(["python", "-m", "ekg", *said[1:]])
     words = ["python", "-m", "ekg", "store", "--run", f"runs/{run.name}"]
     words += ["--out", f"best_model_for_paper/{folder.name}", "--command", command]

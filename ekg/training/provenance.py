@@ -20,7 +20,7 @@ from ekg.data.folds import divide, thin_out
 from ekg.errors import TrainingError
 from ekg.files import read_json, sha256_of_file
 from ekg.images.manifest import MANIFEST, read_manifest
-from ekg.run import DATASET_FILE, ENVIRONMENT_FILE
+from ekg.run import DATASET_FILE, Run
 from ekg.simulator.record_files import simulation_of
 from ekg.training.compute import Compute
 
@@ -155,9 +155,10 @@ def dataset_of_run(run: Path, config: DataConfig) -> dict[str, Any]:
     TrainingError
         If there is neither the file nor the very images.
     """
-    if (run / DATASET_FILE).is_file():
-        return dict(read_json(run / DATASET_FILE))
-    environment = read_json(run / ENVIRONMENT_FILE)
+    opened = Run(run)
+    if opened.dataset_facts:
+        return opened.dataset_facts
+    environment = opened.environment
     images, split_file = Path(environment["images"]), Path(environment["split"])
     if not ((images / MANIFEST).is_file() and split_file.is_file()):
         raise TrainingError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ekg.config import TrainConfig, config_to_dict, save_config
 from ekg.errors import TrainingError
-from ekg.files import read_json, sha256_of_file, write_json
+from ekg.files import sha256_of_file, write_json
 from ekg.images.manifest import MANIFEST
 from ekg.model import EkgModel, save_weights
 from ekg.run import (
@@ -18,6 +18,7 @@ from ekg.run import (
     FINISHED_FILE,
     HISTORY_FILE,
     WEIGHTS_FILE,
+    Run,
 )
 from ekg.training.checkpoint import check_same, load_checkpoint
 from ekg.training.history import write_history
@@ -59,9 +60,7 @@ def check_data(folder: Path, images: Path, split_file: Path) -> None:
         If the manifest or the split file has another checksum than the run wrote down, or the
         run wrote none.
     """
-    path = folder / ENVIRONMENT_FILE
-    known = read_json(path) if path.is_file() else {}
-    known = known if isinstance(known, dict) else {}
+    known = Run(folder).environment
     changed = []
     for key, file in (("manifest_sha256", images / MANIFEST), ("split_sha256", split_file)):
         now = sha256_of_file(file) if file.is_file() else "missing"

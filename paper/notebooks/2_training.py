@@ -117,7 +117,7 @@ if history is not None:
     out.table("training", training_table(files), f"{data}: the training in figures")
 
 # %%
-if files.config:
+if files.settings:
     changed = changed_settings_table(files)
     if changed.empty:
         out.note("Every setting is the paper's.")

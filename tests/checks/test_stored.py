@@ -14,9 +14,8 @@ from checks.slices import draw_records, logits_of
 from checks.stored import check_stored_models, default_stored, stored_models
 from ekg.config import SliceConfig
 from ekg.evaluation.intervals import evaluate_predictions
-from ekg.evaluation.predictions import make_predictions, write_predictions
+from ekg.evaluation.predictions import digest_of_lines, make_predictions, write_predictions
 from ekg.evaluation.recomputed import differing
-from ekg.evaluation.results import digest_of_lines
 from ekg.files import read_json, sha256_of_file, write_json
 from ekg.images.image_set import make_image_set
 from ekg.images.record_images import ImageSetConfig, image_name

@@ -2,16 +2,15 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from ekg.errors import EvaluationError
+from ekg.errors import ModelError
 from ekg.evaluation.calibration import (
     apply_temperature,
     before_and_after,
     fit_calibration,
     fit_temperature,
-    read_temperature,
-    write_calibration,
 )
 from ekg.evaluation.predictions import make_predictions
+from ekg.run import Run
 from tests.evaluation.conftest import toy_predictions
 
 
@@ -96,13 +95,14 @@ def test_nothing_is_fitted_where_nothing_is_wrong():
 
 
 def test_a_temperature_of_other_weights_does_not_count(tmp_path):
-    write_calibration(tmp_path, fit_calibration(overconfident(40), "abc"))
-    assert read_temperature(tmp_path, "abc") > 1
-    assert read_temperature(tmp_path, "def") is None
-    assert read_temperature(tmp_path / "nowhere", "abc") is None
+    run = Run(tmp_path)
+    run.write_calibration(fit_calibration(overconfident(40), "abc"))
+    assert run.temperature("abc") > 1
+    assert run.temperature("def") is None
+    assert Run(tmp_path / "nowhere").temperature("abc") is None
 
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "calibration.json").write_text('{"temperature": "warm"}')
-    with pytest.raises(EvaluationError, match="`temperature` is not a number above 0"):
-        read_temperature(tmp_path, None)
+    with pytest.raises(ModelError, match="`temperature` is not a number above 0"):
+        Run(tmp_path).temperature("abc")

@@ -18,9 +18,8 @@ from ekg.evaluation.comparison import (
 from ekg.evaluation.comparison_report import markdown_report, terminal_lines
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import figures_of
-from ekg.evaluation.predictions import make_predictions
+from ekg.evaluation.predictions import fingerprints, make_predictions
 from ekg.evaluation.published import FIGURES_FILE
-from ekg.evaluation.results import fingerprints
 from ekg.evaluation.sides import (
     DIFFERENT,
     SAME_IMAGES,

@@ -126,7 +126,7 @@ def test_another_split_than_in_training_is_said(run_folder, toy_images, tmp_path
     assert said not in capsys.readouterr().err
     (run_folder / "environment.json").write_text("[]")
     assert main(arguments(run_folder, toy_images, tmp_path / "o3")) == 2
-    assert "environment.json: is not what a training writes down" in capsys.readouterr().err
+    assert "environment.json: holds no named values" in capsys.readouterr().err
     assert not (tmp_path / "o3" / "metrics.json").exists()
 
 

@@ -56,7 +56,7 @@ def test_facts_and_sources(shared):
 def test_the_test_records_are_those_of_the_published_split(shared):
     import pandas as pd
 
-    from ekg.evaluation.results import fingerprints
+    from ekg.evaluation.predictions import fingerprints
 
     split = pd.read_csv(shared / "spec" / "paper_split.csv", dtype=str)
     split = split.rename(columns={"diagnoses": "label"})

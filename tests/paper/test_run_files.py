@@ -77,7 +77,7 @@ def test_every_file_of_a_run_is_read(made_up: Path) -> None:
         "Synthetic (simulated), test fold: x",
         "n = 84 records, 168 images",
     ]
-    assert files.config["data"]["image_size"] == 24
+    assert files.settings["data"]["image_size"] == 24
     assert files.manifest is not None
     assert files.manifest["split"].value_counts().to_dict() == {
         "train": 168,

@@ -11,17 +11,11 @@ from ekg.config import TrainConfig, load_config
 from ekg.datasets.registry import read_registry
 from ekg.evaluation.calibration import FITTED_ON
 from ekg.evaluation.external import FOLD
-from ekg.files import read_json
 from ekg.model.export import LARGEST_DIFFERENCE
 from ekg.run import (
-    CALIBRATION_FILE,
     CONFIG_FILE,
-    DATASET_FILE,
-    ENVIRONMENT_FILE,
-    FINISHED_FILE,
-    HISTORY_FILE,
-    METRICS_FILE,
-    STORED_FILE,
+    Finished,
+    Run,
 )
 from ekg.store.cards.recordings import recordings_section
 from ekg.store.cards.text import (
@@ -60,12 +54,12 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
     str
         Markdown. Every figure comes from a file of the folder.
     """
-    metrics = metrics or read_json(folder / METRICS_FILE)
-    stored = read_json(folder / STORED_FILE)
-    environment = read_json(folder / ENVIRONMENT_FILE)
-    done = read_json(folder / FINISHED_FILE)
-    dataset = read_json(folder / DATASET_FILE)
-    history = pd.read_csv(folder / HISTORY_FILE)
+    run = Run(folder)
+    metrics = metrics or {**run.metrics}
+    stored, environment, done = run.stored, run.environment, run.finished
+    dataset, history = run.dataset_facts, run.history
+    assert done is not None
+    assert history is not None
     config = load_config(folder / CONFIG_FILE)
     simulated = dataset["simulation"] is not None
     lines = [
@@ -209,7 +203,7 @@ def _data(dataset: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
 def _training(
     config: TrainConfig,
     environment: dict[str, Any],
-    done: dict[str, Any],
+    done: Finished,
     history: pd.DataFrame,
     stored: dict[str, Any],
 ) -> list[str]:
@@ -278,7 +272,7 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
 
 
 def _calibration(folder: Path, metrics: dict[str, Any]) -> list[str]:
-    fitted = read_json(folder / CALIBRATION_FILE)
+    fitted = Run(folder).calibration
     places = {fold: metrics[fold].get("calibration") for fold in ("val", "test")}
     for source, content in sources_of(folder / EXTERNAL, OWN, pooled=True).items():
         places[source.replace("_", " ")] = content[FOLD].get("calibration")
@@ -333,7 +327,7 @@ def _limits(simulated: bool) -> list[str]:
     ]
 
 
-def _cost(environment: dict[str, Any], done: dict[str, Any]) -> list[str]:
+def _cost(environment: dict[str, Any], done: Finished) -> list[str]:
     hours = done["minutes"] / 60
     if environment["device"].startswith("cpu"):
         units = environment["threads"] * environment["processes"]
