@@ -1,11 +1,13 @@
-"""Markdown tables, and the marked blocks of pages that scripts fill."""
+"""Markdown tables, templates, and the marked blocks of pages that scripts fill."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -52,6 +54,71 @@ def table_lines(data: pd.DataFrame, columns: Sequence[str]) -> list[str]:
             for _, values in shown.iterrows()
         ),
     )
+
+
+def render(package: str, template: str, **values: Any) -> str:
+    """Fill a Jinja template of `<package>/templates`; `.html.j2` escapes what it is given.
+
+    Templates have the function `table(head, rows, numbers_from)` and the filter `f`, which
+    formats as f-strings do: `{{ share|f(".3f") }}`.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(package),
+        undefined=StrictUndefined,
+        autoescape=".html" in template,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["f"] = format
+    environment.globals["table"] = lambda *given, **options: "\n".join(table(*given, **options))
+    return environment.get_template(template).render(values).rstrip("\n") + "\n"
+
+
+_VERBATIM = re.compile(r"[#|]|    |```|<")
+_TIE = "\x00"
+
+
+def wrapped(text: str, width: int = 98) -> str:
+    """Fill the paragraphs and list items of a Markdown text; one empty line between blocks.
+
+    Headings, tables and code stay as they are, and so does each command in backticks: breaking
+    at hyphens would part words such as `record-weighted` and addresses.
+    """
+    lines: list[str] = []
+    open_item: list[str] = []
+    in_code = False
+
+    def close() -> None:
+        if open_item:
+            words = " ".join(line.strip() for line in open_item)
+            tied = re.sub(r"`[^`]+`", lambda code: code[0].replace(" ", _TIE), words)
+            filled = textwrap.wrap(
+                tied,
+                width,
+                subsequent_indent="  " if words.startswith("* ") else "",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            lines.extend(line.replace(_TIE, " ") for line in filled)
+            open_item.clear()
+
+    for line in text.splitlines():
+        if in_code or _VERBATIM.match(line):
+            close()
+            lines.append(line)
+            in_code ^= line.startswith("```")
+        elif not line.strip():
+            close()
+            if lines and lines[-1]:
+                lines.append("")
+        else:
+            if line.startswith("* "):
+                close()
+            open_item.append(line)
+    close()
+    return "\n".join(lines).strip("\n") + "\n"
 
 
 def blocks(text: str) -> dict[str, str]:

@@ -18,8 +18,7 @@ sys.path.insert(0, str(ROOT))
 from ekg.files import write_text  # noqa: E402
 from ekg.paths import PUBLISHED_FOLDER, STORED_MODELS  # noqa: E402
 from ekg.run import STORED_FILE  # noqa: E402
-from ekg.store.cards.own import model_card  # noqa: E402
-from ekg.store.cards.published import published_card  # noqa: E402
+from ekg.store.cards import model_card, published_card  # noqa: E402
 from ekg.store.stored_external import EXTERNAL  # noqa: E402
 from ekg.store.stored_model import CARD_FILE  # noqa: E402
 

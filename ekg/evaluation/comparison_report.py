@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ekg import markdown
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.runs import table, with_interval
+from ekg.markdown import render
 
 MAIN_FIGURES = (
     "accuracy",
@@ -127,14 +127,9 @@ def terminal_lines(content: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _table(given: tuple[Row, list[Row]]) -> list[str]:
-    head, rows = given
-    return markdown.table(head, rows, numbers_from=1)
-
-
-def _matrix_rows(content: dict[str, Any], side: str, level: str) -> tuple[Row, list[Row]]:
-    matrix = content["levels"][level]["confusion_matrix"][side]
-    return ["true \\ called", *content["classes"]], [
+def _matrix_rows(content: dict[str, Any], side: str) -> list[Row]:
+    matrix = content["levels"][LEVEL_OF_CLASSES]["confusion_matrix"][side]
+    return [
         [class_, *(f"{value:.1f}".removesuffix(".0") for value in row)]
         for class_, row in zip(content["classes"], matrix, strict=False)
     ]
@@ -142,55 +137,17 @@ def _matrix_rows(content: dict[str, Any], side: str, level: str) -> tuple[Row, l
 
 def markdown_report(content: dict[str, Any]) -> str:
     """Return `comparison.md`."""
-    a, b, dataset = content["a"], content["b"], content["dataset"]
-    lines = [f"# {content['heading']}", ""]
-    lines += [
-        f"{side['name']}: {side['dataset']}, {side['records']:,} records, "
-        f"{side['images']:,} images.  "
-        for side in (a, b)
-    ]
-    if content["paired"]:
-        lines.append(
-            f"Differences are {a['name']} minus {b['name']}; 95 % intervals from "
-            f"{content['resamples']:,} resamples of whole records (seed {content['seed']}), the "
-            "same for both."
-        )
-    elif content["comparable"]:
-        lines.append("Without predictions of both sides there is no interval of a difference.")
-    else:
-        lines.append("The two columns are of different data: they say nothing about each other.")
-    lines += ["Not for clinical use.", ""]
-    for level in LEVELS:
-        if level in content["levels"]:
-            lines += [f"## {dataset}: {level}", "", f"{LEVELS[level].capitalize()}.", ""]
-            lines += [*_table(figure_rows(content, level)), ""]
-    lines += [f"## {dataset}: by class, {LEVEL_OF_CLASSES}", ""]
-    lines += [*_table(class_rows(content)), ""]
-    for side, about in (("a", a), ("b", b)):
-        lines += [
-            f"## {about['dataset']}: confusion matrix of {about['name']}, {LEVEL_OF_CLASSES}",
-            "",
-            *_table(_matrix_rows(content, side, LEVEL_OF_CLASSES)),
-            "",
-        ]
-    if sentences := agreement_sentences(content):
-        lines += [f"## {dataset}: agreement, record by record", "", *sentences, ""]
-        lines += _differing(content)
-    if published := content.get("published"):
-        lines += [f"## {published['heading']}", ""]
-        lines += [*_table(figure_rows(published, LEVEL_OF_CLASSES)), ""]
-    if content["notes"]:
-        lines += ["## Notes", "", *(f"* {note}" for note in content["notes"]), ""]
-    return "\n".join(lines)
-
-
-def _differing(content: dict[str, Any]) -> list[str]:
-    records = content["differing_records"]
-    if not records:
-        return []
-    rows = [[r["record"], r["label"], r["a"], r["b"]] for r in records[:_RECORDS_SHOWN]]
-    head = ["record", "label", content["a"]["name"], content["b"]["name"]]
-    lines = [f"### Records read differently: {len(records):,}", "", *_table((head, rows))]
-    if len(records) > _RECORDS_SHOWN:
-        lines += ["", f"The other {len(records) - _RECORDS_SHOWN:,} stand in comparison.json."]
-    return [*lines, ""]
+    shown = content["differing_records"][:_RECORDS_SHOWN] if content["records"] else []
+    return render(
+        "ekg.evaluation",
+        "comparison.md.j2",
+        **content,
+        content={"published": None, **content},
+        LEVELS=LEVELS,
+        level_of_classes=LEVEL_OF_CLASSES,
+        figure_rows=figure_rows,
+        class_rows=class_rows,
+        matrix_rows=_matrix_rows,
+        sentences=agreement_sentences(content),
+        differing_rows=[[r["record"], r["label"], r["a"], r["b"]] for r in shown],
+    )

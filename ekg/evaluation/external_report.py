@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.runs import MAIN_FIGURES, with_interval
-from ekg.markdown import table
+from ekg.markdown import render
 
 _MOST_REASONS = 12
 
@@ -21,30 +21,58 @@ def report_of(content: Mapping[str, Any]) -> str:
     content
         As in `external.json`.
     """
-    data, figures = content["data"], content["external"]
-    lines = [
-        f"# {content['model']} on {content['dataset']}",
-        "",
-        "Records of another source than the model's own. **Not for clinical use.**",
-        "",
-        *_section("The records", _data_rows(data), ["", "what"]),
-        *_section("Classes (records)", _class_rows(content), _CLASS_HEAD),
-        *_section("Results", _level_rows(figures), ["level", *MAIN_FIGURES]),
-    ]
-    resampling = figures["resampling"]
-    if resampling["resamples"]:
-        lines += [
-            f"In brackets: {100 * resampling['coverage']:g} % intervals from "
-            f"{resampling['resamples']:,} resamples of whole records.",
-            "",
-        ]
-    for level, meaning in LEVELS.items():
-        if level in figures:
-            lines.append(f"* {level}: {meaning}.")
-    lines += ["", *_confusion(content), *_groups(figures), *_left_out(data)]
-    lines += ["## What to keep in mind", ""]
-    lines += [f"* {note}." for note in [*figures["notes"], *_caveats(content)]]
-    return "\n".join(lines) + "\n"
+    data, figures, classes = content["data"], content["external"], content["classes"]
+    per_record = figures["per_record"]
+    reasons = list(data["reasons"].items())
+    if further := reasons[_MOST_REASONS:]:
+        said = f"{len(further)} further reasons"
+        reasons[_MOST_REASONS:] = [(said, sum(count for _, count in further))]
+    seconds = data["seconds"]
+    return render(
+        "ekg.evaluation",
+        "external.md.j2",
+        **content,
+        LEVELS=LEVELS,
+        main_figures=MAIN_FIGURES,
+        listed=_listed,
+        length=f"{seconds['shortest']:g} to {seconds['longest']:g} s, "
+        f"median {seconds['median']:g} s"
+        if seconds
+        else "not stated",
+        class_rows=[
+            [name, f"{data['class_mix'].get(name, 0):,}"]
+            + [with_interval(per_record["per_class"][name].get(key), None) for key in _KEYS]
+            for name in classes
+        ],
+        level_rows=[
+            [level] + [_cell(figures[level], name) for name in MAIN_FIGURES]
+            for level in LEVELS
+            if level in figures
+        ],
+        confusion_rows=[
+            [name, *(f"{value:g}" for value in row)]
+            for name, row in zip(classes, per_record["confusion_matrix"], strict=True)
+            if sum(row)
+        ],
+        group_rows=[
+            [kind, name, str(f["records"]), with_interval(f["accuracy"], f.get("interval"))]
+            for kind, names in figures.get("groups", {}).items()
+            for name, f in names.items()
+            if set(names) != {NOT_STATED}
+        ],
+        reason_rows=[[reason, f"{count:,}"] for reason, count in reasons or [("nothing", 0)]],
+    )
+
+
+_KEYS = ("recall", "precision", "f1", "auroc")
+
+
+def _listed(counts: Mapping[str, int], unit: str = "") -> str:
+    return ", ".join(f"{name}{unit} ({count:,})" for name, count in counts.items())
+
+
+def _cell(level: Mapping[str, Any], name: str) -> str:
+    return with_interval(level.get(name), level.get("intervals", {}).get(name))
 
 
 def summary_of(content: Mapping[str, Any]) -> list[str]:
@@ -60,7 +88,7 @@ def summary_of(content: Mapping[str, Any]) -> list[str]:
         "classes: " + ", ".join(f"{name} {n}" for name, n in data["class_mix"].items()),
         f"{level}: "
         + ", ".join(
-            f"{name} {with_interval(figures[level].get(name), _interval(figures[level], name))}"
+            f"{name} {_cell(figures[level], name)}"
             for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
         ),
     ]
@@ -73,115 +101,3 @@ def _labels_of(data: Mapping[str, Any]) -> list[str]:
     return [
         f"labels: {table['rows_of_records_here']:,} of {table['rows']:,} rows name a record here"
     ]
-
-
-_CLASS_HEAD = ["class", "records", "recall", "precision", "F1", "AUROC"]
-
-
-def _data_rows(data: Mapping[str, Any]) -> list[list[str]]:
-    def listed(counts: Mapping[str, int], unit: str = "") -> str:
-        return ", ".join(f"{name}{unit} ({count:,})" for name, count in counts.items())
-
-    seconds = data["seconds"]
-    return [
-        ["records found", f"{data['found']:,}: {listed(data['status'])}"],
-        ["sampling frequency", listed(data["sampling_frequency_hz"], " Hz")],
-        [
-            "length",
-            f"{seconds['shortest']:g} to {seconds['longest']:g} s, median {seconds['median']:g} s"
-            if seconds
-            else "not stated",
-        ],
-        ["units", listed(data["units"])],
-        ["slices read", f"{data['slices']:,}"],
-        ["kept with other statements", f"{data['with_other_statements']:,}"],
-        ["kept with warnings of signal quality", f"{data['with_warnings']:,}"],
-    ]
-
-
-def _class_rows(content: Mapping[str, Any]) -> list[list[str]]:
-    per_class = content["external"]["per_record"]["per_class"]
-    return [
-        [name, f"{content['data']['class_mix'].get(name, 0):,}"]
-        + [with_interval(per_class[name].get(key), None) for key in _KEYS]
-        for name in content["classes"]
-    ]
-
-
-_KEYS = ("recall", "precision", "f1", "auroc")
-
-
-def _level_rows(figures: Mapping[str, Any]) -> list[list[str]]:
-    return [
-        [level]
-        + [
-            with_interval(figures[level].get(name), _interval(figures[level], name))
-            for name in MAIN_FIGURES
-        ]
-        for level in LEVELS
-        if level in figures
-    ]
-
-
-def _interval(level: Mapping[str, Any], name: str) -> list[float] | None:
-    interval: list[float] | None = level.get("intervals", {}).get(name)
-    return interval
-
-
-def _confusion(content: Mapping[str, Any]) -> list[str]:
-    classes = content["classes"]
-    matrix = content["external"]["per_record"]["confusion_matrix"]
-    rows = [
-        [name, *(f"{value:g}" for value in row)]
-        for name, row in zip(classes, matrix, strict=True)
-        if sum(row)
-    ]
-    return _section("Confusion (records; rows true, columns named)", rows, ["", *classes])
-
-
-def _groups(figures: Mapping[str, Any]) -> list[str]:
-    """Return accuracy by what the headers say of sex and age; nothing where they say nothing."""
-    rows = [
-        [kind, name, str(f["records"]), with_interval(f["accuracy"], f.get("interval"))]
-        for kind, names in figures.get("groups", {}).items()
-        for name, f in names.items()
-        if set(names) != {NOT_STATED}
-    ]
-    if not rows:
-        return []
-    lines = _section("By sex and age (records)", rows, ["", "group", "records", "accuracy"])
-    return [
-        *lines,
-        "Intervals are Wilson's. The groups differ in their diagnoses, so a difference between",
-        "them is not yet one between people.",
-        "",
-    ]
-
-
-def _left_out(data: Mapping[str, Any]) -> list[str]:
-    reasons = list(data["reasons"].items())
-    rows = [[reason, f"{count:,}"] for reason, count in reasons[:_MOST_REASONS]]
-    further = reasons[_MOST_REASONS:]
-    if further:
-        rows.append([f"{len(further)} further reasons", f"{sum(n for _, n in further):,}"])
-    lines = _section("Left out", rows or [["nothing", "0"]], ["reason", "records"])
-    return [*lines, "`records.csv` has every record with its statements, status and reason.", ""]
-
-
-def _caveats(content: Mapping[str, Any]) -> list[str]:
-    rule = content["rule"]
-    return [
-        "only records with exactly one of the seven classes count; what a network says of all "
-        "other recordings is not measured here, and it always names one of its classes",
-        "records with findings beside their class are "
-        + ("kept (except Normal)" if rule["allow_findings"] else "left out")
-        + f"; a diagnostic SCP statement counts from {rule['least_likelihood']:g} % on",
-        "the labels were given by other people under other rules than those of the training "
-        "data: disagreement is not all the network's",
-        "the class mix differs from the training data's; accuracy and precision depend on it, "
-        "recall and AUROC do not",
-    ]
-
-
-def _section(title: str, rows: Sequence[Sequence[str]], head: Sequence[str]) -> list[str]:
-    return [f"## {title}", "", *table(head, rows), ""]

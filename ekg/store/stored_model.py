@@ -24,7 +24,7 @@ from ekg.run import (
     WEIGHTS_FILE,
     Run,
 )
-from ekg.store.cards.own import model_card
+from ekg.store.cards import model_card
 from ekg.store.stored_external import EXTERNAL, collect_external
 from ekg.training.provenance import dataset_of_run
 

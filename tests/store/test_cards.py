@@ -10,10 +10,9 @@ from ekg.cli import main
 from ekg.config import load_config
 from ekg.evaluation.published import read_published_figures
 from ekg.files import read_json
+from ekg.markdown import wrapped
 from ekg.paths import PUBLISHED_FOLDER, default_model
-from ekg.store.cards.own import _pictures, model_card
-from ekg.store.cards.published import RECIPE, published_card
-from ekg.store.cards.text import WIDTH, bullets, counts, paragraph
+from ekg.store.cards import RECIPE, _pictures, counts, model_card, published_card
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +197,11 @@ def test_the_published_card_without_a_model_to_compare_with():
 
 def test_text_keeps_commands_whole():
     words = "word " * 17 + "`python -m ekg store --run RUN --out FOLDER` end"
-    lines = paragraph(words)
-    assert lines[-1] == "" and max(map(len, lines)) <= WIDTH
-    assert any("`python -m ekg store --run RUN --out FOLDER`" in line for line in lines)
-    assert bullets("a", "b") == ["* a", "* b", ""]
+    lines = wrapped(f"* {words}\n\n    code  as it is\n\n\n{words}").splitlines()
+    assert max(map(len, lines)) <= 98
+    assert "    code  as it is" in lines and lines.count("") == 2
+    assert sum("`python -m ekg store --run RUN --out FOLDER`" in line for line in lines) == 2
+
+
+def test_counts_leave_out_what_is_not_there():
     assert counts({"AF": 1200, "STE": 0, "STD": 2}) == "AF 1,200, STD 2"

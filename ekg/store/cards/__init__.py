@@ -1,1 +1,0 @@
-"""Model cards: written from the files beside the weights, never by hand."""
