@@ -11,7 +11,7 @@ from checks.golden import check_golden
 from checks.image_sets import check_image_sets, check_splits
 from checks.pages import check_pages
 from checks.reference import check_reference
-from checks.stored import check_published_figures, check_stored_models
+from checks.stored import check_published_metrics, check_stored_models
 from ekg.errors import EkgError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +20,7 @@ CHECKS: dict[str, Callable[[Repository], Iterator[Finding]]] = {
     "reference": check_reference,
     "golden": check_golden,
     "splits": check_splits,
-    "published-figures": check_published_figures,
+    "published-figures": check_published_metrics,
     "stored-models": check_stored_models,
     "manifests": check_image_sets,
     "pages": check_pages,

@@ -19,10 +19,10 @@ from ekg.config import SliceConfig
 from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import probabilities_of, read_predictions
 from ekg.evaluation.published import (
-    FIGURES_FILE,
-    build_published_figures,
+    PUBLISHED_METRICS_FILE,
+    build_published_metrics,
     prediction_folder,
-    read_published_figures,
+    read_published_metrics,
 )
 from ekg.evaluation.recomputed import differing, differing_in_fold
 from ekg.evaluation.results import digest_of_lines, read_metrics
@@ -105,24 +105,24 @@ def data_facts(folder: Path, metrics: dict[str, Any]) -> DataFacts | None:
 NAME = "published-figures"
 
 
-def check_published_figures(repository: Repository) -> Iterator[Finding]:
-    """Compute the published model's figures from its predictions again."""
-    compared = f"figures computed from preds_test.csv and preds_val.csv = {FIGURES_FILE}"
+def check_published_metrics(repository: Repository) -> Iterator[Finding]:
+    """Compute the published model's metrics from its predictions again."""
+    compared = f"metrics computed from preds_test.csv and preds_val.csv = {PUBLISHED_METRICS_FILE}"
     try:
         folder = prediction_folder()
     except EvaluationError as error:
         yield skipped(NAME, compared, f"{error.problem}; {error.remedy}")
         return
-    stored = read_published_figures(
+    stored = read_published_metrics(
         repository.root / PUBLISHED_FOLDER.parent.name / PUBLISHED_FOLDER.name
     )
-    built = build_published_figures(folder)
+    built = build_published_metrics(folder)
     count, wrong = differing(stored, built)
     wrong += sorted(flatten(stored).keys() - flatten(built).keys())
     yield agree(
         NAME,
         compared,
-        f"{count} figures computed, "
+        f"{count} metrics computed, "
         + (f"{len(wrong)} differ: {some(wrong)}" if wrong else "all equal"),
         not wrong,
     )
@@ -163,7 +163,7 @@ def check_stored_models(repository: Repository) -> Iterator[Finding]:
             yield skipped(name, f"models in {STORED}/", "no stored model of our own")
     for folder in folders:
         yield _files(folder)
-        yield _figures(folder)
+        yield _metrics(folder)
         yield from _predictions(repository, folder)
 
 
@@ -182,18 +182,18 @@ def _files(folder: Path) -> Finding:
     return agree(FILES, compared, said + (f"; not: {some(wrong)}" if wrong else ""), not wrong)
 
 
-def _figures(folder: Path) -> Finding:
+def _metrics(folder: Path) -> Finding:
     """Compute `metrics.json` from the saved predictions again."""
     compared = f"{folder.name}: metrics.json = computed from predictions_*.csv"
     try:
         metrics = read_metrics(folder) or {}
         problems = []
         if metrics.get("weights_sha256") != sha256_of_file(weights_file_of(folder)):
-            problems.append("its figures are of other weights")
+            problems.append("its metrics are of other weights")
         count = 0
         for fold in FOLDS:
             if fold not in metrics:
-                problems.append(f"no figures of fold {fold}")
+                problems.append(f"no metrics of fold {fold}")
                 continue
             several, wrong = differing_in_fold(folder, metrics, fold)
             count += several
@@ -201,7 +201,7 @@ def _figures(folder: Path) -> Finding:
                 problems.append(f"{fold}: {len(wrong)} differ: {some(wrong)}")
     except EkgError as error:
         return agree(FIGURES, compared, str(error), False)
-    said = f"{count} figures computed" + (", all equal" if not problems else "")
+    said = f"{count} metrics computed" + (", all equal" if not problems else "")
     return agree(FIGURES, compared, "; ".join([said, *problems]), not problems)
 
 

@@ -15,13 +15,13 @@ from scipy.special import log_softmax
 from ekg.errors import EvaluationError
 from ekg.evaluation.intervals import FEWEST_RECORDS
 from ekg.evaluation.levels import Units, levels_of
-from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_figures
+from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_metrics
 from ekg.files import read_json, write_json
 from ekg.run import CALIBRATION_FILE
 
 FITTED_ON = "val"
 TEMPERATURE_LIMITS = (0.05, 20.0)
-_FIGURES = ("log_loss", "ece", "brier")
+_METRICS = ("log_loss", "ece", "brier")
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -100,10 +100,10 @@ def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str,
     for level, units in raw.items():
         if units.probabilities is not None:
             result[level] = {
-                name: {figure: values[figure] for figure in _FIGURES}
+                name: {metric: values[metric] for metric in _METRICS}
                 for name, values in (
-                    ("before", probability_figures(units)),
-                    ("after", probability_figures(calibrated[level])),
+                    ("before", probability_metrics(units)),
+                    ("after", probability_metrics(calibrated[level])),
                 )
             }
     return result

@@ -102,7 +102,7 @@ def _published_beside(
 ) -> dict[str, Any] | None:
     """Return A beside the published model's own results, unless B or A is that model."""
     from ekg.evaluation.comparison import compare_sides
-    from ekg.evaluation.published import FIGURES_FILE
+    from ekg.evaluation.published import PUBLISHED_METRICS_FILE
     from ekg.evaluation.sides import DIFFERENT, load_side, relation
     from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 
@@ -115,7 +115,7 @@ def _published_beside(
         return None
     if relation(a, published) == DIFFERENT:
         # The stored figures have their intervals already; nothing is drawn for a mere glance.
-        published = load_side(PUBLISHED_FOLDER / FIGURES_FILE, arguments.fold)
+        published = load_side(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE, arguments.fold)
         assert published is not None
     return compare_sides(
         a,

@@ -142,13 +142,13 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
     head = head_of(settings, model, weights)
     notes += unlike_training(settings, head)
     with folder_lock(settings.out, "training or evaluating"):
-        figures = {}
+        computed = {}
         for fold in settings.folds:
             rows = folds.fold(fold)
             predictions = predict_fold(model, settings, rows, fold)
             saved = predictions_path(settings.out, fold)
             write_predictions(saved, predictions)
-            figures[fold] = {
+            computed[fold] = {
                 "predictions_sha256": sha256_of_file(saved),
                 "dataset": head["dataset"],
                 **evaluate_predictions(
@@ -156,10 +156,10 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
                 ),
                 **fingerprints(predictions, rows),
             }
-            notes += [f"fold {fold}: {note}" for note in figures[fold]["notes"]]
-        metrics, dropped = merge_fold(settings.out, head, figures)
+            notes += [f"fold {fold}: {note}" for note in computed[fold]["notes"]]
+        metrics, dropped = merge_fold(settings.out, head, computed)
         notes += [
-            f"fold {fold}: its figures were of other data or weights and have been removed"
+            f"fold {fold}: its metrics were of other data or weights and have been removed"
             for fold in dropped
         ]
         notes += calibrate_folds(settings.out, metrics)

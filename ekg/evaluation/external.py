@@ -26,7 +26,7 @@ from ekg.datasets.labels import (
 from ekg.errors import EkgError, EvaluationError, RecordError
 from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external_report import report_of
-from ekg.evaluation.groups import Person, figures_by_group, person_of
+from ekg.evaluation.groups import Person, metrics_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.evaluation.results import SCHEMA, fingerprints
@@ -42,7 +42,7 @@ from ekg.records.quality import warnings_of
 from ekg.seeds import generator_for
 
 FOLD = "external"
-"""The name under which the figures and predictions are filed, beside train, val and test."""
+"""The name under which the metrics and predictions are filed, beside train, val and test."""
 RECORDS_FILE = "records.csv"
 
 
@@ -214,7 +214,7 @@ def _metrics(
     )
     if temperature is not None:
         metrics["calibration"] = before_and_after(predictions, temperature)
-    metrics["groups"] = figures_by_group(
+    metrics["groups"] = metrics_by_group(
         (record.person, record.prediction == record.diagnosis)
         for record in records
         if record.slices

@@ -7,7 +7,7 @@ from typing import Any
 
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.levels import LEVELS
-from ekg.evaluation.runs import MAIN_FIGURES, with_interval
+from ekg.evaluation.runs import MAIN_METRICS, with_interval
 from ekg.markdown import table
 
 _MOST_REASONS = 12
@@ -21,7 +21,7 @@ def report_of(content: Mapping[str, Any]) -> str:
     content
         As in `external.json`.
     """
-    data, figures = content["data"], content["external"]
+    data, metrics = content["data"], content["external"]
     lines = [
         f"# {content['model']} on {content['dataset']}",
         "",
@@ -29,9 +29,9 @@ def report_of(content: Mapping[str, Any]) -> str:
         "",
         *_section("The records", _data_rows(data), ["", "what"]),
         *_section("Classes (records)", _class_rows(content), _CLASS_HEAD),
-        *_section("Results", _level_rows(figures), ["level", *MAIN_FIGURES]),
+        *_section("Results", _level_rows(metrics), ["level", *MAIN_METRICS]),
     ]
-    resampling = figures["resampling"]
+    resampling = metrics["resampling"]
     if resampling["resamples"]:
         lines += [
             f"In brackets: {100 * resampling['coverage']:g} % intervals from "
@@ -39,28 +39,28 @@ def report_of(content: Mapping[str, Any]) -> str:
             "",
         ]
     for level, meaning in LEVELS.items():
-        if level in figures:
+        if level in metrics:
             lines.append(f"* {level}: {meaning}.")
-    lines += ["", *_confusion(content), *_groups(figures), *_left_out(data)]
+    lines += ["", *_confusion(content), *_groups(metrics), *_left_out(data)]
     lines += ["## What to keep in mind", ""]
-    lines += [f"* {note}." for note in [*figures["notes"], *_caveats(content)]]
+    lines += [f"* {note}." for note in [*metrics["notes"], *_caveats(content)]]
     return "\n".join(lines) + "\n"
 
 
 def summary_of(content: Mapping[str, Any]) -> list[str]:
     """Return a few lines for the terminal."""
-    data, figures = content["data"], content["external"]
+    data, metrics = content["data"], content["external"]
     level = "per_record"
     rates = ", ".join(f"{rate} Hz" for rate in data["sampling_frequency_hz"])
     return [
-        f"{content['model']} on {content['dataset']}: {figures['records']:,} of "
-        f"{data['found']:,} records read ({figures['images']:,} slices, {rates}); left out: "
+        f"{content['model']} on {content['dataset']}: {metrics['records']:,} of "
+        f"{data['found']:,} records read ({metrics['images']:,} slices, {rates}); left out: "
         + (", ".join(f"{n:,} {reason}" for reason, n in data["left_out"].items()) or "none"),
         *_labels_of(data),
         "classes: " + ", ".join(f"{name} {n}" for name, n in data["class_mix"].items()),
         f"{level}: "
         + ", ".join(
-            f"{name} {with_interval(figures[level].get(name), _interval(figures[level], name))}"
+            f"{name} {with_interval(metrics[level].get(name), _interval(metrics[level], name))}"
             for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
         ),
     ]
@@ -111,15 +111,15 @@ def _class_rows(content: Mapping[str, Any]) -> list[list[str]]:
 _KEYS = ("recall", "precision", "f1", "auroc")
 
 
-def _level_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+def _level_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
     return [
         [level]
         + [
-            with_interval(figures[level].get(name), _interval(figures[level], name))
-            for name in MAIN_FIGURES
+            with_interval(metrics[level].get(name), _interval(metrics[level], name))
+            for name in MAIN_METRICS
         ]
         for level in LEVELS
-        if level in figures
+        if level in metrics
     ]
 
 
@@ -139,11 +139,11 @@ def _confusion(content: Mapping[str, Any]) -> list[str]:
     return _section("Confusion (records; rows true, columns named)", rows, ["", *classes])
 
 
-def _groups(figures: Mapping[str, Any]) -> list[str]:
+def _groups(metrics: Mapping[str, Any]) -> list[str]:
     """Return accuracy by what the headers say of sex and age; nothing where they say nothing."""
     rows = [
         [kind, name, str(f["records"]), with_interval(f["accuracy"], f.get("interval"))]
-        for kind, names in figures.get("groups", {}).items()
+        for kind, names in metrics.get("groups", {}).items()
         for name, f in names.items()
         if set(names) != {NOT_STATED}
     ]

@@ -57,7 +57,7 @@ def _age(text: str) -> str:
     return AGES[0] if years < 50 else AGES[1] if years < 70 else AGES[2]
 
 
-def figures_by_group(people: Iterable[tuple[Person, bool]]) -> dict[str, dict[str, Any]]:
+def metrics_by_group(people: Iterable[tuple[Person, bool]]) -> dict[str, dict[str, Any]]:
     """Return how many records of each group were named rightly.
 
     Parameters
@@ -104,7 +104,7 @@ def pooled(groups: Iterable[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[
     Parameters
     ----------
     groups
-        As `figures_by_group` gives them, of sources without a record in common.
+        As `metrics_by_group` gives them, of sources without a record in common.
     """
     groups = list(groups)
     return {

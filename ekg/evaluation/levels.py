@@ -13,7 +13,7 @@ from ekg.paths import natural_key
 
 LEVELS: dict[str, str] = {
     "per_image": "every image counts once",
-    "record_weighted": "every image counts 1/(images of its record): the paper's figures",
+    "record_weighted": "every image counts 1/(images of its record): the paper's metrics",
     "per_record": "one decision a record: the largest mean probability over its images",
     "per_record_majority": "most votes of a record's images; a tied record counts in equal parts "
     "as each of its tied classes",

@@ -20,7 +20,7 @@ from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 from ekg.run import HISTORY_FILE
 
 PROJECT = Path(__file__).resolve().parents[2]
-FIGURES_FILE = "published_figures.json"
+PUBLISHED_METRICS_FILE = "published_figures.json"
 DATASET = "cpsc2018"
 SOURCE = {
     "paper": "Das S, Epland M, Yu J, Suri R. Interpretation of EKG with Image Recognition and "
@@ -55,8 +55,8 @@ def prediction_folder() -> Path:
     )
 
 
-def build_published_figures(folder: Path) -> dict[str, Any]:
-    """Compute every published figure from the published files.
+def build_published_metrics(folder: Path) -> dict[str, Any]:
+    """Compute every published metric from the published files.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
             **fingerprints(predictions),
         }
     per_class = content["test"]["record_weighted"]["per_class"]
-    precisions = [figures["precision"] for figures in per_class.values()]
+    precisions = [each["precision"] for each in per_class.values()]
     content["abstract"] = {
         "statement": "precision by class, test, record-weighted, in per cent",
         "lowest": round(100 * min(precisions)),
@@ -136,8 +136,8 @@ def rounded(content: Any) -> Any:
     return round(content, _DIGITS) if isinstance(content, float) else content
 
 
-def read_published_figures(path: Path | None = None) -> dict[str, Any]:
-    """Return the stored published figures.
+def read_published_metrics(path: Path | None = None) -> dict[str, Any]:
+    """Return the stored published metrics.
 
     Parameters
     ----------
@@ -150,10 +150,10 @@ def read_published_figures(path: Path | None = None) -> dict[str, Any]:
         If they are missing or of another form.
     """
     path = path or PUBLISHED_FOLDER
-    path = path / FIGURES_FILE if path.is_dir() else path
+    path = path / PUBLISHED_METRICS_FILE if path.is_dir() else path
     if not path.is_file():
         raise EvaluationError(
-            "no published figures", path=path, remedy="make them: scripts/published_figures.py"
+            "no published metrics", path=path, remedy="make them: scripts/published_figures.py"
         )
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -162,14 +162,14 @@ def read_published_figures(path: Path | None = None) -> dict[str, Any]:
 
 
 FOLD, LEVEL = "test", "record_weighted"
-OVERALL_FIGURES = ("accuracy", "macro_f1")
+OVERALL_METRICS = ("accuracy", "macro_f1")
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One figure of a run beside the published 95 % interval."""
+    """One metric of a run beside the published 95 % interval."""
 
-    figure: str
+    metric: str
     value: float
     published: float
     interval: tuple[float, float]
@@ -194,13 +194,13 @@ def applies(metrics: dict[str, Any], published: dict[str, Any]) -> bool:
 def criteria(metrics: dict[str, Any], published: dict[str, Any]) -> Iterator[Criterion]:
     """Yield the run's record-weighted accuracy, macro F1 and each class's recall."""
     own, theirs = metrics[FOLD][LEVEL], published[FOLD][LEVEL]
-    for figure in OVERALL_FIGURES:
-        low, high = theirs["intervals"][figure]
-        yield Criterion(figure, own[figure], theirs[figure], (low, high))
-    for name, figures in theirs["per_class"].items():
-        low, high = figures["intervals"]["recall"]
+    for metric in OVERALL_METRICS:
+        low, high = theirs["intervals"][metric]
+        yield Criterion(metric, own[metric], theirs[metric], (low, high))
+    for name, known in theirs["per_class"].items():
+        low, high = known["intervals"]["recall"]
         value = own["per_class"][name]["recall"]
-        yield Criterion(f"recall {name}", value, figures["recall"], (low, high))
+        yield Criterion(f"recall {name}", value, known["recall"], (low, high))
 
 
 def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None = None) -> list[str]:
@@ -211,11 +211,11 @@ def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None =
     metrics
         Content of a run's `metrics.json`.
     published
-        The published figures, by default the stored ones.
+        The published metrics, by default the stored ones.
     """
     if metrics.get("dataset") != DATASET or FOLD not in metrics:
         return []
-    published = published or read_published_figures()
+    published = published or read_published_metrics()
     if not applies(metrics, published):
         return [
             f"whether the paper is reproduced was not judged: these {metrics[FOLD]['records']} "
@@ -224,27 +224,27 @@ def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None =
     found = list(criteria(metrics, published))
     lines = [f"against the published model ({DATASET}, {FOLD}, record-weighted):"]
     lines += [
-        f"  {c.figure:<14} {c.value:.3f}  {c.verdict:<6}  "
+        f"  {c.metric:<14} {c.value:.3f}  {c.verdict:<6}  "
         f"published {c.published:.3f} ({c.interval[0]:.3f}-{c.interval[1]:.3f})"
         for c in found
     ]
-    below = [c.figure for c in found if c.verdict == "below"]
+    below = [c.metric for c in found if c.verdict == "below"]
     lines.append(f"reproduced: {'no, below: ' + ', '.join(below) if below else 'yes'}")
     return lines
 
 
 def criteria_table(published: dict[str, Any] | None = None) -> list[str]:
     """Return the criteria as a Markdown table, for docs/evaluation.md; by default the stored."""
-    published = published or read_published_figures()
+    published = published or read_published_metrics()
     head = (
-        "figure, test, record-weighted",
+        "metric, test, record-weighted",
         "published",
         "95 % interval",
         "a run must not be below",
     )
     rows = (
         [
-            c.figure,
+            c.metric,
             f"{c.published:.3f}",
             f"{c.interval[0]:.3f}-{c.interval[1]:.3f}",
             f"{c.interval[0]:.3f}",

@@ -14,14 +14,14 @@ from ekg.evaluation.runs import flatten
 from ekg.run import METRICS_FILE
 
 TOLERANCE = 2e-6
-"""Figures are stored with six digits."""
+"""Metrics are stored with six digits."""
 INTERVAL_TOLERANCE = 2e-5
 """Resampled sums in float32 differ in the last bits between processors."""
 _NAMES_SHOWN = 3
 
 
 def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int, list[str]]:
-    """Compare two nested tables of figures.
+    """Compare two nested tables of metrics.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int,
     Returns
     -------
     compared : int
-        How many figures.
+        How many metrics.
     names : list of str
-        The figures that differ, keys joined by dots.
+        The metrics that differ, keys joined by dots.
     """
     old, new = flatten(stored), flatten(found)
     wrong = [
@@ -48,7 +48,7 @@ def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int,
 
 
 def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tuple[int, list[str]]:
-    """Compute a fold's figures from its saved predictions again and compare.
+    """Compute a fold's metrics from its saved predictions again and compare.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tu
     Returns
     -------
     compared : int
-        How many figures.
+        How many metrics.
     names : list of str
-        The figures that differ.
+        The metrics that differ.
 
     Raises
     ------
@@ -89,19 +89,19 @@ def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tu
     return differing(metrics[fold], computed)
 
 
-def check_figures(folder: Path, metrics: Mapping[str, Any], fold: str) -> None:
-    """Refuse metrics whose figures are not those of the saved predictions.
+def check_metrics(folder: Path, metrics: Mapping[str, Any], fold: str) -> None:
+    """Refuse metrics other than those of the saved predictions.
 
     Raises
     ------
     EvaluationError
-        With the first figures that differ.
+        With the first metrics that differ.
     """
     _, wrong = differing_in_fold(folder, metrics, fold)
     if wrong:
         named = ", ".join(f"{fold}.{name}" for name in wrong[:_NAMES_SHOWN])
         raise EvaluationError(
-            f"{len(wrong)} figures are not what the saved predictions give: {named}"
+            f"{len(wrong)} metrics are not what the saved predictions give: {named}"
             + (", ..." if len(wrong) > _NAMES_SHOWN else ""),
             path=folder / METRICS_FILE,
             remedy="run `python -m ekg evaluate` again",

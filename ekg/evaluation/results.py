@@ -1,4 +1,4 @@
-"""`metrics.json`: the figures of a model, fold by fold, and what they were computed from."""
+"""`metrics.json`: the metrics of a model, fold by fold, and what they were computed from."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
     for fold in FOLDS:
         if not isinstance(content.get(fold, {}), dict):
             raise EvaluationError(
-                f"field `{fold}` is no table of figures",
+                f"`{fold}` must be a table of metrics",
                 path=path,
                 remedy="delete it and evaluate again",
             )
@@ -97,7 +97,7 @@ def merge_fold(
         dataset, model, classes, weights_sha256, manifest_sha256 and what else concerns all
         folds.
     folds
-        Figures by fold.
+        Metrics by fold.
 
     Returns
     -------
@@ -117,16 +117,16 @@ def merge_fold(
     return content, dropped
 
 
-def check_predictions_file(path: Path, figures: dict[str, Any]) -> None:
-    """Refuse predictions other than those that a fold's figures were computed from.
+def check_predictions_file(path: Path, metrics: dict[str, Any]) -> None:
+    """Refuse predictions other than those that a fold's metrics were computed from.
 
     Raises
     ------
     EvaluationError
-        If the file has changed since (a run that was killed, a copy, a failing disk). Figures of
+        If the file has changed since (a run that was killed, a copy, a failing disk). Metrics of
         before this was written down are taken as they are.
     """
-    if figures.get("predictions_sha256") not in (None, sha256_of_file(path)):
+    if metrics.get("predictions_sha256") not in (None, sha256_of_file(path)):
         raise EvaluationError(
             f"is not the file that {METRICS_FILE} beside it was computed from",
             path=path,

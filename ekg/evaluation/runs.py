@@ -20,7 +20,7 @@ from ekg.files import read_json
 from ekg.paths import natural_key
 from ekg.run import CONFIG_FILE, FINISHED_FILE, HISTORY_FILE, METRICS_FILE
 
-MAIN_FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auroc")
+MAIN_METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auroc")
 
 
 def with_interval(value: float | None, interval: list[float] | None, digits: int = 3) -> str:
@@ -55,17 +55,17 @@ def fold_summary(metrics: dict[str, Any], fold: str) -> list[str]:
         [level]
         + [
             with_interval(content[level].get(name), content[level]["intervals"].get(name))
-            for name in MAIN_FIGURES
+            for name in MAIN_METRICS
         ]
         for level in LEVELS
         if level in content
     ]
-    return lines + table(["", *MAIN_FIGURES], rows)
+    return lines + table(["", *MAIN_METRICS], rows)
 
 
 _MARKS = ("config.toml", "train_results.csv", METRICS_FILE)
 _LEVEL = "record_weighted"
-_FIGURES = ("accuracy", "macro_f1", "macro_auroc")
+_METRICS = ("accuracy", "macro_f1", "macro_auroc")
 NOT_EVALUATED = "not evaluated"
 
 
@@ -81,8 +81,8 @@ class RunEntry:
     best_val_loss: float | None
     minutes: float | None
     """Time of training."""
-    figures: dict[str, dict[str, Any]]
-    """By fold: value and interval of each main figure, record-weighted."""
+    metrics: dict[str, dict[str, Any]]
+    """By fold: value and interval of each main metric, record-weighted."""
     config: dict[str, Any]
     """The configuration, flat: `train.batch_size` to its value."""
 
@@ -109,13 +109,13 @@ def read_run(folder: Path) -> RunEntry:
     metrics = read_metrics(folder) or {}
     history = _history(folder / HISTORY_FILE)
     best = min(history, key=lambda row: row["val_loss"]) if history else None
-    figures: dict[str, dict[str, Any]] = {
+    main: dict[str, dict[str, Any]] = {
         fold: {
             name: (
                 metrics[fold][_LEVEL].get(name),
                 metrics[fold][_LEVEL].get("intervals", {}).get(name),
             )
-            for name in _FIGURES
+            for name in _METRICS
         }
         for fold in ("val", "test")
         if fold in metrics
@@ -127,7 +127,7 @@ def read_run(folder: Path) -> RunEntry:
         best_epoch=int(best["epoch"]) if best else None,
         best_val_loss=best["val_loss"] if best else None,
         minutes=max(row["elapsed_time"] for row in history) if history else None,
-        figures=figures,
+        metrics=main,
         config=_config(folder / CONFIG_FILE),
     )
 
@@ -195,12 +195,12 @@ def differences(entries: list[RunEntry]) -> dict[str, dict[str, Any]]:
 def run_lines(entries: list[RunEntry]) -> list[str]:
     """Return the table for the terminal: one part a dataset, then what differs.
 
-    Figures of different datasets never share a table.
+    Metrics of different datasets never share a table.
     """
     lines: list[str] = []
     for dataset in sorted({entry.dataset for entry in entries}):
         head = ["run", "epochs", "best", "val loss", "minutes"]
-        head += [f"{fold} {name}" for fold in ("val", "test") for name in _FIGURES[:2]]
+        head += [f"{fold} {name}" for fold in ("val", "test") for name in _METRICS[:2]]
         rows = [_row(entry) for entry in entries if entry.dataset == dataset]
         lines += [f"{dataset} (record-weighted, 95 % intervals by resampling records)"]
         lines += [*table(head, rows), ""]
@@ -218,8 +218,8 @@ def _row(entry: RunEntry) -> list[str]:
     cells = [entry.name, shown(entry.epochs), shown(entry.best_epoch)]
     cells += [shown(entry.best_val_loss, 4), shown(entry.minutes, 1)]
     for fold in ("val", "test"):
-        for name in _FIGURES[:2]:
-            cells.append(with_interval(*entry.figures.get(fold, {}).get(name, (None, None))))
+        for name in _METRICS[:2]:
+            cells.append(with_interval(*entry.metrics.get(fold, {}).get(name, (None, None))))
     return cells
 
 
@@ -228,7 +228,7 @@ def _settings(values: dict[str, Any]) -> str:
 
 
 def as_json(entries: list[RunEntry]) -> list[dict[str, Any]]:
-    """Return one object a run, with its figures and the settings that differ."""
+    """Return one object a run, with its metrics and the settings that differ."""
     varying = differences(entries)
     return [
         {
@@ -241,9 +241,9 @@ def as_json(entries: list[RunEntry]) -> list[dict[str, Any]]:
             "figures": {
                 fold: {
                     name: {"value": value, "interval": interval}
-                    for name, (value, interval) in figures.items()
+                    for name, (value, interval) in metrics.items()
                 }
-                for fold, figures in entry.figures.items()
+                for fold, metrics in entry.metrics.items()
             },
             "settings": varying.get(entry.name, {}),
         }
@@ -323,19 +323,19 @@ def _results(metrics: dict[str, Any], folds: list[str]) -> list[str]:
                         for f in _SHOWN_METRICS
                     ]
                 )
-    return table(["", *(figure.replace("_", " ") for figure in _SHOWN_METRICS)], rows)
+    return table(["", *(metric.replace("_", " ") for metric in _SHOWN_METRICS)], rows)
 
 
 def _comparison(run: Path) -> list[str]:
-    """Return what the run was compared with, and both sides' main figures."""
+    """Return what the run was compared with, and both sides' main metrics."""
     path = run / "comparison.json"
     if not path.is_file():
         return []
     content = read_json(path)
     lines = ["", f"compared  {content['heading']}"]
-    figures = content["levels"].get("record_weighted", {}).get("figures", {})
+    metrics = content["levels"].get("record_weighted", {}).get("figures", {})
     for name in ("accuracy", "macro_f1"):
-        if (entry := figures.get(name)) is None:
+        if (entry := metrics.get(name)) is None:
             continue
         line = " against ".join(
             with_interval(entry[side], entry[f"{side}_interval"]) for side in ("a", "b")

@@ -11,7 +11,7 @@ import pandas as pd
 from ekg.errors import EvaluationError, ModelError
 from ekg.evaluation.predictions import classes_of, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
-from ekg.evaluation.published import FIGURES_FILE, read_published_figures
+from ekg.evaluation.published import PUBLISHED_METRICS_FILE, read_published_metrics
 from ekg.evaluation.results import check_predictions_file, fingerprints, read_metrics
 from ekg.files import read_json, sha256_of_file
 from ekg.paths import PUBLISHED_FOLDER, default_model
@@ -35,8 +35,8 @@ class Side:
     """The file or folder it was read from."""
     classes: tuple[str, ...]
     predictions: pd.DataFrame | None = None
-    figures: dict[str, Any] | None = None
-    """This fold's entry of `metrics.json` or of the published figures."""
+    metrics: dict[str, Any] | None = None
+    """This fold's entry of `metrics.json` or of the published metrics."""
     identity: dict[str, str] = field(default_factory=dict)
     """See `ekg.evaluation.results.fingerprints`."""
 
@@ -48,7 +48,7 @@ def load_side(path: str | Path, fold: str) -> Side | None:
     ----------
     path
         A run folder, a folder of `best_model_for_paper/`, a file of predictions, or a file of
-        published figures.
+        published metrics.
     fold
         train, val or test.
 
@@ -64,44 +64,44 @@ def load_side(path: str | Path, fold: str) -> Side | None:
         )
     if path.is_file():
         if path.suffix == ".json":
-            return _from_figures(path, fold)
+            return _from_metrics(path, fold)
         return _from_predictions(path, fold, path.stem) if path.suffix == ".csv" else None
     if (path / f"predictions_{fold}.csv").is_file():
         return _from_run(path, fold)
     if (path / f"preds_{fold}.csv").is_file():
         return _from_predictions(path / f"preds_{fold}.csv", fold, path.resolve().name)
-    return _from_figures(path, fold) if (path / FIGURES_FILE).is_file() else None
+    return _from_metrics(path, fold) if (path / PUBLISHED_METRICS_FILE).is_file() else None
 
 
 def _from_run(folder: Path, fold: str) -> Side:
-    metrics = read_metrics(folder)
-    if metrics is None or fold not in metrics:
+    content = read_metrics(folder)
+    if content is None or fold not in content:
         raise EvaluationError(
             f"predictions of fold {fold} without their metrics.json",
             path=folder,
             remedy="run `python -m ekg evaluate` again",
         )
-    figures = metrics[fold]
-    classes = tuple(metrics["classes"])
+    metrics = content[fold]
+    classes = tuple(content["classes"])
     file = folder / f"predictions_{fold}.csv"
-    check_predictions_file(file, figures)
+    check_predictions_file(file, metrics)
     predictions = read_predictions(file, classes)
     identity = fingerprints(predictions)
-    if identity["records_sha256"] != figures.get("records_sha256"):
+    if identity["records_sha256"] != metrics.get("records_sha256"):
         raise EvaluationError(
             f"predictions_{fold}.csv and metrics.json are of different records",
             path=folder,
             remedy="run `python -m ekg evaluate` again",
         )
-    identity |= {key: figures[key] for key in ("slices_sha256", "images_sha256") if key in figures}
+    identity |= {key: metrics[key] for key in ("slices_sha256", "images_sha256") if key in metrics}
     return Side(
         name=folder.resolve().name,
-        dataset=str(figures["dataset"]),
+        dataset=str(metrics["dataset"]),
         fold=fold,
         source=folder.as_posix(),
         classes=classes,
         predictions=predictions,
-        figures=figures,
+        metrics=metrics,
         identity=identity,
     )
 
@@ -109,7 +109,7 @@ def _from_run(folder: Path, fold: str) -> Side:
 def _from_predictions(path: Path, fold: str, name: str) -> Side:
     predictions = read_predictions(path)
     identity = fingerprints(predictions)
-    published = read_published_figures()
+    published = read_published_metrics()
     known = any(
         published[f]["records_sha256"] == identity["records_sha256"] for f in ("test", "val")
     )
@@ -124,8 +124,8 @@ def _from_predictions(path: Path, fold: str, name: str) -> Side:
     )
 
 
-def _from_figures(path: Path, fold: str) -> Side | None:
-    content = read_published_figures(path)
+def _from_metrics(path: Path, fold: str) -> Side | None:
+    content = read_published_metrics(path)
     if fold not in content:
         return None
     return Side(
@@ -134,7 +134,7 @@ def _from_figures(path: Path, fold: str) -> Side | None:
         fold=fold,
         source=path.as_posix(),
         classes=tuple(content["classes"]),
-        figures=content[fold],
+        metrics=content[fold],
         identity={"records_sha256": content[fold]["records_sha256"]},
     )
 

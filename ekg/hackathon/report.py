@@ -15,7 +15,7 @@ from ekg.config import load_config
 from ekg.errors import EvaluationError
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.levels import Units
-from ekg.evaluation.metrics import figures_of
+from ekg.evaluation.metrics import metrics_of
 from ekg.evaluation.predictions import read_predictions
 from ekg.files import read_json, write_json, write_text
 from ekg.hackathon.ptbdb import HACKATHON_CLASSES
@@ -42,7 +42,7 @@ def page_of(report: dict[str, Any]) -> str:
     parts = [
         "# The hackathon of October 2019, rebuilt",
         "",
-        "Not for clinical use. Every figure here is printed by `python -m ekg hackathon` from the "
+        "Not for clinical use. Every metric here is printed by `python -m ekg hackathon` from the "
         "files beside this page; the published ones are those of its result files "
         f"({report['published']['source']}).",
         "",
@@ -218,8 +218,8 @@ def _meaning(report: dict[str, Any]) -> list[str]:
     lines += [
         "Divided by image, slices of one recording, and even the same seconds of it, stand on "
         "both sides, and most patients tested were also learned from. A network that has learned "
-        "to know a person's trace then looks as if it knew the disease. Only the figures divided "
-        "by patient say what to expect of a person never seen before, and the published figures "
+        "to know a person's trace then looks as if it knew the disease. Only the metrics divided "
+        "by patient say what to expect of a person never seen before, and the published metrics "
         "were not obtained in that way.",
         "",
         "How closely the tested images were known, and how often they were read rightly:",
@@ -301,19 +301,19 @@ def split_file_name(protocol: str) -> str:
 
 
 def published_hackathon() -> dict[str, Any]:
-    """Return what was published in 2019, with the figures that follow from its matrices.
+    """Return what was published in 2019, with the metrics that follow from its matrices.
 
     Returns
     -------
     dict
         source, data, network, epochs, and for `all` and `final`: best_val_accuracy, minutes,
-        final (the last epoch's figures) and test (as `figures_of` gives, of the matrix).
+        final (the last epoch's metrics) and test (as `metrics_of` gives, of the matrix).
     """
     file = resources.files("ekg.hackathon").joinpath("published.toml")
     facts = tomllib.loads(file.read_text(encoding="utf-8"))
     for train in TRAIN_PARTS:
         matrix = np.array(facts[train].pop("test_confusion_matrix"))
-        facts[train]["test"] = _chosen(figures_of(_units_of_matrix(matrix)))
+        facts[train]["test"] = _chosen(metrics_of(_units_of_matrix(matrix)))
         facts[train]["test"]["images"] = int(matrix.sum())
     return facts
 
@@ -452,17 +452,17 @@ def _with_patients(predictions: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFr
     return predictions.assign(record=names)
 
 
-def _chosen(figures: dict[str, Any], *, intervals: bool = False) -> dict[str, Any]:
-    chosen = {name: figures[name] for name in _SHOWN}
+def _chosen(metrics: dict[str, Any], *, intervals: bool = False) -> dict[str, Any]:
+    chosen = {name: metrics[name] for name in _SHOWN}
     chosen["per_class"] = {
         name: {key: values[key] for key in ("precision", "recall", "f1", "support")}
-        for name, values in figures["per_class"].items()
+        for name, values in metrics["per_class"].items()
     }
     if intervals:
         chosen["intervals"] = {
-            name: figures["intervals"][name]
+            name: metrics["intervals"][name]
             for name in ("accuracy", "balanced_accuracy", "macro_f1")
-            if name in figures["intervals"]
+            if name in metrics["intervals"]
         }
     return chosen
 
@@ -483,7 +483,7 @@ def _by_acquaintance(images: pd.DataFrame, predictions: pd.DataFrame) -> dict[st
 
 
 def _gaps(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return, for each part trained, what dividing by image adds to each test figure."""
+    """Return, for each part trained, what dividing by image adds to each test metric."""
     found = {(run["train"], run["protocol"]): run["test"] for run in runs}
     gaps: dict[str, Any] = {}
     for train in TRAIN_PARTS:

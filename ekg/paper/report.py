@@ -15,7 +15,7 @@ from ekg.files import write_text
 from ekg.paper.counts import class_counts
 from ekg.paper.output import PARTS_FOLDER, Item, read_part
 from ekg.paper.run_files import RunFiles
-from ekg.paper.scores import fold_figures
+from ekg.paper.scores import fold_metrics
 from ekg.paper.style import PNG_DPI
 from ekg.paper.summary import doubts, what_data, what_result, what_was_done
 
@@ -128,7 +128,7 @@ def _style(page: list[str]) -> str:
 
 def _summary(run: RunFiles) -> list[str]:
     figures = {
-        fold: found for fold in ("test", "val") if (found := fold_figures(run, fold)) is not None
+        fold: found for fold in ("test", "val") if (found := fold_metrics(run, fold)) is not None
     }
     results = what_result(figures) or ["No result yet: the run was not evaluated."]
     lines = ['<div class="summary">', "<h3>What was done</h3>"]

@@ -13,7 +13,7 @@ import pandas as pd
 from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import classes_of, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
-from ekg.evaluation.published import FIGURES_FILE, prediction_folder
+from ekg.evaluation.published import PUBLISHED_METRICS_FILE, prediction_folder
 from ekg.evaluation.results import read_metrics
 from ekg.files import DAMAGE, read_json, sha256_of_file
 from ekg.paths import PUBLISHED_FOLDER
@@ -148,8 +148,12 @@ class RunFiles:
     def metrics(self) -> dict[str, Any]:
         """`metrics.json`, for the published model its stored figures; empty without either."""
         found = read_metrics(self.folder)
-        if found is None and self.is_published and (PUBLISHED_FOLDER / FIGURES_FILE).exists():
-            found = dict(read_json(PUBLISHED_FOLDER / FIGURES_FILE))
+        if (
+            found is None
+            and self.is_published
+            and (PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE).exists()
+        ):
+            found = dict(read_json(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE))
         return found or {}
 
     @cached_property

@@ -122,11 +122,11 @@ def _pool(folder: Path, suffix: str) -> list[str]:
     mix: Counter[str] = Counter(dict.fromkeys(first["classes"], 0))
     for content in found.values():
         mix.update(content["data"]["class_mix"])
-    figures = evaluate_predictions(predictions, first["classes"])
+    metrics = evaluate_predictions(predictions, first["classes"])
     if "calibration" in first[FOLD]:
         temperature = first[FOLD]["calibration"]["temperature"]
-        figures["calibration"] = before_and_after(predictions, temperature)
-    figures["groups"] = pooled_groups(c[FOLD].get("groups", {}) for c in found.values())
+        metrics["calibration"] = before_and_after(predictions, temperature)
+    metrics["groups"] = pooled_groups(c[FOLD].get("groups", {}) for c in found.values())
     write_json(
         path,
         {
@@ -141,7 +141,7 @@ def _pool(folder: Path, suffix: str) -> list[str]:
                 "found": sum(content["data"]["found"] for content in found.values()),
                 "class_mix": dict(mix),
             },
-            FOLD: {"dataset": POOLED, **rounded(figures), **fingerprints(predictions)},
+            FOLD: {"dataset": POOLED, **rounded(metrics), **fingerprints(predictions)},
         },
     )
     return [f"{EXTERNAL}/{path.name}"]

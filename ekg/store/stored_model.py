@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ekg.config import load_config
 from ekg.errors import EvaluationError
-from ekg.evaluation.recomputed import check_figures
+from ekg.evaluation.recomputed import check_metrics
 from ekg.evaluation.results import check_predictions_file, read_metrics
 from ekg.files import atomic_path, json_text, read_json, sha256_of_file, write_json, write_text
 from ekg.model import load_model
@@ -70,7 +70,7 @@ def store_model(
     Raises
     ------
     EkgError
-        If a file of the run is missing, its figures are not those of its predictions, its data
+        If a file of the run is missing, its metrics are not those of its predictions, its data
         cannot be described, or onnxruntime does not agree with torch.
     """
     missing = [name for name in KEPT_FILES if not (run / name).is_file()]
@@ -80,10 +80,10 @@ def store_model(
             path=run,
             remedy="train it to its end and evaluate it on the folds val and test",
         )
-    figures = read_metrics(run) or {}
+    metrics = read_metrics(run) or {}
     for fold in ("val", "test"):
-        check_predictions_file(run / f"predictions_{fold}.csv", figures.get(fold, {}))
-        check_figures(run, figures, fold)
+        check_predictions_file(run / f"predictions_{fold}.csv", metrics.get(fold, {}))
+        check_metrics(run, metrics, fold)
     made_by = _made_by(run, folder, command)
     dataset = dataset_of_run(run, load_config(run / CONFIG_FILE).data)
     for name in KEPT_FILES[:-1]:
@@ -100,8 +100,8 @@ def store_model(
         *collect_external(results, folder, sha256_of_file(weights)),
     ]
     sums = {name: sha256_of_file(folder / name) for name in names if name != METRICS_FILE}
-    metrics = json_text(figures)
-    sums[METRICS_FILE] = hashlib.sha256(metrics.encode()).hexdigest()
+    text = json_text(metrics)
+    sums[METRICS_FILE] = hashlib.sha256(text.encode()).hexdigest()
     write_json(
         folder / STORED_FILE,
         {
@@ -112,8 +112,8 @@ def store_model(
             "sha256": dict(sorted(sums.items())),
         },
     )
-    write_text(folder / CARD_FILE, model_card(folder, figures))
-    write_text(folder / METRICS_FILE, metrics)
+    write_text(folder / CARD_FILE, model_card(folder, metrics))
+    write_text(folder / METRICS_FILE, text)
     return [*names, STORED_FILE, CARD_FILE]
 
 

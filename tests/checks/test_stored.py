@@ -58,8 +58,8 @@ def made(tmp_path_factory):
             slices += [f"{record.name},{label},{start}" for start in record.starts]
         predictions = pd.concat(parts, ignore_index=True)
         write_predictions(folder / f"predictions_{fold}.csv", predictions)
-        figures = evaluate_predictions(predictions, model.classes, resamples=0, seed=44)
-        metrics[fold] = figures | {"slices_sha256": digest_of_lines(slices)}
+        metrics = evaluate_predictions(predictions, model.classes, resamples=0, seed=44)
+        metrics[fold] = metrics | {"slices_sha256": digest_of_lines(slices)}
     write_json(folder / "metrics.json", metrics)
     write_json(
         folder / "dataset.json",
@@ -143,7 +143,7 @@ def test_other_weights_are_found(folder, repository, verdicts):
     state = model.network.state_dict()
     save_weights(folder / "weights.safetensors", state, model.metadata)
     found = verdicts(check_stored_models(repository))
-    assert "its figures are of other weights" in found["stored-figures"][0][1]
+    assert "its metrics are of other weights" in found["stored-figures"][0][1]
     assert [verdict for verdict, _ in found["stored-predictions"]] == ["fail", "fail"]
     assert "made from other weights" in found["stored-onnx"][0][1]
 

@@ -92,7 +92,7 @@ def test_folds_of_other_data_are_removed_and_said(run_folder, toy_images, tmp_pa
     main(arguments(run_folder, other, run_folder, "--fold", "test"))
     metrics = json.loads((run_folder / "metrics.json").read_text())
     assert "val" not in metrics and not (run_folder / "predictions_val.csv").exists()
-    assert "fold val: its figures were of other data or weights" in capsys.readouterr().err
+    assert "fold val: its metrics were of other data or weights" in capsys.readouterr().err
 
 
 def test_records_not_at_hand_are_one_counted_line(run_folder, toy_images, tmp_path, capsys):

@@ -229,7 +229,7 @@ def test_published_network_on_real_records(shared, tmp_path, folder, labels):
             resamples=0,
         )
     )
-    figures = content["external"]["per_record"]
-    assert 0.35 <= figures["accuracy"] <= 0.65
-    assert figures["macro_auroc"] >= 0.8
-    assert 0.3 <= figures["per_class"]["Normal"]["recall"] <= 0.7
+    metrics = content["external"]["per_record"]
+    assert 0.35 <= metrics["accuracy"] <= 0.65
+    assert metrics["macro_auroc"] >= 0.8
+    assert 0.3 <= metrics["per_class"]["Normal"]["recall"] <= 0.7

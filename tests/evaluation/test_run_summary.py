@@ -41,8 +41,8 @@ def test_the_summary_says_what_the_run_was_compared_with(stored, tmp_path, compa
     write_json(tmp_path / "comparison.json", content)
     lines = run_summary(tmp_path)
     at = lines.index(f"compared  {content['heading']}")
-    figures = "          record-weighted macro f1 0.910 (0.880-0.940) against 0.980"
-    assert lines[at + 1] == figures + (", difference -0.070" if comparable else "")
+    line = "          record-weighted macro f1 0.910 (0.880-0.940) against 0.980"
+    assert lines[at + 1] == line + (", difference -0.070" if comparable else "")
     assert lines[at + 2] == f"          in full: {tmp_path / 'comparison.md'}"
 
 

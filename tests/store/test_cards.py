@@ -8,7 +8,7 @@ import pytest
 
 from ekg.cli import main
 from ekg.config import load_config
-from ekg.evaluation.published import read_published_figures
+from ekg.evaluation.published import read_published_metrics
 from ekg.files import read_json
 from ekg.paths import PUBLISHED_FOLDER, default_model
 from ekg.store.cards.own import _pictures, model_card
@@ -47,10 +47,8 @@ def test_figures_of_the_card_are_those_of_the_files(own):
     for level in ("per_image", "record_weighted", "per_record", "per_record_majority"):
         low, high = metrics["test"][level]["intervals"]["macro_f1"]
         assert f"{metrics['test'][level]['macro_f1']:.3f} ({low:.3f}-{high:.3f})" in card
-    for name, figures in metrics["test"]["per_record"]["per_class"].items():
-        assert re.search(
-            rf"\| {name} \| {figures['support']:.0f} \| {figures['precision']:.2f}", card
-        )
+    for name, found in metrics["test"]["per_record"]["per_class"].items():
+        assert re.search(rf"\| {name} \| {found['support']:.0f} \| {found['precision']:.2f}", card)
     dataset = read_json(own / "dataset.json")
     assert f"seed {dataset['simulation']['seed']}," in card
     assert f"{dataset['used']['train']['images']:,} images of" in card
@@ -81,7 +79,7 @@ def test_what_every_card_must_say(own, root):
             "Factors",
             "Data",
             "Training",
-            "Figures",
+            "Metrics",
             "Environmental cost",
             "How to load it",
             "Files",
@@ -191,7 +189,7 @@ def test_facts_typed_in_for_the_published_card_are_the_recipes(shared):
 
 def test_the_published_card_without_a_model_to_compare_with():
     card = published_card(PUBLISHED_FOLDER, None)
-    facts = read_published_figures()["test"]["record_weighted"]
+    facts = read_published_metrics()["test"]["record_weighted"]
     assert f"{facts['macro_f1']:.3f}" in card
     assert "On small samples" not in card and "397 single-label" in card
 

@@ -40,8 +40,8 @@ from ekg.store.cards.text import (
 )
 from ekg.store.stored_external import EXTERNAL, OWN, sources_of
 
-_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "ece", "brier")
-_CLASS_FIGURES = ("precision", "recall", "f1", "specificity", "auroc", "average_precision")
+_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "ece", "brier")
+_CLASS_METRICS = ("precision", "recall", "f1", "specificity", "auroc", "average_precision")
 _CALIBRATION = ("log_loss", "ece", "brier")
 
 
@@ -58,7 +58,7 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
     Returns
     -------
     str
-        Markdown. Every figure comes from a file of the folder.
+        Markdown. Every metric comes from a file of the folder.
     """
     metrics = metrics or read_json(folder / METRICS_FILE)
     stored = read_json(folder / STORED_FILE)
@@ -74,7 +74,7 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
         *_factors(dataset),
         *_data(dataset, metrics),
         *_training(config, environment, done, history, stored),
-        *_figures(metrics),
+        *_metrics(metrics),
         *_calibration(folder, metrics),
         *recordings_section(folder, simulated=simulated),
         *_limits(simulated),
@@ -148,15 +148,15 @@ def _use() -> list[str]:
 def _factors(dataset: dict[str, Any]) -> list[str]:
     simulated = dataset["simulation"] is not None
     who = (
-        "Ages and sexes of the simulated people are drawn by the simulator; figures on them by "
+        "Ages and sexes of the simulated people are drawn by the simulator; metrics on them by "
         "group would describe the simulator."
         if simulated
-        else "Figures by sex and age on the test fold are not computed."
+        else "Metrics by sex and age on the test fold are not computed."
     )
     return [
         *heading("Factors"),
         *bullets(
-            "**Diagnosis**: figures by class below.",
+            "**Diagnosis**: metrics by class below.",
             f"**Sex and age**: {who} On recordings, accuracy by sex and age is below where "
             "headers state them. Ethnicity, body build, drugs and other diseases are not stated "
             "anywhere, and nothing can be said of them.",
@@ -253,25 +253,25 @@ def _pictures(config: TrainConfig) -> str:
     )
 
 
-def _figures(metrics: dict[str, Any]) -> list[str]:
+def _metrics(metrics: dict[str, Any]) -> list[str]:
     test = metrics["test"]
     resampling = test["resampling"]
     lines = [
-        *heading("Figures"),
+        *heading("Metrics"),
         *paragraph(
             f"Validation: {size_of(metrics['val'])}; test: {size_of(test)}. In brackets "
             f"{100 * resampling['coverage']:g} % intervals from {resampling['resamples']:,} "
-            "resamples of whole records; `docs/evaluation.md` defines every figure. "
+            "resamples of whole records; `docs/evaluation.md` defines every metric. "
             "Probabilities are the network's own, before the temperature. 1.00 (1.00-1.00) means "
             "that no error was seen: among n records without one, a true share of errors of up to "
             "about 3/n cannot be ruled out."
         ),
         *levels_explained(test),
-        *levels_table({fold: metrics[fold] for fold in ("val", "test")}, _FIGURES),
+        *levels_table({fold: metrics[fold] for fold in ("val", "test")}, _METRICS),
         *heading("By class: test, per record", 3),
-        *class_table(test["per_record"], _CLASS_FIGURES),
+        *class_table(test["per_record"], _CLASS_METRICS),
         *heading("By class: test, record-weighted", 3),
-        *class_table(test["record_weighted"], _CLASS_FIGURES),
+        *class_table(test["record_weighted"], _CLASS_METRICS),
     ]
     notes = [f"{fold}: {note}" for fold in ("val", "test") for note in metrics[fold]["notes"]]
     return lines + (bullets(*notes) if notes else [])
@@ -296,7 +296,7 @@ def _calibration(folder: Path, metrics: dict[str, Any]) -> list[str]:
             f"One temperature, {fitted['temperature']:.3f}, fitted on the fold {FITTED_ON} "
             f"({size_of(fitted)}) by the log loss"
             + (", at the edge of what is searched" if fitted["at_limit"] else "")
-            + ". `predict` and `model.onnx` apply it; the figures above do not. Before -> after:"
+            + ". `predict` and `model.onnx` apply it; the metrics above do not. Before -> after:"
         ),
         *table(["where, level", "log loss", "expected calibration error", "Brier score"], rows),
         *paragraph(
@@ -308,13 +308,13 @@ def _calibration(folder: Path, metrics: dict[str, Any]) -> list[str]:
 
 def _limits(simulated: bool) -> list[str]:
     if simulated:
-        figures = (
-            "A simulated EKG is a textbook's idea of a disease with noise on it: the figures of "
+        data = (
+            "A simulated EKG is a textbook's idea of a disease with noise on it: the metrics of "
             "the folds say nothing about patients."
         )
         patients = "Each simulated record is a person of its own, so no person is in two folds."
     else:
-        figures = "The figures of the folds hold for this data set alone."
+        data = "The metrics of the folds hold for this data set alone."
         patients = (
             "Records are divided, not patients: that nobody is in two folds cannot be promised "
             "where headers name no patients."
@@ -322,11 +322,11 @@ def _limits(simulated: bool) -> list[str]:
     return [
         *heading("Limits"),
         *bullets(
-            f"{figures} `make external MODEL=... RECORDS=...` measures a model on recordings of "
+            f"{data} `make external MODEL=... RECORDS=...` measures a model on recordings of "
             "hospitals.",
             "It must choose one of seven labels, whatever it is shown; ectopic beats, several "
             "diagnoses at once and everything else are not among them.",
-            f"Slices of one record are not independent; no figure here treats them so. {patients}",
+            f"Slices of one record are not independent; no metric here treats them so. {patients}",
             "Intervals hold for other records of the same kind. They do not cover another "
             "training run, another hospital or another recorder.",
         ),

@@ -1,4 +1,4 @@
-"""The card of the paper's own network, from its published figures and the recipe's facts."""
+"""The card of the paper's own network, from its published metrics and the recipe's facts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from ekg.datasets.registry import Source, source_named
 from ekg.evaluation.external import FOLD
-from ekg.evaluation.published import read_published_figures
-from ekg.store.cards.recordings import FIGURES, title_of
+from ekg.evaluation.published import read_published_metrics
+from ekg.store.cards.recordings import METRICS, title_of
 from ekg.store.cards.text import (
     bullets,
     cell,
@@ -57,11 +57,11 @@ RECIPE: dict[str, Any] = {
 """What the published files do not say of themselves, as the project's recipe gives it. A test
 compares each with the recipe where that is available."""
 
-_FIGURES = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
-_CLASS_FIGURES = ("precision", "recall", "f1", "specificity")
+_METRICS = ("accuracy", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+_CLASS_METRICS = ("precision", "recall", "f1", "specificity")
 
 
-def published_card(figures_folder: Path, compared: Path | None) -> str:
+def published_card(metrics_folder: Path, compared: Path | None) -> str:
     """Return the published model's card.
 
     Parameters
@@ -72,14 +72,14 @@ def published_card(figures_folder: Path, compared: Path | None) -> str:
         A stored model of this project with results of the published one on the same
         recordings; None where there is none.
     """
-    content = read_published_figures(figures_folder)
+    content = read_published_metrics(metrics_folder)
     source = source_named("published_model")
     lines = [
         *_head(content, source),
         *_use(),
         *_data(content),
         *_training(content),
-        *_figures(content),
+        *_metrics(content),
         *_elsewhere(compared),
         *_limits(),
         *_cost(content),
@@ -131,11 +131,11 @@ def _use() -> list[str]:
         *out_of_scope(),
         *heading("Factors"),
         *bullets(
-            "**Diagnosis**: figures by class below; STE and LBBB are rare in the data.",
+            "**Diagnosis**: metrics by class below; STE and LBBB are rare in the data.",
             "**Sex and age**: the published prediction files do not have them; the few recordings "
             "that could be looked at by sex and age are in the cards of this project's models.",
             "**Hospital and recorder**: see other hospitals, below.",
-            "**Drawing**: the figures hold for pictures drawn exactly as in `docs/images.md`.",
+            "**Drawing**: the metrics hold for pictures drawn exactly as in `docs/images.md`.",
         ),
     ]
 
@@ -194,12 +194,12 @@ def _training(content: dict[str, Any]) -> list[str]:
     ]
 
 
-def _figures(content: dict[str, Any]) -> list[str]:
+def _metrics(content: dict[str, Any]) -> list[str]:
     test = content["test"]
     resampling = test["resampling"]
     abstract = content["abstract"]
     return [
-        *heading("Figures"),
+        *heading("Metrics"),
         *paragraph(
             f"Computed from the published predictions ({size_of(content['val'])} for validation, "
             f"{size_of(test)} for test) by `python scripts/published_figures.py`. In brackets "
@@ -208,15 +208,15 @@ def _figures(content: dict[str, Any]) -> list[str]:
             "calibration of these folds are not known."
         ),
         *levels_explained(test),
-        *levels_table({fold: content[fold] for fold in ("val", "test")}, _FIGURES),
+        *levels_table({fold: content[fold] for fold in ("val", "test")}, _METRICS),
         *paragraph(
             f'The abstract\'s "{abstract["lowest"]}-{abstract["highest"]} %" is the range of '
             "record-weighted test precision by class."
         ),
         *heading("By class: test, record-weighted", 3),
-        *class_table(test["record_weighted"], _CLASS_FIGURES),
+        *class_table(test["record_weighted"], _CLASS_METRICS),
         *heading("By class: test, majority of a record's images", 3),
-        *class_table(test["per_record_majority"], _CLASS_FIGURES),
+        *class_table(test["per_record_majority"], _CLASS_METRICS),
         *paragraph("`published_figures.json` has all of them, with confusion matrices."),
     ]
 
@@ -238,7 +238,7 @@ def _elsewhere(compared: Path | None) -> list[str]:
         [
             title_of(name),
             f"{found[FOLD]['records']:,} ({counts(found['data']['class_mix'])})",
-            *(cell(found[FOLD]["per_record"], figure) for figure in FIGURES),
+            *(cell(found[FOLD]["per_record"], metric) for metric in METRICS),
         ]
         for name, found in results.items()
     ]
@@ -250,7 +250,7 @@ def _elsewhere(compared: Path | None) -> list[str]:
             "age. Most of the CPSC 2018 records there were in this network's training set: that "
             "row shows that the rebuilt road is faithful, and is no test."
         ),
-        *table(["source", "records", *(f.replace("_", " ") for f in FIGURES)], rows),
+        *table(["source", "records", *(f.replace("_", " ") for f in METRICS)], rows),
     ]
 
 
@@ -273,7 +273,7 @@ def _limits() -> list[str]:
             "The published slices cannot be recovered; a rebuild reads other slices of the same "
             "records.",
             "The recordings are of patients of Chinese hospitals, published without names; how "
-            "consent was given, see the data sheet. Figures by sex, age or origin were not "
+            "consent was given, see the data sheet. Metrics by sex, age or origin were not "
             "published. That it treats people alike cannot be claimed.",
             "A research object, **not for clinical use**: a wrong `Normal` may keep somebody from "
             "help.",
@@ -328,7 +328,7 @@ def _files(source: Source) -> list[str]:
     rows.append(
         [
             "`published_figures.json`",
-            "ours: the figures as facts, which `make compare` reads",
+            "ours: the metrics as facts, which `make compare` reads",
             "",
             "",
         ]

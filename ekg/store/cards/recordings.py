@@ -13,8 +13,8 @@ from ekg.evaluation.runs import with_interval
 from ekg.store.cards.text import cell, counts, heading, paragraph, table
 from ekg.store.stored_external import EXTERNAL, OWN, POOLED, PUBLISHED, sources_of
 
-FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
-_CLASS_FIGURES = ("recall", "precision", "f1", "auroc")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+_CLASS_METRICS = ("recall", "precision", "f1", "auroc")
 _LEVEL = "per_record"
 _MODELS = {OWN: "this model", PUBLISHED: "published model"}
 
@@ -56,7 +56,7 @@ def recordings_section(folder: Path, *, simulated: bool) -> list[str]:
             "Not measured: no results of `python -m ekg external` lie beside this model."
         )
     lines += paragraph(
-        "Per record, the same slices for each model (`python -m ekg external`; figures and "
+        "Per record, the same slices for each model (`python -m ekg external`; metrics and "
         f"predictions in `{EXTERNAL}/`). Records with exactly one of the seven diagnoses. "
         + _what_it_means(results, simulated)
     )
@@ -95,14 +95,14 @@ def _overall(results: Results) -> list[str]:
     rows = []
     for source in results[OWN]:
         for model, content in both_models(results, source):
-            figures, data = content[FOLD], content["data"]
-            level = figures[_LEVEL]
+            metrics, data = content[FOLD], content["data"]
+            level = metrics[_LEVEL]
             rows.append(
                 [
                     title_of(source),
-                    f"{figures['records']:,} of {data['found']:,} ({counts(data['class_mix'])})",
+                    f"{metrics['records']:,} of {data['found']:,} ({counts(data['class_mix'])})",
                     model,
-                    *(cell(level, name) for name in FIGURES),
+                    *(cell(level, name) for name in METRICS),
                 ]
             )
     return table(
@@ -110,7 +110,7 @@ def _overall(results: Results) -> list[str]:
             "source",
             "records read, of those found",
             "model",
-            *(f.replace("_", " ") for f in FIGURES),
+            *(f.replace("_", " ") for f in METRICS),
         ],
         rows,
     )
@@ -119,13 +119,13 @@ def _overall(results: Results) -> list[str]:
 def _by_class(results: Results, source: str) -> list[str]:
     rows = []
     for model, content in both_models(results, source):
-        for name, figures in content[FOLD][_LEVEL]["per_class"].items():
-            if figures["support"]:
-                cells = [cell(figures, key, 2) for key in _CLASS_FIGURES]
-                rows.append([name, f"{figures['support']:.0f}", model, *cells])
+        for name, metrics in content[FOLD][_LEVEL]["per_class"].items():
+            if metrics["support"]:
+                cells = [cell(metrics, key, 2) for key in _CLASS_METRICS]
+                rows.append([name, f"{metrics['support']:.0f}", model, *cells])
     rows.sort(key=lambda row: row[0])
     lines = heading(f"By class: {title_of(source)}", 3)
-    lines += table(["class", "records", "model", *_CLASS_FIGURES], rows)
+    lines += table(["class", "records", "model", *_CLASS_METRICS], rows)
     absent = results[OWN][source][FOLD]["left_out"]
     if absent:
         lines += paragraph(

@@ -50,9 +50,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [*markdown.table(head, rows), ""]
 
 
-def cell(figures: Mapping[str, Any], name: str, digits: int = 3) -> str:
-    """Return a figure with its interval, `-` where there is none."""
-    return with_interval(figures.get(name), figures.get("intervals", {}).get(name), digits)
+def cell(metrics: Mapping[str, Any], name: str, digits: int = 3) -> str:
+    """Return a metric with its interval, `-` where there is none."""
+    return with_interval(metrics.get(name), metrics.get("intervals", {}).get(name), digits)
 
 
 def levels_table(folds: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> list[str]:
@@ -61,23 +61,23 @@ def levels_table(folds: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -
     Parameters
     ----------
     folds
-        Figures by fold, as in `metrics.json`.
+        Metrics by fold, as in `metrics.json`.
     names
-        The figures to show.
+        The metrics to show.
     """
     rows = [
-        [f"{fold}, {level.replace('_', ' ')}", *(cell(figures[level], name) for name in names)]
-        for fold, figures in folds.items()
+        [f"{fold}, {level.replace('_', ' ')}", *(cell(metrics[level], name) for name in names)]
+        for fold, metrics in folds.items()
         for level in LEVELS
-        if level in figures
+        if level in metrics
     ]
     return table(["fold, level", *(name.replace("_", " ") for name in names)], rows)
 
 
-def levels_explained(figures: Mapping[str, Any]) -> list[str]:
-    """Return what the levels of a fold's figures mean."""
+def levels_explained(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the levels of a fold's metrics mean."""
     said = (
-        f"{name.replace('_', ' ')}: {what}." for name, what in LEVELS.items() if name in figures
+        f"{name.replace('_', ' ')}: {what}." for name, what in LEVELS.items() if name in metrics
     )
     return bullets(*said)
 
@@ -88,15 +88,15 @@ def class_table(level: Mapping[str, Any], names: Sequence[str], unit: str = "rec
     Parameters
     ----------
     level
-        Figures of one level.
+        Metrics of one level.
     names
-        The figures to show.
+        The metrics to show.
     unit
         What the support counts.
     """
     rows = [
-        [label, f"{figures['support']:,.0f}", *(cell(figures, name, 2) for name in names)]
-        for label, figures in level["per_class"].items()
+        [label, f"{metrics['support']:,.0f}", *(cell(metrics, name, 2) for name in names)]
+        for label, metrics in level["per_class"].items()
     ]
     return table(["class", unit, *names], rows)
 
@@ -148,7 +148,7 @@ def risks(*, simulated: bool) -> list[str]:
             source,
             "A wrong `Normal` may keep somebody from help, a wrong disease may frighten: "
             "`predict`, the page and every report say that they are not for clinical use.",
-            "It cannot be said to treat groups of people alike: see the few figures by sex and "
+            "It cannot be said to treat groups of people alike: see the few metrics by sex and "
             "age, and what is not known.",
             "Large probabilities look like certainty. They are calibrated, if at all, for data "
             "like the validation fold's.",
