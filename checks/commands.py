@@ -18,7 +18,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: all)",
     )
     parser.add_argument(
-        "--full", action="store_true", help="look at every image and record, not at a sample"
+        "--full", action="store_true", help="check every image and record, not a sample"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings here")
 

@@ -37,7 +37,7 @@ PIXELS, LOGITS, SPLIT = "golden-pixels", "golden-logits", "golden-split"
 SIZE = 800
 SPLIT_RECORDS = 500
 _PER_CLASS = 2
-_REMEDY = "if the change is meant: python scripts/golden_set.py"
+_REMEDY = "if the change is intended: python scripts/golden_set.py"
 _LOGIT = "logit_"
 
 

@@ -104,7 +104,7 @@ def look_at(folder: Path, full: bool) -> tuple[str, list[str]]:
             looked.append(f"{len(chosen)} packed")
     if not looked:
         problems.append("dataset.json names neither PNG files nor a pack")
-    return f"{', '.join(looked)} of {len(manifest)} images looked at", problems
+    return f"{', '.join(looked)} of {len(manifest)} images checked", problems
 
 
 def _sample(manifest: pd.DataFrame, folder: Path) -> pd.DataFrame:

@@ -142,9 +142,9 @@ def _marked_table(
     page = repository.root / table.page
     found = blocks(page.read_text(encoding="utf-8")).get(table.mark) if page.is_file() else None
     if found is None:
-        return agree(TABLES, compared, "the page has no such marks", False)
+        return agree(TABLES, compared, "the page lacks the marks", False)
     if table.source.startswith(_REFERENCE) and repository.shared is None:
-        return skipped(TABLES, compared, "no reference data here")
+        return skipped(TABLES, compared, "no reference data")
     source = _path(repository, table.source)
     unmeasured = found.startswith(NOT_MEASURED) or not found
     if not source.exists():
@@ -222,7 +222,7 @@ def load_script(path: Path) -> ModuleType:
     name = f"_ekg_script_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise EkgError("no such script", path=path)
+        raise EkgError("script not found", path=path)
     module = importlib.util.module_from_spec(spec)
     paths, modules = list(sys.path), set(sys.modules)
     sys.path.insert(0, str(path.parent))

@@ -31,7 +31,7 @@ def check_reference(repository: Repository) -> Iterator[Finding]:
     logits = f"the published network's logits = golden logits, within {TOLERANCE:g}"
     if repository.shared is None:
         for name, compared in ((PIXELS, pixels), (LOGITS, logits)):
-            yield skipped(name, compared, "no reference data here; EKG_SHARED names its folder")
+            yield skipped(name, compared, "no reference data; EKG_SHARED names its folder")
         return
     table = pd.read_csv(repository.shared / "golden" / "golden.csv", dtype={"record": str})
     weights = sorted((repository.shared / "published_model").glob("*.model"))

@@ -57,7 +57,7 @@ def run_checks(repository: Repository, only: Sequence[str] | None = None) -> lis
     """
     unknown = [name for name in only or () if name not in CHECKS]
     if unknown:
-        raise EkgError(f"no check {unknown[0]!r}", remedy=f"choose among {', '.join(CHECKS)}")
+        raise EkgError(f"unknown check {unknown[0]!r}", remedy=f"choose from {', '.join(CHECKS)}")
     findings: list[Finding] = []
     for name, check in CHECKS.items():
         if only and name not in only:

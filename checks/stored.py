@@ -337,9 +337,7 @@ def _sample(predictions: pd.DataFrame, name: str) -> list[str]:
 
 
 def _onnx(folder: Path, model: EkgModel, pictures: list[np.ndarray]) -> Finding:
-    compared = (
-        f"{folder.name}: {ONNX_FILE} says what the weights say, within {LARGEST_DIFFERENCE:g}"
-    )
+    compared = f"{folder.name}: {ONNX_FILE} agrees with the weights within {LARGEST_DIFFERENCE:g}"
     if not (folder / ONNX_FILE).is_file():
         return skipped(ONNX, compared, f"no {ONNX_FILE} beside the weights")
     engine = OnnxEngine(folder / ONNX_FILE, threads=1)

@@ -111,7 +111,7 @@ class TrainingConfig:
     max_minutes: float = 180.0
     """No epoch begins after so many minutes; 0: no limit. The schedule takes no notice of it."""
     batch_size: int = 32
-    """Images a step, over all processes together; the last partial batch is kept."""
+    """Images per step, over all processes together; the last partial batch is kept."""
     seed: int = PAPER_SEED
     """NumPy's seed (order of images, slices); torch gets seed + 1 and CUDA seed + 2."""
     train_loss_pass: bool = True
@@ -348,12 +348,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         if not text.strip():
             # As a TOML file it would mean the paper's recipe; as a file it was cut off.
-            raise ConfigError(
-                "is empty", path=path, remedy="leave it out if the paper's recipe is meant"
-            )
+            raise ConfigError("is empty", path=path, remedy="leave it out for the paper's recipe")
         return tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError("no such experiment file", path=path, remedy="see experiments/") from None
+        raise ConfigError(
+            "experiment file not found", path=path, remedy="see experiments/"
+        ) from None
     except IsADirectoryError:
         raise ConfigError("is a folder, not an experiment file", path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -384,7 +384,7 @@ def _build(kind: type, values: Mapping[str, Any], prefix: str) -> Any:
     unknown = [name for name in values if name not in hints]
     if unknown:
         raise ConfigError(
-            f"unknown field `{prefix}{unknown[0]}`", remedy=f"known here: {', '.join(hints)}"
+            f"unknown field `{prefix}{unknown[0]}`", remedy=f"known fields: {', '.join(hints)}"
         )
     arguments = {}
     for name, value in values.items():
@@ -412,8 +412,8 @@ def _checked(hint: Any, value: Any, name: str) -> Any:
         items = value if isinstance(value, list | tuple) else [value]
         return tuple(_checked(typing.get_args(hint)[0], item, name) for item in items)
     if origin in (types.UnionType, typing.Union):
-        raise TypeError(f"no union types in configurations: {name}")
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[hint]
+        raise TypeError(f"configurations have no union types: {name}")
+    wanted = {bool: "true or false", int: "an integer", float: "a number", str: "a text"}[hint]
     is_bool = isinstance(value, bool)
     if hint is float and isinstance(value, int) and not is_bool:
         value = float(value)

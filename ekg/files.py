@@ -192,7 +192,7 @@ def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> 
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
-            raise EkgError(f"cannot be looked into ({error.strerror})", path=place) from None
+            raise EkgError(f"cannot be read ({error.strerror})", path=place) from None
         for entry in entries:
             path = place / entry.name
             if entry.name.startswith("."):
@@ -207,9 +207,9 @@ def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> 
                 and path.suffix.lower() in {"", *(suffixes or ())}
             ):
                 raise EkgError(
-                    f"is a link that leads nowhere ({os.readlink(path)})",  # noqa: PTH115
+                    f"is a broken link ({os.readlink(path)})",  # noqa: PTH115
                     path=path,
-                    remedy="mount or fetch what it leads to, or remove the link",
+                    remedy="mount or fetch its target, or remove the link",
                 )
         links.sort()
     return found
@@ -270,7 +270,7 @@ def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
         raise EkgError(
             f"another process is {what} in this folder",
             path=folder,
-            remedy="wait for it to end or choose another folder",
+            remedy="wait for it to finish or choose another folder",
         ) from None
     try:
         remove_leftovers(folder)

@@ -135,9 +135,9 @@ def _parts(page: Path, mark: str) -> tuple[str, str, str]:
     try:
         text = page.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise EkgError("no such page", path=page) from None
+        raise EkgError("page not found", path=page) from None
     if text.count(begin) != 1 or text.count(end) != 1:
-        raise EkgError(f"the marks {begin.strip()} and {end} must stand there once", path=page)
+        raise EkgError(f"must contain the marks {begin.strip()} and {end} once each", path=page)
     before, rest = text.split(begin)
     block, after = rest.split(end)
     return before + begin, block, end + after

@@ -29,9 +29,9 @@ def default_model(stored: Path = STORED_MODELS) -> Path:
     name = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     if not name or Path(name).name != name or not (stored / name).is_dir():
         raise ModelError(
-            f"names no folder beside it ({name!r})" if name else "missing",
+            f"must name a folder beside it ({name!r})" if name else "missing",
             path=file,
-            remedy="write the name of a stored model into it, or give --model",
+            remedy="put the name of a stored model into it, or use --model",
         )
     return stored / name
 

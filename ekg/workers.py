@@ -56,7 +56,7 @@ def _one_thread_each() -> Iterator[None]:
 class Lost:
     """Result of a job whose worker process was ended from outside twice."""
 
-    reason: str = "its worker process was ended from outside twice (out of memory, perhaps)"
+    reason: str = "its worker process was killed twice (perhaps out of memory)"
 
 
 class Workers:
@@ -82,7 +82,7 @@ class Workers:
         start_method: str | None = None,
     ):
         if jobs < 1:
-            raise EkgError(f"{jobs} worker processes", remedy="give at least 1 (-j)")
+            raise EkgError(f"{jobs} worker processes", remedy="use -j 1 or more")
         self.jobs = jobs
         self._warm_up, self._arguments = warm_up, arguments
         self._method = start_method

@@ -73,7 +73,9 @@ def build_page(model_path: str | Path, out: str | Path, sources: Path = SOURCES)
                 remedy="run `make page`, or `npm ci` in that folder",
             )
     if out.exists() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise PageError("holds other things than a built page", path=out, remedy="name another")
+        raise PageError(
+            "contains files that are not of a built page", path=out, remedy="name another"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         folder = Path(scratch) / "page"
@@ -123,7 +125,7 @@ def _write_assets(weights: Path, folder: Path) -> ExportReport:
     if tuple(model.classes) != CLASSES or isinstance(model.metadata["mean"], list):
         raise PageError(
             "the page shows the seven classes of the paper, read from grey pictures; this model "
-            "reads something else",
+            "does not",
             path=weights,
             remedy="choose another model",
         )

@@ -110,7 +110,7 @@ def make_server(folder: str | Path, port: int) -> ThreadingHTTPServer:
     """
     folder = Path(folder)
     if not (folder / MARK).is_file() or not (folder / "index.html").is_file():
-        raise PageError("holds no built page", path=folder, remedy="build it with `make page`")
+        raise PageError("contains no built page", path=folder, remedy="build it with `make page`")
     if not 0 <= port <= 65535:
         raise PageError(f"port {port} is not one of 0 to 65535", remedy="choose another port")
     try:
@@ -119,5 +119,5 @@ def make_server(folder: str | Path, port: int) -> ThreadingHTTPServer:
         if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
             raise
         raise PageError(
-            f"port {port} cannot be had ({error.strerror})", remedy="choose another with --port"
+            f"port {port} is not available ({error.strerror})", remedy="choose another with --port"
         ) from None

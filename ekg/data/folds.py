@@ -62,7 +62,7 @@ def divide(
     unnamed = [record for record in records if record not in folds_of]
     if unnamed:
         raise SplitError(
-            f"{len(unnamed)} of the image set's {len(records)} records are not named: "
+            f"{len(unnamed)} of the image set's {len(records)} records are missing: "
             f"{_some(unnamed)}",
             path=split_file,
             remedy="make the split from this image set, or add them",

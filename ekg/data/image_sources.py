@@ -60,7 +60,7 @@ class ImageChecksums:
             return
         if hashlib.sha256(image.data).hexdigest() != self._sums[row]:
             raise ImageError(
-                f"the pixels of {self._names[row]} do not fit the manifest's checksum",
+                f"the pixels of {self._names[row]} do not match the manifest's checksum",
                 path=path,
                 remedy="delete this file and run `python -m ekg images` again",
             )
@@ -168,7 +168,7 @@ class RecordSource:
         if missing:
             raise RecordError(
                 f"{len(missing)} records of the image set are missing, first {missing[0]}",
-                remedy="give the folder they were drawn from with --records",
+                remedy="give their folder with --records",
             )
         self._records = list(rows["record"])
         self._slices = rows["slice"].astype(int).to_list()
@@ -341,7 +341,7 @@ def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
     pack, index = open_pack(folder)
     if pack.shape[1:] != (size, size):
         raise ImageError(
-            f"images of {pack.shape[2]} x {pack.shape[1]} pixels, {size} x {size} are wanted",
+            f"images of {pack.shape[2]} x {pack.shape[1]} pixels, expected {size} x {size}",
             path=folder / "pack.npy",
             remedy=f"draw the set at size {size}, or set data.image_size={pack.shape[1]}",
         )

@@ -64,7 +64,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
             if target.exists() or len(written) >= _MAX_MEMBERS:
                 raise _refuse(
                     archive,
-                    f"member {name} comes twice"
+                    f"member {name} is a duplicate"
                     if target.exists()
                     else f"more than {_MAX_MEMBERS} members",
                 )
@@ -79,12 +79,12 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
     except (NotImplementedError, RuntimeError) as error:  # zipfile: encryption, odd methods
         raise _refuse(archive, f"cannot be unpacked ({error})", "unpack it by hand") from None
     except (tarfile.TarError, *DAMAGE) as error:
-        raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
+        raise _refuse(archive, f"is corrupt ({error})", "fetch it again") from None
     except OSError as error:
         # A place outside the file, or gzip's own kind: anything else is the disk's word.
         if error.errno not in (errno.EINVAL, None):
             raise
-        raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
+        raise _refuse(archive, f"is corrupt ({error})", "fetch it again") from None
     return written
 
 
@@ -116,9 +116,9 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 if not tar.fileobj or not tar.fileobj.read(_CHUNK):
                     break
             else:
-                raise _refuse(archive, "goes on for long after its last member")
+                raise _refuse(archive, "has too much data after its last member")
     else:
-        raise _refuse(archive, "is neither a zip nor a tar archive", "give a folder or an archive")
+        raise _refuse(archive, "is not a zip or tar archive", "give a folder or an archive")
 
 
 class _Bounded(io.RawIOBase):

@@ -60,7 +60,7 @@ def convert(
             name = record_name(path)
             if name in names:
                 raise RecordError(
-                    f"would be written under the name of {names[name]}",
+                    f"would overwrite the record of {names[name]}",
                     path=path,
                     remedy="convert it into another folder",
                 )
@@ -88,11 +88,11 @@ def _convert(
     unit: str | None,
 ) -> Converted:
     if not path.is_file():
-        raise RecordError("no such file", path=path, remedy="check the path")
+        raise RecordError("file not found", path=path, remedy="check the path")
     form = format_of(path)
     if form is None:
         raise RecordError(
-            "is no recording of a format that is read here",
+            "is not a recording in a supported format",
             path=path,
             remedy="see the table in docs/data.md; WFDB records need no conversion",
         )

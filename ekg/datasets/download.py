@@ -57,7 +57,7 @@ class Outcome:
 
     fetched: int = 0
     failures: dict[str, str] = field(default_factory=dict)
-    """Path below the folder -> why it could not be had."""
+    """Path below the folder -> why it could not be fetched."""
 
 
 def by_hand(source: Source, folder: Path) -> str:
@@ -66,7 +66,7 @@ def by_hand(source: Source, folder: Path) -> str:
     if source.files:
         below = ", ".join(file.path for file in source.files)
     return (
-        f"without a network here, fetch {below} from {source.homepage} elsewhere, copy them to "
+        f"without a network, fetch {below} from {source.homepage} elsewhere, copy them to "
         f"this machine and run this command with --from FOLDER (or --from ARCHIVE); "
         f"they end up in {folder}"
     )
@@ -110,7 +110,7 @@ def list_files(
     if not kept.exists():
         if fetcher is None:
             raise DownloadError(
-                f"no {source.checksums} here", path=folder, remedy=by_hand(source, folder)
+                f"{source.checksums} is missing", path=folder, remedy=by_hand(source, folder)
             )
         urls = [join(address, source.checksums) for address in source.addresses]
         try:
@@ -172,7 +172,7 @@ def download(plan: Plan, jobs: int, settings: HttpSettings | None = None) -> Out
     Returns
     -------
     Outcome
-        With the files that could not be had; the others are in place and verified.
+        With the files that could not be fetched; the others are in place and verified.
 
     Raises
     ------
@@ -267,11 +267,11 @@ def local_copy(path: Path, folder: Path, max_bytes: int) -> Iterator[Path]:
             yield Path(unpacked)
     else:
         raise DownloadError(
-            "is neither a folder nor a zip or tar archive"
+            "must be a folder or a zip or tar archive"
             if path.exists()
-            else "no such folder or archive",
+            else "folder or archive not found",
             path=path,
-            remedy="give what you fetched by hand",
+            remedy="give the files that you fetched by hand",
         )
 
 
@@ -299,7 +299,7 @@ def copy_from(plan: Plan, local: Path) -> Outcome:
                     ledger.add(file.local, file.sha256)
                     outcome.fetched += 1
                     break
-                reason = f"{candidate} has SHA-256 {found}, it should be {file.sha256}"
+                reason = f"{candidate} has SHA-256 {found}, expected {file.sha256}"
             else:
                 outcome.failures[file.local] = reason
             progress.update()
@@ -362,8 +362,8 @@ def _check_space(plan: Plan) -> None:
     free = shutil.disk_usage(plan.folder).free
     if free < plan.bytes_missing:
         raise DownloadError(
-            f"about {plan.bytes_missing / 1e9:.1f} GB have still to come, "
-            f"{free / 1e9:.1f} GB are free on this disk",
+            f"about {plan.bytes_missing / 1e9:.1f} GB are still to be fetched, "
+            f"{free / 1e9:.1f} GB are free on the disk",
             path=plan.folder,
             remedy="make room or choose another folder with --out",
         )

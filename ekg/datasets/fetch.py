@@ -132,11 +132,11 @@ class Fetcher:
                         f"cannot be fetched from {_host(url)} ({error.reason}, "
                         f"{fruitless} attempts)",
                         path=target,
-                        remedy="run the same command again later: it goes on from here",
+                        remedy="run the same command again later: it resumes",
                     ) from None
                 self._hold(url, max(fruitless, 1), error.after)
                 continue
-            found = sha256_of_file(part) if part.exists() else "no bytes at all"
+            found = sha256_of_file(part) if part.exists() else "no data"
             if sha256 is None or found == sha256:
                 break
             if part.exists():
@@ -147,7 +147,7 @@ class Fetcher:
             wrong.append(found)
             if len(wrong) == 2:
                 raise DownloadError(
-                    f"has SHA-256 {found}, it should be {sha256} (fetched twice, refused)",
+                    f"has SHA-256 {found}, expected {sha256} (fetched twice, refused)",
                     path=target,
                     remedy="try again later or give another mirror with --from-url",
                 )

@@ -32,7 +32,7 @@ class HttpSettings:
     slowest: float = 100.0
     """Bytes a second; a server that stays below it for `read_timeout` counts as stalled too."""
     attempts: int = 6
-    """Give a file up after this many attempts in a row that brought nothing new."""
+    """Give up on a file after this many consecutive attempts without new data."""
     pause: float = 1.0
     """Seconds before the second attempt; doubled for each further one."""
     longest_pause: float = 300.0
@@ -172,14 +172,12 @@ class Transfer:
         if status not in {200, 206}:
             raise AbsentError(_status(response))
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise AbsentError("sends the file compressed although asked not to")
+            raise AbsentError("sends the file compressed against the request")
         if status == 206:
             given = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
             if not given or int(given.group(1)) != have:
                 self._throw_away(part)
-                raise TransientError(
-                    "the server answered with another range than the one asked for"
-                )
+                raise TransientError("the server sent another range than requested")
         elif have:
             self._throw_away(part)
             have = 0

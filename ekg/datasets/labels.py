@@ -72,7 +72,7 @@ def read_codes(path: Path = TABLE) -> dict[tuple[str, str], Code]:
     Raises
     ------
     EkgError
-        If a row has an unknown system, role or class, or comes twice.
+        If a row has an unknown system, role or class, or is a duplicate.
     """
     codes: dict[tuple[str, str], Code] = {}
     with open(path, encoding="utf-8", newline="") as stream:
@@ -86,7 +86,7 @@ def read_codes(path: Path = TABLE) -> dict[tuple[str, str], Code]:
                 or (code.system, code.code) in codes
             ):
                 raise EkgError(
-                    f"line {number} has an unknown system, role or diagnosis, or comes twice",
+                    f"line {number} has an unknown system, role or diagnosis, or is a duplicate",
                     path=path,
                     remedy="correct the table",
                 )
@@ -249,7 +249,7 @@ def parse_statements(text: str) -> Statements:
         isinstance(name, str) and isinstance(value, int | float) and 0 <= value <= 100
         for name, value in content.items()
     ):
-        raise ValueError(f"{text[:60]!r} does not give likelihoods of 0 to 100 by statement")
+        raise ValueError(f"{text[:60]!r} must give a likelihood of 0 to 100 for each statement")
     return {name: float(value) for name, value in content.items()}
 
 
@@ -285,7 +285,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         text = decoded(path.read_bytes())
     except FileNotFoundError:
-        raise EkgError("no such label file", path=path, remedy="check --labels") from None
+        raise EkgError("label file not found", path=path, remedy="check --labels") from None
     first = text.lstrip("\r\n").split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
     try:

@@ -91,7 +91,7 @@ def read_registry(path: Path = REGISTRY) -> dict[str, Source]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DownloadError("no such registry", path=path) from None
+        raise DownloadError("registry not found", path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DownloadError(f"not a TOML file ({error})", path=path) from None
     return {name: _source(name, table, path) for name, table in tables.items()}
@@ -107,9 +107,7 @@ def source_named(name: str) -> Source:
     """
     registry = read_registry()
     if name not in registry:
-        raise DownloadError(
-            f"no data set named {name!r} in the registry", remedy=f"use {', '.join(registry)}"
-        )
+        raise DownloadError(f"unknown data set {name!r}", remedy=f"use {', '.join(registry)}")
     return registry[name]
 
 
@@ -134,7 +132,7 @@ def _source(name: str, table: dict[str, Any], path: Path) -> Source:
         content["citation"] = content.get("citation", "").strip()
         source = Source(name=name, **content)
     except (KeyError, TypeError) as error:
-        raise refuse(f"lacks a field or has one too many ({error})") from None
+        raise refuse(f"has a missing or unknown field ({error})") from None
     if not source.addresses:
         raise refuse("field `addresses` is empty")
     for address in source.addresses:
@@ -158,19 +156,19 @@ def check_address(address: str) -> None:
     Raises
     ------
     DownloadError
-        If the scheme is another one or the address carries a user name or password.
+        If the scheme is another one or the address contains a user name or password.
     """
     parts = urllib.parse.urlsplit(address)
     if parts.username is not None or parts.password is not None:
         # The address itself is left out of the message: it holds a secret.
         raise DownloadError(
-            f"the address of {parts.hostname} carries a user name", remedy="leave it out"
+            f"the address of {parts.hostname} contains a user name", remedy="leave it out"
         )
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname in _LOOPBACK:
         return
-    raise DownloadError(f"{address} is not an https address", remedy="use an https:// address")
+    raise DownloadError(f"{address} must be an https address", remedy="use an https:// address")
 
 
 def check_relative(name: str, path: str | Path) -> None:

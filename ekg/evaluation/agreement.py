@@ -13,7 +13,7 @@ from ekg.evaluation.intervals import percentile_interval
 from ekg.evaluation.levels import Units, levels_of, majority_vote
 
 MEAN_RULE = "largest mean probability over the record's images"
-VOTE_RULE = "most votes of the record's images, a tie to the tied class that comes first in time"
+VOTE_RULE = "most votes of the record's images, ties go to the tied class that comes first"
 
 
 def mcnemar_exact(a_only: int, b_only: int) -> float:

@@ -66,7 +66,7 @@ def parse_demand(text: str) -> Demand:
     if not equals or not metric or level not in LEVELS or not math.isfinite(delta):
         raise EvaluationError(
             f"--at-least {text!r} is not [LEVEL.]METRIC=DELTA",
-            remedy=f"for example macro_f1=0.01; levels: {', '.join(LEVELS)}",
+            remedy=f"e.g. macro_f1=0.01; levels: {', '.join(LEVELS)}",
         )
     return Demand(level, metric, delta)
 
@@ -90,7 +90,7 @@ def check_demands(content: dict[str, Any], demands: list[Demand]) -> list[dict[s
         difference = metrics[demand.metric]["difference"]
         if difference is None:
             raise EvaluationError(
-                f"--at-least {demand.text}: no difference can be given ({content['statement']})",
+                f"--at-least {demand.text}: no difference is available ({content['statement']})",
                 remedy="compare on the same images",
             )
         results.append(
@@ -105,9 +105,9 @@ def check_demands(content: dict[str, Any], demands: list[Demand]) -> list[dict[s
 
 NOT_COMPARABLE = "different data: not comparable"
 _STATEMENTS = {
-    SAME_IMAGES: "paired: both read the same images",
-    SAME_SLICES: "paired: both read the same slices, drawn differently",
-    SAME_RECORDS: "paired by record: the same records, but not surely the same slices",
+    SAME_IMAGES: "paired: the same images",
+    SAME_SLICES: "paired: the same slices, drawn differently",
+    SAME_RECORDS: "paired by record: the same records, possibly different slices",
     DIFFERENT: NOT_COMPARABLE,
 }
 UNPAIRED = "unpaired: one side has metrics only, no predictions"
@@ -148,7 +148,7 @@ def compare_sides(
     if related == DIFFERENT and not allow_different_data:
         raise EvaluationError(
             f"different data: {_describe(a)} against {_describe(b)}",
-            remedy="give --images and --split so that both can read the same images, or "
+            remedy="give --images and --split to run both on the same images, or "
             "--allow-different-data to see them side by side without differences",
         )
     paired = related != DIFFERENT and a.predictions is not None and b.predictions is not None

@@ -134,7 +134,7 @@ def _table(given: tuple[Row, list[Row]]) -> list[str]:
 
 def _matrix_rows(content: dict[str, Any], side: str, level: str) -> tuple[Row, list[Row]]:
     matrix = content["levels"][level]["confusion_matrix"][side]
-    return ["true \\ called", *content["classes"]], [
+    return ["true \\ predicted", *content["classes"]], [
         [class_, *(f"{value:.1f}".removesuffix(".0") for value in row)]
         for class_, row in zip(content["classes"], matrix, strict=False)
     ]
@@ -158,7 +158,7 @@ def markdown_report(content: dict[str, Any]) -> str:
     elif content["comparable"]:
         lines.append("Without predictions of both sides there is no interval of a difference.")
     else:
-        lines.append("The two columns are of different data: they say nothing about each other.")
+        lines.append("The two columns are of different data: they cannot be compared.")
     lines += ["Not for clinical use.", ""]
     for level in LEVELS:
         if level in content["levels"]:
@@ -192,5 +192,5 @@ def _differing(content: dict[str, Any]) -> list[str]:
     head = ["record", "label", content["a"]["name"], content["b"]["name"]]
     lines = [f"### Records read differently: {len(records):,}", "", *_table((head, rows))]
     if len(records) > _RECORDS_SHOWN:
-        lines += ["", f"The other {len(records) - _RECORDS_SHOWN:,} stand in comparison.json."]
+        lines += ["", f"The other {len(records) - _RECORDS_SHOWN:,} are in comparison.json."]
     return [*lines, ""]

@@ -127,7 +127,7 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
     """
     if not (settings.images / "manifest.csv").is_file():
         raise EvaluationError(
-            "no manifest.csv: not an image set",
+            "not an image set: manifest.csv is missing",
             path=settings.images,
             remedy="draw one with `python -m ekg images`",
         )
@@ -220,7 +220,7 @@ def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[
     trained = read_json(environment)
     if not isinstance(trained, dict):
         raise EvaluationError(
-            "is not what a training writes down", path=environment, remedy="train the run again"
+            "must be a table written by training", path=environment, remedy="train the run again"
         )
     if trained.get("manifest_sha256") != head["manifest_sha256"]:
         return []
@@ -268,14 +268,14 @@ def calibrate_folds(folder: Path, metrics: dict[str, Any]) -> list[str]:
         if calibration is None:
             (folder / CALIBRATION_FILE).unlink(missing_ok=True)
             notes.append(
-                "too few validation records, or none wrong, to fit a temperature: left uncalibrated"
+                "too few validation records or errors to fit a temperature: left uncalibrated"
             )
         else:
             write_calibration(folder, calibration)
             if calibration["at_limit"]:
                 notes.append(
-                    f"the temperature {calibration['temperature']:.3g} is at the edge of what is "
-                    "searched: too little data or none wrong"
+                    f"the temperature {calibration['temperature']:.3g} is at the edge of the "
+                    "search range: too few data or errors"
                 )
     temperature = read_temperature(folder, weights_sha256)
     if temperature is None:

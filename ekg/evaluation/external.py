@@ -139,7 +139,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         write_records(settings.out / RECORDS_FILE, records)
         if not read:
             raise EvaluationError(
-                f"not one of the kept records could be read; {RECORDS_FILE} says why",
+                f"none of the kept records could be read; see {RECORDS_FILE}",
                 path=settings.out,
             )
         images, names, labels, probabilities = zip(*read, strict=True)
@@ -164,9 +164,9 @@ def _rows_matched(
     shared = [name for name in table if stems[name] > 1 and name not in records]
     if shared:
         raise EvaluationError(
-            f"row {shared[0]} may mean any of {stems[shared[0]]} records of that name",
+            f"row {shared[0]} matches {stems[shared[0]]} records of that name",
             path=settings.labels,
-            remedy="write their folders before the name, as in records.csv: folder_name",
+            remedy="put the folder before the name, as in records.csv: folder_name",
         )
     try:
         return {"rows": len(table), "rows_of_records_here": len(matched(table, records))}

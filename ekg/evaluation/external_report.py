@@ -25,7 +25,7 @@ def report_of(content: Mapping[str, Any]) -> str:
     lines = [
         f"# {content['model']} on {content['dataset']}",
         "",
-        "Records of another source than the model's own. **Not for clinical use.**",
+        "Records from another source than the training data. **Not for clinical use.**",
         "",
         *_section("The records", _data_rows(data), ["", "what"]),
         *_section("Classes (records)", _class_rows(content), _CLASS_HEAD),
@@ -42,7 +42,7 @@ def report_of(content: Mapping[str, Any]) -> str:
         if level in metrics:
             lines.append(f"* {level}: {meaning}.")
     lines += ["", *_confusion(content), *_groups(metrics), *_left_out(data)]
-    lines += ["## What to keep in mind", ""]
+    lines += ["## Caveats", ""]
     lines += [f"* {note}." for note in [*metrics["notes"], *_caveats(content)]]
     return "\n".join(lines) + "\n"
 
@@ -171,12 +171,12 @@ def _left_out(data: Mapping[str, Any]) -> list[str]:
 def _caveats(content: Mapping[str, Any]) -> list[str]:
     rule = content["rule"]
     return [
-        "only records with exactly one of the seven classes count; what a network says of all "
+        "only records with exactly one of the seven classes count; performance on all "
         "other recordings is not measured here, and it always names one of its classes",
         "records with findings beside their class are "
         + ("kept (except Normal)" if rule["allow_findings"] else "left out")
         + f"; a diagnostic SCP statement counts from {rule['least_likelihood']:g} % on",
-        "the labels were given by other people under other rules than those of the training "
+        "the labels follow other rules than those of the training "
         "data: disagreement is not all the network's",
         "the class mix differs from the training data's; accuracy and precision depend on it, "
         "recall and AUROC do not",

@@ -16,7 +16,7 @@ SEXES = ("Female", "Male", NOT_STATED)
 AGES = ("under 50", "50 to 69", "70 and over", NOT_STATED)
 GROUPS: dict[str, tuple[str, ...]] = {"sex": SEXES, "age": AGES}
 OLDEST = 120
-"""Years; what lies beyond is taken for a slip (some sets write 300 for "over 89")."""
+"""Years; values outside are taken for errors (some sets write 300 for "over 89")."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def person_of(comments: Iterable[str]) -> Person:
     Parameters
     ----------
     comments
-        Lines such as `Age: 45` and `Sex: Male`, in any letter case. `F` and `M` are understood.
+        Lines such as `Age: 45` and `Sex: Male`, ignoring case. `F` and `M` are understood.
     """
     said: dict[str, str] = {}
     for line in comments:

@@ -132,7 +132,7 @@ def read_predictions(path: str | Path, classes: Sequence[str] | None = None) -> 
     except (ValueError, UnicodeDecodeError) as error:
         raise EvaluationError(f"not a CSV of predictions ({error})", path=path) from None
     if table.empty:
-        raise EvaluationError("no predictions in the file", path=path)
+        raise EvaluationError("the file has no predictions", path=path)
     published = set(PUBLISHED_COLUMNS) <= set(table.columns)
     if not published and (missing := [c for c in OWN_COLUMNS if c not in table.columns]):
         raise EvaluationError(
@@ -158,7 +158,7 @@ def _from_published(
     for column in ("label", "pred"):
         if unknown := sorted(set(table[column]) - set(abbreviation)):
             raise EvaluationError(
-                f"`{column}` {unknown[0]!r} is no class index 0..{len(classes) - 1}", path=path
+                f"`{column}` {unknown[0]!r} is not a class index 0..{len(classes) - 1}", path=path
             )
     correct = np.where(table["label"] == table["pred"], "1", "0")
     if (wrong := np.flatnonzero(table["is_correct"] != correct)).size:
@@ -192,7 +192,8 @@ def check_predictions(
     for column in ("label", "pred"):
         if unknown := sorted(set(table[column]) - set(classes)):
             raise EvaluationError(
-                f"`{column}` {unknown[0]!r} is none of the classes {', '.join(classes)}", path=path
+                f"`{column}` {unknown[0]!r} is not one of the classes {', '.join(classes)}",
+                path=path,
             )
     if table["image"].duplicated().any():
         name = table["image"][table["image"].duplicated()].iloc[0]
@@ -200,13 +201,13 @@ def check_predictions(
     labels_per_record = table.groupby("record", sort=False)["label"].nunique()
     if (labels_per_record > 1).any():
         record = labels_per_record.index[labels_per_record > 1][0]
-        raise EvaluationError(f"record {record!r} has images of two labels", path=path)
+        raise EvaluationError(f"record {record!r} has two different labels", path=path)
     weights = record_weights(table["record"])
     if (wrong := np.flatnonzero(np.abs(table["weight"] - weights) > _TOLERANCE)).size:
         raise EvaluationError(
             f"line {wrong[0] + 2}: `weight` is not 1/(images of that record)",
             path=path,
-            remedy="the file is incomplete or was joined from several; evaluate again",
+            remedy="the file is incomplete or joined from several; evaluate again",
         )
     if has_probabilities(table):
         _check_probabilities(table, classes, path)

@@ -49,7 +49,7 @@ def prediction_folder() -> Path:
         if (folder / "preds_test.csv").is_file():
             return folder
     raise EvaluationError(
-        "the published predictions are not here",
+        "the published predictions are missing",
         path=PUBLISHED_FOLDER,
         remedy="fetch them with `python -m ekg best-model`",
     )
@@ -153,7 +153,7 @@ def read_published_metrics(path: Path | None = None) -> dict[str, Any]:
     path = path / PUBLISHED_METRICS_FILE if path.is_dir() else path
     if not path.is_file():
         raise EvaluationError(
-            "no published metrics", path=path, remedy="make them: scripts/published_figures.py"
+            "no published metrics", path=path, remedy="run scripts/published_figures.py"
         )
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -218,7 +218,7 @@ def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None =
     published = published or read_published_metrics()
     if not applies(metrics, published):
         return [
-            f"whether the paper is reproduced was not judged: these {metrics[FOLD]['records']} "
+            f"not compared with the paper: these {metrics[FOLD]['records']} "
             f"{FOLD} records are not its {published[FOLD]['records']}"
         ]
     found = list(criteria(metrics, published))

@@ -76,7 +76,7 @@ def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tu
         resamples, seed = (int(metrics[fold]["resampling"][key]) for key in ("resamples", "seed"))
     except (KeyError, TypeError, ValueError) as error:
         raise EvaluationError(
-            f"field `classes` or `{fold}.resampling` is missing or senseless ({error})",
+            f"field `classes` or `{fold}.resampling` is missing or invalid ({error})",
             path=folder / METRICS_FILE,
             remedy="run `python -m ekg evaluate` again",
         ) from None
@@ -101,7 +101,7 @@ def check_metrics(folder: Path, metrics: Mapping[str, Any], fold: str) -> None:
     if wrong:
         named = ", ".join(f"{fold}.{name}" for name in wrong[:_NAMES_SHOWN])
         raise EvaluationError(
-            f"{len(wrong)} metrics are not what the saved predictions give: {named}"
+            f"{len(wrong)} metrics differ from the saved predictions: {named}"
             + (", ..." if len(wrong) > _NAMES_SHOWN else ""),
             path=folder / METRICS_FILE,
             remedy="run `python -m ekg evaluate` again",

@@ -162,14 +162,14 @@ def find_runs(folder: Path) -> list[Path]:
     Raises
     ------
     EvaluationError
-        If there is no such folder or no run in it.
+        If there is folder not found or no run in it.
     """
     if not folder.is_dir():
-        raise EvaluationError("no such folder", path=folder, remedy="make a run: `make train`")
+        raise EvaluationError("folder not found", path=folder, remedy="train one with `make train`")
     candidates = [folder, *folder.iterdir()] if _is_run(folder) else list(folder.iterdir())
     runs = [child for child in candidates if _is_run(child)]
     if not runs:
-        raise EvaluationError("no run here yet", path=folder, remedy="make one: `make train`")
+        raise EvaluationError("no runs yet", path=folder, remedy="train one with `make train`")
     return sorted(runs, key=lambda run: natural_key(run.name))
 
 
@@ -207,7 +207,7 @@ def run_lines(entries: list[RunEntry]) -> list[str]:
     varying = differences(entries)
     settings = [f"  {name}: {_settings(values)}" for name, values in varying.items() if values]
     if settings:
-        lines += ["settings in which they differ:", *settings]
+        lines += ["settings that differ:", *settings]
     return lines
 
 
@@ -343,7 +343,7 @@ def _comparison(run: Path) -> list[str]:
         if content["comparable"] and entry["difference"] is not None:
             line += f", difference {entry['difference']:+.3f}"
         lines.append(f"          {_LEVELS['record_weighted']} {name.replace('_', ' ')} {line}")
-    return [*lines, f"          in full: {run / 'comparison.md'}"]
+    return [*lines, f"details:  {run / 'comparison.md'}"]
 
 
 def _gigabytes(folder: Path) -> float:

@@ -60,7 +60,7 @@ def load_side(path: str | Path, fold: str) -> Side | None:
     path = Path(path)
     if not path.exists():
         raise EvaluationError(
-            "no such run or model", path=path, remedy="`python -m ekg runs` lists the runs"
+            "run or model not found", path=path, remedy="`python -m ekg runs` lists the runs"
         )
     if path.is_file():
         if path.suffix == ".json":
@@ -238,9 +238,9 @@ def misfit(a: Side, path: Path, images: ImageSet) -> str:
     description = images.images / "dataset.json"
     size = read_json(description).get("size") if description.is_file() else model.image_size
     if size != model.image_size:
-        return f"takes images of {model.image_size} pixels, not of {size}"
+        return f"expects images of {model.image_size} pixels, not {size}"
     if model.classes != a.classes:
-        return f"tells other classes apart ({', '.join(model.classes)})"
+        return f"has other classes ({', '.join(model.classes)})"
     return ""
 
 

@@ -100,8 +100,8 @@ def _check_weights(settings: HackathonSettings) -> None:
             raise ModelError(
                 error.problem,
                 path=error.path,
-                remedy="fetch the file elsewhere and give it with --weights FILE, or begin with "
-                "fresh weights: --weights none (that is then not the hackathon's network)",
+                remedy="fetch the file elsewhere and pass it with --weights FILE, or start from "
+                "random weights: --weights none (that is then not the hackathon's network)",
             ) from None
 
 
@@ -181,7 +181,7 @@ def _write_records(path: Path, records: list[PtbdbRecord], images: pd.DataFrame)
             why = (
                 f"shorter than {SECONDS:g} s"
                 if one.n_samples < round(SECONDS * one.sampling_frequency)
-                else "none of its slices was drawn by lot: its class has more than are needed"
+                else "none of its slices was sampled: its class has more than needed"
             )
         status = "used" if number else "left out"
         rows.append((one.record, one.patient, one.reason, one.diagnosis or "", number, status, why))
@@ -235,7 +235,7 @@ def _check_same_images(run: Path, split_file: Path) -> None:
     before = read_json(path).get("split_sha256")
     if before is not None and before != sha256_of_file(split_file):
         raise EvaluationError(
-            "was begun with other images or folds (another seed, number of slices or records)",
+            "was started with other images or folds (another seed, number of slices or records)",
             path=run,
             remedy="choose another --out, or delete this folder",
         )

@@ -146,7 +146,7 @@ def read_ptbdb(folder: str | Path) -> tuple[list[PtbdbRecord], list[str]]:
 
 
 def _read_list(path: Path) -> list[str] | None:
-    """Return the lines of a list such as CONTROLS; None where there is no such file."""
+    """Return the lines of a list such as CONTROLS; None where there is file not found."""
     try:
         text = path.read_text(encoding="ascii")
     except FileNotFoundError:

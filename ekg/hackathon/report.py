@@ -182,7 +182,7 @@ def _row(
 
 
 def _meaning(report: dict[str, Any]) -> list[str]:
-    lines = ["## What the two ways of dividing mean", ""]
+    lines = ["## What the two ways of splitting mean", ""]
     lines += [f"* **{name}**: {text}." for name, text in PROTOCOLS.items()]
     lines.append("")
     rows = []
@@ -222,11 +222,11 @@ def _meaning(report: dict[str, Any]) -> list[str]:
         "by patient say what to expect of a person never seen before, and the published metrics "
         "were not obtained in that way.",
         "",
-        "How closely the tested images were known, and how often they were read rightly:",
+        "Test images by their nearest training slice, and how many were read correctly:",
         "",
     ]
     runs = report["runs"]
-    header = ("closest acquaintance in train", *(r["run"].rpartition("/")[2] for r in runs))
+    header = ("nearest training slice", *(r["run"].rpartition("/")[2] for r in runs))
     body = []
     for kind, text in ACQUAINTANCE.items():
         cells = [run["accuracy_by_acquaintance"][kind] for run in runs]
@@ -403,7 +403,7 @@ def _run_report(
     tested = images[images["fold"] == "test"].set_index("image")
     if set(predictions["image"]) != set(tested.index):
         raise EvaluationError(
-            "is of other images than the folds name",
+            "is of other images than those of the folds",
             path=run / PREDICTIONS_FILE,
             remedy="run the same command again",
         )

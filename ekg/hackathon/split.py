@@ -24,12 +24,12 @@ PROTOCOLS: dict[str, str] = {
     "patients": "patients are divided, so that nobody is in two folds",
 }
 ACQUAINTANCE: dict[str, str] = {
-    "seconds": "a training slice shows some of the very same seconds",
-    "record": "a training slice is of the same recording, at other seconds",
+    "seconds": "a training slice overlaps it",
+    "record": "a training slice is from elsewhere in the same recording",
     "patient": "a training slice is of another recording of the same patient",
     "stranger": "no training slice is of this patient",
 }
-"""How closely a tested image is known from training, the closest first."""
+"""How close the nearest training slice is to a test image, the closest first."""
 
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 COLUMNS = ("image", "record", "patient", "diagnosis", "slice", "start", "sampling_frequency")
@@ -80,7 +80,7 @@ def plan_images(
         If `per_record` is below 1.
     """
     if per_record < 1:
-        raise SplitError(f"{per_record} slices a record are asked for", remedy="ask for 1 or more")
+        raise SplitError(f"{per_record} slices per record requested", remedy="use 1 or more")
     rows = []
     for one in records:
         if one.diagnosis is None:

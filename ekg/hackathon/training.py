@@ -69,7 +69,7 @@ class ColourModel(EkgModel):
 
 
 BATCH_SIZES = {"final": 16, "all": 8}
-"""Images a step when the final layer alone is trained, and when the whole network is."""
+"""Images per step when the final layer alone is trained, and when the whole network is."""
 TRAIN_PARTS = {"final": "final layer only", "all": "whole network"}
 
 
@@ -215,7 +215,7 @@ def train_hackathon(
         world = World()
         if checkpoint is not None:
             state.from_checkpoint(checkpoint, world)
-            say("already finished" if state.finished else f"going on at epoch {state.epoch}")
+            say("already finished" if state.finished else f"resuming at epoch {state.epoch}")
         else:
             environment = describe_environment(
                 settings,
@@ -245,7 +245,7 @@ def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
         raise TrainingError(
             error.problem,
             path=error.path,
-            remedy="give the settings it was begun with, or choose another --out",
+            remedy="use its original settings, or choose another --out",
         ) from None
 
 

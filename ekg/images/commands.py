@@ -42,28 +42,28 @@ def add_images_arguments(parser: argparse.ArgumentParser) -> None:
         "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
     )
     parser.add_argument(
-        "--seed", type=int, default=PAPER_SEED, help=f"places the slices (default {PAPER_SEED})"
+        "--seed",
+        type=int,
+        default=PAPER_SEED,
+        help=f"seed of the slice positions (default {PAPER_SEED})",
     )
     parser.add_argument("--limit", type=int, help="draw the first LIMIT usable records only")
     parser.add_argument("--keep-multi", action="store_true", help="keep multi-label records")
     parser.add_argument("--keep-ectopy", action="store_true", help="keep PAC and PVC records")
     parser.add_argument(
-        "--pack", action="store_true", help="also write all images into one file, pack.npy"
+        "--pack", action="store_true", help="also write all images to one file, pack.npy"
     )
-    parser.add_argument(
-        "--no-png", action="store_true", help="with --pack: write no single PNG files"
-    )
+    parser.add_argument("--no-png", action="store_true", help="with --pack: do not write PNG files")
     parser.add_argument(
         "--unless-current",
         action="store_true",
-        help="do nothing if the set was made from the very files that are there now (names, "
-        "sizes, times)",
+        help="do nothing if the source files have not changed (names, sizes, times)",
     )
     parser.add_argument("--dataset", help="name of the data set (default: from the folder)")
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="stop at the first record that must be skipped; finish no set with warnings",
+        help="stop at the first skipped record, and refuse a set with warnings",
     )
 
 

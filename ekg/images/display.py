@@ -382,7 +382,7 @@ def save_picture(
         raise ImageError(
             f"a picture of style {style} cannot be written as {kind or 'a file without suffix'}",
             path=target,
-            remedy="name the file .png" + ("" if style == "exact" else " or .pdf"),
+            remedy="give the file .png" + ("" if style == "exact" else " or .pdf"),
         )
     if size is not None and style == "exact":
         check_size(size)

@@ -117,7 +117,7 @@ def _check_options(config: ImageSetConfig, jobs: int, limit: int | None, any_out
     if jobs < 1 or (limit is not None and limit < 1):
         raise ImageError("the number of processes and the limit must be at least 1")
     if not any_output:
-        raise ImageError("neither single images nor a pack are asked for")
+        raise ImageError("neither PNG files nor a pack would be written")
 
 
 def _name_of_dataset(records: Path) -> str:
@@ -133,22 +133,22 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
         # The first version did not write its number.
         if (version := found.get("format", 1)) != _FORMAT:
             raise ImageError(
-                f"field `format` is {version!r}: another version of this program draws such image "
-                f"sets, this one draws {_FORMAT}",
+                f"field `format` is {version!r}, must be {_FORMAT}: the set is from another "
+                "version of this program",
                 path=settings,
                 remedy="use that version, or delete the folder to draw it again",
             )
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise ImageError(
-                    f"its images were made with {key} {found.get(key)}, now {value} is asked for",
+                    f"its images were made with {key} {found.get(key)}, not {value}",
                     path=out,
-                    remedy="choose another folder, or delete this one to draw it again",
+                    remedy="choose another folder, or delete this one to draw the set again",
                 )
         return
     if (out / MANIFEST).exists() or any((out / "all").glob("*/*")):
         raise ImageError(
-            "holds images that this command did not make",
+            "holds images that this command did not write",
             path=out,
             remedy="choose another folder",
         )
@@ -194,7 +194,7 @@ def _claim_source(out: Path, source: Path, headers: Mapping[str, Path], journal:
                     f"holds the images of the records in {known}, now those in {source} are "
                     "asked for",
                     path=out,
-                    remedy="choose another folder, or delete this one to draw it again",
+                    remedy="choose another folder, or delete this one to draw the set again",
                 )
     # Without a state the set is unfinished: nothing may take it for current.
     write_json(out / _STATE, {"source": str(source)})
@@ -211,5 +211,5 @@ def _disk_errors(out: Path) -> Iterator[None]:
             f"cannot be written to ({error.strerror or error})",
             path=out,
             remedy=("free some disk space" if full else "check folder and permissions")
-            + " and run the same command again: what is finished is kept",
+            + " and run the same command again to resume",
         ) from error

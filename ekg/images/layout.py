@@ -68,12 +68,12 @@ def check_size(size: int) -> int:
     Raises
     ------
     ImageError
-        If it is not a whole number within `IMAGE_SIZE_LIMITS` (pixels).
+        If it is not an integer within `IMAGE_SIZE_LIMITS` (pixels).
     """
     low, high = IMAGE_SIZE_LIMITS
     if isinstance(size, bool) or int(size) != size or not low <= size <= high:
         raise ImageError(
-            f"image size {size} is not a whole number of pixels from {low} to {high}",
+            f"image size {size} is not an integer of pixels from {low} to {high}",
             remedy=f"choose a size from {low} to {high} (the paper's is 800)",
         )
     return int(size)

@@ -43,9 +43,9 @@ def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
         manifest = pd.read_csv(path, dtype=text, keep_default_na=False)
     except FileNotFoundError:
         raise ImageError(
-            "no such manifest",
+            "manifest not found",
             path=path,
-            remedy="draw the images first (`python -m ekg images`), or let it finish",
+            remedy="run `python -m ekg images` and let it finish",
         ) from None
     except (ValueError, UnicodeDecodeError) as error:
         raise ImageError(f"is not a manifest ({error})", path=path) from None
@@ -70,9 +70,9 @@ def _check_sum(manifest: Path, description: Path) -> None:
     wanted = content.get("manifest_sha256") if isinstance(content, dict) else None
     if wanted not in (None, sha256_of_file(manifest)):
         raise ImageError(
-            f"is not the manifest that {description.name} beside it describes",
+            f"does not match {description.name} beside it",
             path=manifest,
-            remedy="run `python -m ekg images` again; if you changed it on purpose, remove the "
+            remedy="run `python -m ekg images` again; after a deliberate change, remove the "
             f"field `manifest_sha256` from {description.name}",
         )
 
@@ -105,9 +105,7 @@ def count_images(place: str | Path) -> dict[str, int]:
             image.parent.name for image in root.glob("*/*.png") if not image.name.startswith(".")
         )
     else:
-        raise ImageError("no such image set", path=place, remedy="check its path")
+        raise ImageError("image set not found", path=place, remedy="check its path")
     if not counts:
-        raise ImageError(
-            "has no images", path=place, remedy="draw them first (`python -m ekg images`)"
-        )
+        raise ImageError("has no images", path=place, remedy="run `python -m ekg images` first")
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -44,9 +44,9 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     folder = Path(folder)
     if not (folder / PACK).is_file() or not (folder / INDEX).is_file():
         raise ImageError(
-            "has no finished pack of images",
+            "has no finished pack",
             path=folder,
-            remedy="make it with `python -m ekg images ... --pack`",
+            remedy="run `python -m ekg images ... --pack`",
         )
     try:
         images = np.load(folder / PACK, mmap_mode="r", allow_pickle=False)
@@ -54,14 +54,14 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
         raise
     except (OSError, *DAMAGE) as error:
         raise ImageError(
-            f"is damaged ({error})", path=folder / PACK, remedy="delete it and make it again"
+            f"is corrupt ({error})", path=folder / PACK, remedy="delete it and pack the set again"
         ) from None
     index = read_manifest(folder / INDEX)
     if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(index):
         raise ImageError(
             f"holds {images.dtype} of shape {images.shape}, the index has {len(index)} rows",
             path=folder / PACK,
-            remedy="delete both and make them again",
+            remedy="delete both and pack the set again",
         )
     return images, index
 

@@ -119,22 +119,21 @@ def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Im
                 raise ImageError(
                     f"has {columns} x {rows} pixels, not {wanted}",
                     path=path,
-                    remedy="draw it from the record at that size "
-                    "(resizing would change every trace)",
+                    remedy="draw it from the record at that size (resizing changes every trace)",
                 )
             yield image
     except FileNotFoundError:
-        raise ImageError("no such image", path=path, remedy="check its path") from None
+        raise ImageError("image not found", path=path, remedy="check its path") from None
     except UnidentifiedImageError:
         raise ImageError(
-            f"is not a usable image: neither a WFDB record nor one of {', '.join(FORMATS)}",
+            f"is not a usable image: expected a WFDB record or one of {', '.join(FORMATS)}",
             path=path,
         ) from None
     except Image.DecompressionBombError as error:
         raise ImageError(f"is not a usable image ({error})", path=path) from None
     except (OSError, *DAMAGE) as error:
         raise ImageError(
-            f"is damaged ({error})", path=path, remedy="fetch it or draw it again"
+            f"is corrupt ({error})", path=path, remedy="fetch or draw it again"
         ) from None
 
 

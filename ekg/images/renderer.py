@@ -173,7 +173,7 @@ class Renderer:
         if not np.isfinite(signal).all():
             raise ImageError(
                 "a slice with samples that are not numbers cannot be drawn",
-                remedy="repair the recording or leave it out",
+                remedy="repair or leave out the recording",
             )
         draw_path = self._agg.draw_path
         for ((top, bottom, left, right), trace, border), lead in zip(

@@ -26,7 +26,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-on",
         metavar="DIR",
-        help="folder of pictures to compare with torch on; default: a few made-up strips",
+        help="folder of images for the comparison with torch; default: a few synthetic ones",
     )
 
 
@@ -40,9 +40,9 @@ def run_export(arguments: argparse.Namespace) -> int:
 
     if not (arguments.model or arguments.out):
         raise ModelError(
-            "the default model has its ONNX file already",
+            "the default model already has its ONNX file",
             path=exported_file_of(default_model()),
-            remedy="give --out to write another, or --model for another model",
+            remedy="use --out to write another file, or --model for another model",
         )
     weights = weights_file_of(arguments.model or default_model())
     model = load_model(weights)

@@ -82,7 +82,7 @@ class EkgModel(nn.Module):
         self.network_options = dict(network_options or {})
         self.name = name or network_name
         self.notes: tuple[str, ...] = ()
-        """What a reader of its verdicts must know, e.g. that its classes are assumed."""
+        """Caveats about its predictions, e.g. that its classes are assumed."""
         # Not part of the state dict: it holds what training changes.
         self.register_buffer("mean", torch.tensor(means).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(stds).view(1, -1, 1, 1), persistent=False)

@@ -131,7 +131,7 @@ class OnnxEngine:
 
         self.path = path = Path(path)
         if not path.is_file():
-            raise ModelError("no such file", path=path, remedy="check the path")
+            raise ModelError("file not found", path=path, remedy="check the path")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = threads
@@ -155,9 +155,9 @@ class OnnxEngine:
             self.calibrated = metadata.get("temperature", "null") != "null"
         except (LookupError, TypeError, ValueError):
             raise ModelError(
-                "its metadata does not name classes and image size, or it takes no picture",
+                "its metadata lacks classes or image size, or its input is not an image",
                 path=path,
-                remedy="use a file made by python -m ekg export",
+                remedy="use a file from `python -m ekg export`",
             ) from None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -202,7 +202,7 @@ def open_engine(path: str | Path, engine: str | None = None) -> Engine:
     if engine == "onnx":
         return _open_onnx(path)
     if is_onnx:
-        raise ModelError("torch does not read ONNX files", path=path, remedy="leave --engine out")
+        raise ModelError("torch does not read ONNX files", path=path, remedy="omit --engine")
     return TorchEngine(load_model(path))
 
 
@@ -222,6 +222,6 @@ def _open_onnx(path: Path) -> Engine:
     engine = OnnxEngine(exported)
     if engine.weights_sha256 != sha256_of_file(weights):
         raise ModelError(
-            f"is not the export of {weights.name} beside it", path=exported, remedy=remedy
+            f"is not an export of {weights.name} beside it", path=exported, remedy=remedy
         )
     return engine

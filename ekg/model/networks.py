@@ -134,9 +134,9 @@ def _imagenet_weights(name: str, weights: str | Path) -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:
         # OSError: no way to the network, or no room; RuntimeError: a wrong checksum.
         raise ModelError(
-            f"ImageNet weights of {name} are neither at {cached} nor to be fetched "
+            f"ImageNet weights of {name} are not at {cached} and could not be fetched "
             f"from {listed.url} ({error})",
-            remedy="put the file there, or give its path as `weights`, or use no weights",
+            remedy="put the file there, give its path as `weights`, or use no weights",
         ) from None
 
 
@@ -216,6 +216,6 @@ def build_network(name: str = PAPER_NETWORK, n_classes: int = 7, **options: Any)
         if "unexpected keyword argument" not in str(error):
             raise
         raise ModelError(
-            f"network {name} does not know one of the options {', '.join(sorted(options))}",
+            f"network {name} does not accept one of the options {', '.join(sorted(options))}",
             remedy="correct the network's options",
         ) from None

@@ -24,7 +24,7 @@ _ZIP_SIGNATURE = b"PK\x03\x04"
 _TORCH_SUFFIXES = (".model", ".pt", ".pth", ".bin", ".ckpt")
 _CHECKSUM = "content_sha256"
 _WRAPPERS = ("module.", "_orig_mod.", "network.")
-"""What DistributedDataParallel, torch.compile and EkgModel put in front of every name."""
+"""Prefixes that DistributedDataParallel, torch.compile and EkgModel add to every name."""
 
 
 def save_weights(
@@ -116,7 +116,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError("no such weights file", path=path, remedy="check the path")
+        raise ModelError("weights file not found", path=path, remedy="check the path")
     suffix = path.suffix.lower()
     if suffix == SAFETENSORS_SUFFIX:
         state_dict, metadata = _load_safetensors(path)
@@ -133,7 +133,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ModelError(
                 f"tensor {name} has values that are not numbers",
                 path=path,
-                remedy="take weights from before training went astray",
+                remedy="use weights from before training diverged",
             )
     return state_dict, metadata
 
@@ -149,11 +149,11 @@ def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {_without_wrappers(name): file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
         raise ModelError(
-            f"is not a whole safetensors file ({error})", path=path, remedy="fetch it again"
+            f"is not a complete safetensors file ({error})", path=path, remedy="fetch it again"
         ) from None
     if checksum is not None and checksum != _checksum(*_parts(content)):
         raise ModelError(
-            f"is damaged: its content does not fit its `{_CHECKSUM}`",
+            f"is corrupt: its content does not match its `{_CHECKSUM}`",
             path=path,
             remedy="fetch it again, or train it again",
         )
@@ -199,7 +199,7 @@ def _load_torch(path: Path) -> dict[str, Tensor]:
             raise ModelError(
                 "refused: it holds more than tensors, and reading it could run code",
                 path=path,
-                remedy="have its maker save the state dict alone, as .safetensors",
+                remedy="ask its author for the state dict alone, as .safetensors",
             ) from None
         raise _damaged(path) from None
     except DAMAGE:
@@ -219,7 +219,7 @@ def _load_torch(path: Path) -> dict[str, Tensor]:
 
 def _damaged(path: Path) -> ModelError:
     return ModelError(
-        "is not a whole torch file: truncated or damaged", path=path, remedy="fetch it again"
+        "is not a complete torch file: truncated or corrupt", path=path, remedy="fetch it again"
     )
 
 

@@ -37,7 +37,7 @@ def source_of(name: str) -> Path:
     path = SOURCES / f"{name}.py"
     if not path.exists():
         raise EkgError(
-            "no such notebook", path=path, remedy=f"choose one of {', '.join(notebook_names())}"
+            "notebook not found", path=path, remedy=f"choose one of {', '.join(notebook_names())}"
         )
     return path
 
@@ -99,7 +99,7 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path
             raise EkgError(
                 f"cell {error.exec_count}: {error.ename}: {reason}",
                 path=source,
-                remedy=f"see {failed} for the whole trace",
+                remedy=f"see {failed} for the traceback",
             ) from None
     return target
 

@@ -148,7 +148,7 @@ def read_part(path: str | Path) -> tuple[str, list[Item]]:
         return str(content["heading"]), [Item(**item) for item in content["items"]]
     except (KeyError, TypeError) as error:
         raise EkgError(
-            f"not the list of a notebook's figures ({json.dumps(str(error))})",
+            f"is not a list of figures ({json.dumps(str(error))})",
             path=path,
             remedy="remove it and draw the figures again",
         ) from None

@@ -59,7 +59,7 @@ def newest_run(runs: Path | None = None) -> Path:
     ]
     if not found:
         raise EkgError(
-            "no run here yet", path=runs, remedy="make one (`make train`), or use RUN=published"
+            "no runs yet", path=runs, remedy="train one with `make train`, or use RUN=published"
         )
     return max(found)[1]
 
@@ -77,7 +77,7 @@ def find_run(run: str | Path = "") -> Path:
     Raises
     ------
     EkgError
-        If there is no such folder or it holds no results.
+        If there is folder not found or it holds no results.
     """
     if not str(run):
         return newest_run()
@@ -88,12 +88,12 @@ def find_run(run: str | Path = "") -> Path:
         return prediction_folder()
     if not folder.is_dir():
         raise EkgError(
-            "no such run", path=folder, remedy="`python -m ekg runs` lists them; or RUN=published"
+            "run not found", path=folder, remedy="`python -m ekg runs` lists them; or RUN=published"
         )
     marks = ("metrics.json", "train_results.csv", "predictions_*.csv", "preds_*.csv")
     if not any(any(folder.glob(mark)) for mark in marks):
         raise EkgError(
-            "this folder holds no results",
+            "this folder has no results",
             path=folder,
             remedy="train and evaluate first (`make evaluate RUN=...`)",
         )
@@ -110,7 +110,7 @@ def _read_table(path: Path, **options: Any) -> pd.DataFrame:
 def _read_tables(path: Path) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict):
-        raise EkgError("holds no named values", path=path, remedy="make it again")
+        raise EkgError("has no named values", path=path, remedy="make it again")
     return content
 
 
@@ -209,7 +209,7 @@ class RunFiles:
         table = _read_table(path)
         missing = [c for c in ("epoch", "train_loss", "val_loss") if c not in table.columns]
         if missing or table.empty:
-            problem = f"column `{missing[0]}` is missing" if missing else "no epoch in it"
+            problem = f"column `{missing[0]}` is missing" if missing else "it has no epochs"
             raise EkgError(problem, path=path, remedy="train again")
         return table
 
@@ -328,7 +328,7 @@ def open_run(run: str | Path = "", images: str | Path = "", title: str = "") -> 
     Raises
     ------
     EkgError
-        If there is no such run.
+        If there is run not found.
     EvaluationError
         If an images folder is named that is not there.
     """
@@ -338,7 +338,7 @@ def open_run(run: str | Path = "", images: str | Path = "", title: str = "") -> 
     images_folder = absolute(images)
     if not (images_folder / "manifest.csv").is_file():
         raise EvaluationError(
-            "no manifest.csv: not an image set",
+            "not an image set: manifest.csv is missing",
             path=images_folder,
             remedy="leave it out, or draw one with `python -m ekg images`",
         )

@@ -248,7 +248,7 @@ class Predictor:
         Raises
         ------
         ModelError
-            If the engine has no gradients, or the model does not know the class.
+            If the engine has no gradients, or the model has no class.
         RecordError
             As `predict`.
         """
@@ -257,7 +257,7 @@ class Predictor:
         model = explainable_model(self.engine)
         if diagnosis is not None and diagnosis not in model.classes:
             raise ModelError(
-                f"the model does not know the class {diagnosis!r}",
+                f"the model has no class {diagnosis!r}",
                 remedy=f"choose one of {', '.join(model.classes)}",
             )
         starts, pictures = self.pictures(record)

@@ -100,7 +100,7 @@ def named_records(folder: str | Path, *, arrays: bool = False) -> dict[str, Path
     Raises
     ------
     RecordError
-        If there is no such folder, it has no recording, two would share one name, or a link or
+        If there is folder not found, it has no recording, two would share one name, or a link or
         folder in it cannot be read.
     """
     headers = wfdb_records.headers_below(folder)

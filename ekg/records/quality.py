@@ -60,7 +60,7 @@ def warnings_of(record: Record) -> list[str]:
         One sentence a finding, empty when nothing was found. What reading noted comes first
         (leads computed, padding and pulses left out, samples missing). What is looked for: leads
         that do not change for a second, level-topped (clipped) peaks, signal outside the picture,
-        doubtful amplitude, a low sampling frequency, and limb leads that contradict the
+        doubtful amplitude, a low sampling frequency, and limb leads that violate the
         relations of Einthoven and Goldberger. Exchanged electrodes keep these relations, and
         no relation binds the chest leads: such errors are not found.
     """
@@ -163,7 +163,7 @@ def _clipped(signal: np.ndarray, rate: float) -> list[str]:
             if abs(extreme - median) >= CLIPPED_DISTANCE and run >= CLIPPED_SECONDS * rate:
                 clipped.append(lead)
                 break
-    return [f"{_named(clipped)} clipped: peaks are cut off level"] if clipped else []
+    return [f"{_named(clipped)} clipped: peaks are cut off"] if clipped else []
 
 
 def _outside_picture(signal: np.ndarray) -> list[str]:
@@ -296,7 +296,7 @@ def limb_lead_misfit(signal: np.ndarray, rate: float) -> float:
     Returns
     -------
     float
-        Root of the share of the limb leads' power (0.5 to 40 Hz) that contradicts the
+        Root of the share of the limb leads' power (0.5 to 40 Hz) that violates the
         relations of Einthoven and Goldberger: 0 fits, 1 is all contradiction.
     """
     products = _limb_lead_products(signal, rate)
@@ -314,7 +314,7 @@ def _limb_lead_order(signal: np.ndarray, rate: float, gains: Sequence[float]) ->
     if misfits[0] <= RELATION_LIMIT:
         return None
     finding = (
-        f"the limb leads contradict I + III = II and its kin (misfit {misfits[0]:.2f}, usual "
+        f"limb leads violate Einthoven's law, I + III = II (misfit {misfits[0]:.2f}, usual "
         f"below {RELATION_LIMIT:g}): "
     )
     limb_gains = np.asarray(gains[:_LIMB_LEADS] if len(gains) == len(LEADS) else ())
@@ -334,4 +334,4 @@ def _limb_lead_order(signal: np.ndarray, rate: float, gains: Sequence[float]) ->
         for target, source in enumerate(orders[best])
         if source != target
     )
-    return finding + f"wrong lead order suspected; it would fit to read {found}"
+    return finding + f"wrong lead order suspected; consistent if read as {found}"

@@ -71,7 +71,7 @@ class SignalFile:
         """Say what was read instead."""
         return (
             f"the header names the signal file {self.wanted!r}; {self.path.name} was read, whose "
-            "samples fit the header's checksums"
+            "samples match the header's checksums"
         )
 
 
@@ -139,10 +139,10 @@ def _missing(header: Path, wanted: str, candidates: list[Path]) -> RecordError:
     names.sort()
     there = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return RecordError(
-        f"{_not_there(wanted)} (looked for {looked_for}, in any letter case; beside the header: "
+        f"{_not_there(wanted)} (looked for {looked_for}, ignoring case; beside the header: "
         f"{there or 'no signal file'})",
         path=header,
-        remedy="write the file's name as it is into the header's signal lines, or put the file "
+        remedy="correct the file name in the header's signal lines, or put the file "
         "beside the header",
     )
 
@@ -156,9 +156,9 @@ def _not_there(wanted: str) -> str:
 def unverified(header: Path, file: SignalFile, why: str) -> RecordError:
     """Return the error for a file of another name whose samples cannot be shown to belong."""
     return RecordError(
-        f"{_not_there(file.wanted)}; {file.path.name} lies here, but {why}",
+        f"{_not_there(file.wanted)}; {file.path.name} is here, but {why}",
         path=header,
-        remedy=f"if it belongs to this header, write {file.path.name} into its signal lines",
+        remedy=f"if it belongs to this header, put {file.path.name} into its signal lines",
     )
 
 
@@ -204,7 +204,7 @@ def check_signal_files(
         needed = offset + int(fields.sig_len * frame * bytes_per_sample)
         if size < needed:
             raise RecordError(
-                f"signal file {file.path.name} has {size} bytes, the header promises {needed}: "
+                f"signal file {file.path.name} has {size} bytes, the header declares {needed}: "
                 "it is truncated",
                 path=path,
                 remedy="copy or export it again, or correct the header's number of samples",

@@ -12,7 +12,7 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the records")
     parser.add_argument(
-        "--records", type=int, default=700, help="how many records (default: %(default)s)"
+        "--records", type=int, default=700, help="number of records (default: %(default)s)"
     )
     parser.add_argument(
         "--seed", type=int, default=44, help="seed of the whole set (default: %(default)s)"
@@ -25,9 +25,7 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="simulate records anew that are already there"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="simulate existing records again")
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:

@@ -85,7 +85,7 @@ def check_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
     if unknown:
         raise ConfigError(
             f"option --classes: {', '.join(unknown)} cannot be simulated",
-            remedy=f"choose among {', '.join(known)}",
+            remedy=f"choose from {', '.join(known)}",
         )
     return tuple(name for name in known if name in classes)
 

@@ -188,7 +188,7 @@ def _check_settings(folder: Path, settings: SimulationSettings, overwrite: bool)
             raise ConfigError(
                 f"holds records simulated with {found}, not {wanted}",
                 path=folder,
-                remedy="choose another folder, or pass --overwrite to simulate them anew",
+                remedy="choose another folder, or use --overwrite to simulate them again",
             )
     elif not overwrite and any(folder.glob("*.hea")):
         raise RecordError(

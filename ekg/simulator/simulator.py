@@ -133,7 +133,7 @@ def _check(findings: Collection[str], sampling_frequency: float, seconds: float 
     if unknown or not findings:
         raise ConfigError(
             f"diagnosis {', '.join(unknown) or '(none)'} cannot be simulated",
-            remedy=f"choose among {', '.join([*BY_ABBREVIATION, *EXTRA_FINDINGS])}",
+            remedy=f"choose from {', '.join([*BY_ABBREVIATION, *EXTRA_FINDINGS])}",
         )
     if not 100 <= sampling_frequency <= 4000:
         raise ConfigError(

@@ -77,7 +77,7 @@ def _device(name: str, local_rank: int) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"field `compute.device` is {name!r}, which cannot be used here ({reason})",
+            f"field `compute.device` is {name!r}, which is not available ({reason})",
             remedy="use cpu, or auto",
         ) from None
     return device
@@ -92,7 +92,7 @@ def _precision(name: str, device: torch.device) -> torch.dtype:
         return torch.float32
     if name == "float16" and device.type == "cpu":
         raise ConfigError(
-            'field `compute.precision` is "float16", which a CPU does slowly',
+            'field `compute.precision` is "float16", which is slow on a CPU',
             remedy='use "float32" or "bfloat16"',
         )
     return _PRECISIONS[name]
@@ -102,7 +102,7 @@ def _compile(config: ComputeConfig, device: torch.device) -> bool:
     if config.compile == "on":
         if device.type == "cpu" and not has_compiler():
             raise ConfigError(
-                'field `compute.compile` is "on" and there is no C++ compiler here',
+                'field `compute.compile` is "on" and there is no C++ compiler',
                 remedy='install one (g++), or use "auto"',
             )
         return True

@@ -43,9 +43,9 @@ def checkpoint_to_resume(
         return content
     if not overwrite and (path.is_file() or (folder / WEIGHTS_FILE).is_file()):
         raise TrainingError(
-            "holds a run already",
+            "already has a run",
             path=folder,
-            remedy="add --resume to go on, --overwrite to begin anew, or choose another --run",
+            remedy="use --resume to resume it, --overwrite to start over, or choose another --run",
         )
     return None
 
@@ -69,9 +69,9 @@ def check_data(folder: Path, images: Path, split_file: Path) -> None:
             changed.append(f"{file} (field `{key}` is {now:.12}, was {known.get(key)!s:.12})")
     if changed:
         raise TrainingError(
-            f"the run began with other data: {' and '.join(changed)} changed",
+            f"the run was started with other data: {' and '.join(changed)} changed",
             path=folder,
-            remedy="put them back, add --overwrite to begin anew, or choose another --run "
+            remedy="restore them, use --overwrite to start over, or choose another --run "
             "(with make: RUN=another-name)",
         )
 

@@ -93,7 +93,7 @@ class State:
     """Training time before this process started (a resumed run)."""
     started: float = field(default_factory=time.monotonic)
     finished: str = ""
-    """Why the run ended; empty while it goes on."""
+    """Why the run ended; empty while it is running."""
 
     @property
     def minutes(self) -> float:
@@ -136,7 +136,7 @@ class State:
             self._take_back(content, world)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(
-                f"the checkpoint lacks something or is of another network "
+                f"the checkpoint is incomplete or of another network "
                 f"({type(error).__name__}: {error})",
                 remedy="start again without --resume",
             ) from None

@@ -135,7 +135,7 @@ class StepRunner:
             state.average.update()
 
     def _look(self) -> None:
-        """Add up the losses of the steps since the last look; stop at one that is no number."""
+        """Add up the losses of the steps since the last look; stop at one that is not a number."""
         if not self._unseen:
             return
         losses = torch.stack([loss for _, _, loss, _, _ in self._unseen]).cpu().double().tolist()
@@ -156,5 +156,5 @@ class StepRunner:
             f"the loss is {loss} in step {step} of epoch {self.state.epoch}, with the images "
             f"{', '.join(self.names[rows])}",
             remedy="lower optimizer.learning_rate, set training.gradient_clip=1, or use "
-            "compute.precision=float32; the last checkpoint is from before",
+            "compute.precision=float32; the last checkpoint predates it",
         )

@@ -114,7 +114,7 @@ def train(
             course = _Course(config, settings, world, run, data, tell)
             if checkpoint is not None:
                 course.state.from_checkpoint(checkpoint, world)
-                tell(f"going on at epoch {course.state.epoch}, step {course.state.step}")
+                tell(f"resuming at epoch {course.state.epoch}, step {course.state.step}")
             elif world.is_first:
                 environment = describe_environment(
                     settings,

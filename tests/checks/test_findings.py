@@ -34,7 +34,7 @@ def test_the_table_names_every_finding_and_counts_them():
     lines = table_lines([GOOD, BAD, LEFT])
     assert [line.split()[0] for line in lines[1:4]] == ["pass", "fail", "skipped"]
     assert "no data here" in lines[3]
-    assert lines[-1] == "1 passed, 1 failed, 1 skipped (not looked at: skipped is not passed)"
+    assert lines[-1] == "1 passed, 1 failed, 1 skipped (not checked: skipped is not passed)"
     assert summary_line([GOOD]) == "1 passed, 0 failed, 0 skipped"
 
 
@@ -98,4 +98,4 @@ def test_the_command_runs_one_check_and_writes_json(tmp_path, monkeypatch, capsy
 
 def test_an_unknown_check_is_refused(capsys):
     assert main(["verify", "--only", "nonsense"]) == 2
-    assert "choose among reference, golden" in capsys.readouterr().err
+    assert "choose from reference, golden" in capsys.readouterr().err

@@ -50,7 +50,7 @@ def test_a_whole_set_passes(repository, images):
     finding = only(check_image_sets(repository))
     count = len(read_manifest(images))
     assert finding.verdict == "pass"
-    assert finding.found == f"{count} PNG, {count} packed of {count} images looked at"
+    assert finding.found == f"{count} PNG, {count} packed of {count} images checked"
 
 
 def test_a_sample_is_looked_at_by_default(repository, monkeypatch):

@@ -194,7 +194,7 @@ def test_markdown_names_the_dataset_in_every_heading():
     assert len(headings) >= 8
     assert all("toy" in heading for heading in headings if heading != "## Notes")
     assert "Not for clinical use." in lines
-    matrix_head = "| true \\ called | " + " | ".join(CLASSES) + " |"
+    matrix_head = "| true \\ predicted | " + " | ".join(CLASSES) + " |"
     assert lines.count(matrix_head) == 2
 
 
@@ -311,7 +311,7 @@ def test_a_model_of_another_size_is_not_run(evaluated, tmp_path, capsys):
     large = tmp_path / "large"
     save_weights(large / "weights.safetensors", model.network.state_dict(), model.metadata)
     assert main(["compare", str(first), str(large)]) == 2
-    assert "takes images of 48 pixels, not of 32" in capsys.readouterr().err
+    assert "expects images of 48 pixels, not 32" in capsys.readouterr().err
 
 
 def test_without_another_the_published_figures_are_shown_but_not_compared(
@@ -334,8 +334,8 @@ def test_without_another_the_published_figures_are_shown_but_not_compared(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["nowhere"], "no such run or model"),
-        (["--images", "x"], "--images and --split belong together"),
+        (["nowhere"], "run or model not found"),
+        (["--images", "x"], "--images and --split must be given together"),
     ],
 )
 def test_bad_input_is_one_line(evaluated, capsys, more, message):

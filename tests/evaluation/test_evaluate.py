@@ -126,7 +126,7 @@ def test_another_split_than_in_training_is_said(run_folder, toy_images, tmp_path
     assert said not in capsys.readouterr().err
     (run_folder / "environment.json").write_text("[]")
     assert main(arguments(run_folder, toy_images, tmp_path / "o3")) == 2
-    assert "environment.json: is not what a training writes down" in capsys.readouterr().err
+    assert "environment.json: must be a table written by training" in capsys.readouterr().err
     assert not (tmp_path / "o3" / "metrics.json").exists()
 
 
@@ -159,9 +159,9 @@ def test_a_missing_class_is_named_once(run_folder, toy_images, tmp_path, capsys)
     ("change", "message"),
     [
         (["--images", "nowhere"], "not an image set"),
-        (["--model", "nowhere"], "no such model"),
-        (["--resamples", "-1"], "--resamples is negative"),
-        (["--batch-size", "0"], "--batch-size is below 1"),
+        (["--model", "nowhere"], "model not found"),
+        (["--resamples", "-1"], "--resamples must not be negative"),
+        (["--batch-size", "0"], "--batch-size must be at least 1"),
     ],
 )
 def test_bad_input_is_one_line(run_folder, toy_images, tmp_path, capsys, change, message):

@@ -99,8 +99,8 @@ def put(column, row, value):
     [
         (lambda t: t.iloc[:0], "no predictions"),
         (lambda t: t.drop(columns="record"), "column `record` is missing"),
-        (put("label", 0, "XYZ"), "'XYZ' is none of the classes"),
-        (put("label", 0, "STE"), "record 'a' has images of two labels"),
+        (put("label", 0, "XYZ"), "'XYZ' is not one of the classes"),
+        (put("label", 0, "STE"), "record 'a' has two different labels"),
         (put("image", 1, "a-s00.png"), "duplicate image"),
         (put("p_AF", 1, "many"), "line 3: `p_AF` is not a number"),
         (put("p_AF", 1, float("nan")), "line 3: `p_AF` is not a number"),

@@ -86,6 +86,6 @@ def test_damaged_files_are_named(runs, capsys, name, text, message):
 
 def test_no_runs_yet(tmp_path, capsys):
     assert main(["runs", str(tmp_path)]) == 2
-    assert "no run here yet" in capsys.readouterr().err
+    assert "no runs yet" in capsys.readouterr().err
     assert main(["runs", str(tmp_path / "none")]) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert "folder not found" in capsys.readouterr().err

@@ -120,7 +120,7 @@ def test_drawing_a_set(planned):
 
 def test_unusable_pictures_are_refused(tmp_path):
     path = tmp_path / "x.png"
-    with pytest.raises(ImageError, match="no such image"):
+    with pytest.raises(ImageError, match="image not found"):
         read_picture(path, 8)
     Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(path)
     with pytest.raises(ImageError, match="9 x 8 pixels"):

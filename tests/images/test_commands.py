@@ -131,8 +131,8 @@ def test_clinical_scale(write_record, tmp_path):
     [
         (["--start", "6000", "-o", "a.png"], "give a start from 0 to 5950"),
         (["--start", "-1", "-o", "a.png"], "from sample -1"),
-        (["--start", "0", "-o", "a.pdf"], "name the file .png"),
-        (["--start", "0", "-o", "a.jpg", "--style", "clinical"], "name the file .png or .pdf"),
+        (["--start", "0", "-o", "a.pdf"], "give the file .png"),
+        (["--start", "0", "-o", "a.jpg", "--style", "clinical"], "give the file .png or .pdf"),
         (["--start", "0", "-o", "a.png", "--size", "9"], "from 16 to 2048"),
         (["--start", "0", "-o", "a.png", "--size", "9", "--style", "labelled"], "from 100"),
     ],
@@ -195,7 +195,7 @@ def test_debugging_and_errors_of_the_front(preprocessing, records, tmp_path, cap
     assert preprocessing.main([*folders, "-j", "9", "--debug"]) == 0
     assert "images of 8 records" in capsys.readouterr().out
     assert preprocessing.main(["-i", str(tmp_path / "none"), "-o", str(tmp_path)]) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert "folder not found" in capsys.readouterr().err
     defaults = preprocessing.build_parser().parse_args(["-j", "22"])
     assert (defaults.size, defaults.processes, defaults.drop_multi) == (800, 22, True)
     assert defaults.input_path.as_posix() == "data/cpsc2018/records"

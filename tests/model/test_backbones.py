@@ -78,7 +78,7 @@ def test_neither_network_nor_file(tmp_path, monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr("torch.hub.download_url_to_file", no_way)
-    with pytest.raises(ModelError, match=r"neither at .*squeezenet1_0.*no route.*put the file"):
+    with pytest.raises(ModelError, match=r"not at .*squeezenet1_0.*no route.*put the file"):
         build_network("squeezenet1_0", weights="imagenet")
 
 

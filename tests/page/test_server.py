@@ -61,7 +61,7 @@ def test_writing_is_not_served(site):
 
 
 def test_a_taken_port_and_a_missing_page_are_named(tmp_path):
-    with pytest.raises(PageError, match="holds no built page"):
+    with pytest.raises(PageError, match="contains no built page"):
         make_server(tmp_path, 0)
     for name in ("page.json", "index.html"):
         (tmp_path / name).touch()

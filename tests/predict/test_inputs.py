@@ -57,9 +57,9 @@ def test_a_signal_file_without_header_is_a_record_to_complain_about(folder):
 def test_what_is_not_there(folder):
     assert kinds("A3") == [("A3", "A3", "record")]
     (found,) = expand(["x.png"])
-    assert (found.kind, found.problem) == ("none", "no such file; check the path")
+    assert (found.kind, found.problem) == ("none", "file not found; check the path")
     (found,) = expand(["Z*"])
-    assert (found.kind, found.problem) == ("none", "nothing matches this pattern")
+    assert (found.kind, found.problem) == ("none", "no file matches this pattern")
 
 
 def test_patterns_in_natural_order(folder):

@@ -269,7 +269,7 @@ def test_a_safetensors_header_of_absurd_length(tmp_path, length):
 
     path = tmp_path / "weights.safetensors"
     path.write_bytes(struct.pack("<Q", length) + b'{"a":{"dtype":"F32"}}')
-    with pytest.raises(ModelError, match="not a whole safetensors file"):
+    with pytest.raises(ModelError, match="not a complete safetensors file"):
         load_weights(path)
 
 

@@ -111,7 +111,7 @@ def test_predictions_that_are_not_those_of_the_metrics_are_refused(tmp_path):
     [
         (
             lambda m: m["test"]["per_record"].update(macro_f1=0.9),
-            r"1 metrics are not what the saved predictions give: test\.per_record\.macro_f1;",
+            r"1 metrics differ from the saved predictions: test\.per_record\.macro_f1;",
         ),
         (
             lambda m: m["val"]["record_weighted"]["intervals"]["accuracy"].__setitem__(0, 0.1),

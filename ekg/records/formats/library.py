@@ -44,7 +44,7 @@ _NOTED = {
     "redefine the channels": "further frames with other channels are not read",
     "MWF_IVL": "the sampling interval is not stated; the format's default, 1000 Hz, is used",
     "Section 12": "the long-term rhythm (section 12) is not read",
-    "ISHNE checksum mismatch": "the header's checksum does not fit: it was changed or is damaged",
+    "ISHNE checksum mismatch": "the header's checksum does not match: it was changed or is corrupt",
 }
 """The library's warnings that a reader of the recording should know of, in our words."""
 _LIMITS = (-32768.0, 32767.0)
@@ -82,7 +82,7 @@ def read_with_library(path: Path, form: Format) -> FoundRecording:
         raise
     except (*DAMAGE, ECGDataKitError, OSError, ImportError, KeyError) as error:
         raise RecordError(
-            f"is a damaged or incomplete {form.name} file ({_kind(error)})",
+            f"is a corrupt or incomplete {form.name} file ({_kind(error)})",
             path=path,
             remedy="fetch or export the recording again",
         ) from None
@@ -109,7 +109,7 @@ def _found(
         refused = _REFUSED.search(message)
         if refused:
             raise RecordError(
-                f"is a damaged or incomplete {form.name} file ({refused.group()})",
+                f"is a corrupt or incomplete {form.name} file ({refused.group()})",
                 path=path,
                 remedy="fetch or export the recording again",
             )

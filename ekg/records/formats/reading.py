@@ -136,7 +136,7 @@ def record_of(
     Raises
     ------
     RecordError
-        If a lead is missing and cannot be computed, comes twice, has samples that are missing
+        If a lead is missing and cannot be computed, is a duplicate, has samples that are missing
         in the middle or that no body gives, or the recording is too long.
     """
     header = header_of(found)
@@ -149,9 +149,9 @@ def record_of(
         bad = int(np.count_nonzero(~np.isfinite(row)))
         if bad:
             raise RecordError(
-                f"lead {lead} has {bad} samples that are missing or no numbers",
+                f"lead {lead} has {bad} samples that are missing or not numbers",
                 path=found.path,
-                remedy="repair the recording or leave it out",
+                remedy="repair or leave out the recording",
             )
         largest = float(np.abs(row).max(initial=0.0))
         if largest > LARGEST_MILLIVOLTS:
@@ -179,7 +179,7 @@ def _standard_leads(
             continue
         if name in leads:
             raise RecordError(
-                f"lead {name} comes twice", path=found.path, remedy="keep one of the two"
+                f"lead {name} is a duplicate", path=found.path, remedy="keep one of the two"
             )
         leads[name] = signal.millivolts()
         steps[name] = abs(1.0 / (signal.step * MILLIVOLTS[signal.unit]))

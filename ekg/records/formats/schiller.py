@@ -74,7 +74,7 @@ def _number(path: Path, element: Element, field: str, default: float | None = No
         return float(text)
     except ValueError:
         raise RecordError(
-            f"field `{field}` is no number", path=path, remedy="export the recording again"
+            f"field `{field}` is not a number", path=path, remedy="export the recording again"
         ) from None
 
 
@@ -90,7 +90,7 @@ def _signal(path: Path, number: int, channel: Element, step: float, unit: str) -
         counts = np.array(words, dtype=np.float64)
     except ValueError:
         raise RecordError(
-            f"channel {number} has samples that are no numbers",
+            f"channel {number} has samples that are not numbers",
             path=path,
             remedy="export the recording again",
         ) from None

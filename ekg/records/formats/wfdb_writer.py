@@ -90,7 +90,7 @@ def _check_not_another(header: Path, text: str) -> None:
     """Refuse to replace a record by another; the signals' checksums stand in the header."""
     if header.exists() and header.read_text(encoding="utf-8", errors="replace") != text:
         raise RecordError(
-            "is there already and holds something else",
+            "already exists with other content",
             path=header,
             remedy="choose another folder, or remove the record",
         )

@@ -42,7 +42,7 @@ def safe_xml(path: Path) -> ElementTree.Element:
             ) from None
         except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError) as error:
             place = f" at line {error.lineno}" if isinstance(error, expat.ExpatError) else ""
-            problem = f"its XML is damaged or cut off{place}"
+            problem = f"its XML is corrupt or truncated{place}"
     else:
         raise RecordError(problem, path=path, remedy="export the recording again")
     for element in root.iter():
@@ -87,7 +87,7 @@ def _look_over(text: bytes | str) -> None:
         depth -= 1
 
     def declared(*_: object) -> None:
-        raise _RefusedError("declares entities or attributes of its own")
+        raise _RefusedError("declares its own entities or attributes")
 
     def document_type(_: str, __: str | None, ___: str | None, has_declarations: bool) -> None:
         if has_declarations:

@@ -15,7 +15,7 @@ export function placesOfLeads(header) {
     if (places.has(lead)) {
       throw new InputError(
         `two signals are named ${lead}: the ${places.get(lead) + 1}. and the ${index + 1}.`,
-        { file: header.fileName, remedy: "rename the one that is not this lead" });
+        { file: header.fileName, remedy: "rename the wrong one" });
     }
     places.set(lead, index);
   });

@@ -96,7 +96,7 @@ def test_a_lead_that_comes_twice_is_refused(write):
     leads = [*LEADS, "II"]
     values = np.vstack([format_files.counts(), format_files.counts()[:1]])
     for content in (format_files.aecg(values, leads), format_files.edf(values, leads)):
-        with pytest.raises(RecordError, match="lead II comes twice"):
+        with pytest.raises(RecordError, match="lead II is a duplicate"):
             read_record(write(content))
 
 
@@ -171,7 +171,7 @@ def test_a_stop_of_all_leads_is_noted(write):
     values[:, 500:700] = values[:, 500:501]
     record = read_record(write(format_files.aecg(values)))
     (note,) = record.warnings
-    assert note.startswith("all leads stand still for 0.4")
+    assert note.startswith("no lead changes for  0.4")
     assert note.endswith("s on: samples are missing")
 
 
