@@ -147,7 +147,7 @@ def test_the_default_model_stands_in_one_place(root, tmp_path):
     ):
         default_model(tmp_path)
     (tmp_path / "default").unlink()
-    with pytest.raises(ModelError, match=r"default: missing; write the name of a stored model"):
+    with pytest.raises(ModelError, match=r"default: missing; put the name of a stored model"):
         default_model(tmp_path)
 
 

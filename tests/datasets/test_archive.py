@@ -95,7 +95,7 @@ def test_damaged(make, tmp_path):
     content = bytearray(archive.read_bytes())
     content[50_000:50_030] = b"\xff" * 30
     archive.write_bytes(content)
-    with pytest.raises(DownloadError, match="archive: is damaged"):
+    with pytest.raises(DownloadError, match="archive: is corrupt"):
         unpack(archive, tmp_path / "out", 10**6)
 
 

@@ -193,7 +193,7 @@ def test_disk_too_small(server, folder, settings):
 
 
 def test_address_must_be_https(folder):
-    with pytest.raises(DownloadError, match="not an https address"):
+    with pytest.raises(DownloadError, match="an https address"):
         obtain(small_source("http://example.org/"), folder)
 
 
@@ -317,7 +317,7 @@ def test_local_copy_that_is_none(tmp_path, folder, what):
     given = tmp_path / "given"
     if what == "text":
         given.write_text("neither")
-    with pytest.raises(DownloadError, match=r"folder or archive not found|is neither a folder"):
+    with pytest.raises(DownloadError, match=r"folder or archive not found|must be a folder"):
         obtain(small_source("https://example.org/"), folder, from_path=given)
 
 

@@ -89,11 +89,11 @@ def entry(**changes):
     ("text", "problem"),
     [
         ("[one", "not a TOML file"),
-        (entry(title=None), r"\[one\] lacks a field"),
+        (entry(title=None), r"\[one\] missing or unknown"),
         (entry(colour='"red"'), r"\[one\] has a missing or unknown field"),
         (entry(addresses="[]"), "`addresses` is empty"),
         (entry(addresses='["https://example.org"]'), "does not end with /"),
-        (entry(addresses='["ftp://example.org/"]'), "not an https address"),
+        (entry(addresses='["ftp://example.org/"]'), "an https address"),
         (entry(checksums=None), "needs either"),
         (entry(checksums=None, files=f'[{{path="../x", sha256="{ONE}"}}]'), "not a plain path"),
         (entry(checksums=None, files='[{path="x", sha256="12"}]'), "not 64 lower-case"),
@@ -133,7 +133,7 @@ def test_addresses_let_through(address):
     ["http://physionet.org/", "http://127.0.0.1.example.org/", "ftp://127.0.0.1/", "/files", ""],
 )
 def test_addresses_refused(address):
-    with pytest.raises(DownloadError, match="not an https address"):
+    with pytest.raises(DownloadError, match="an https address"):
         check_address(address)
 
 

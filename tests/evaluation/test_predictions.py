@@ -119,7 +119,7 @@ def test_contradictions_are_named(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("0,6,0", "0,7,0", "'7' is no class index 0..6"),
+        ("0,6,0", "0,7,0", "'7' is not a class index 0..6"),
         ("0,6,0", "0,6,1", "line 3: `is_correct` contradicts"),
         ("A0009-s00_PIL.png", "A0009.png", "is not <record>-sNN_PIL.png"),
     ],

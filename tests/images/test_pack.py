@@ -94,7 +94,7 @@ def test_a_damaged_pack_is_drawn_again(records, tmp_path, drawn):
     make_image_set(records, out, SMALL, pack=True)
     with open(out / "pack.npy", "r+b") as stream:
         stream.truncate(5000)
-    with pytest.raises(ImageError, match="damaged"):
+    with pytest.raises(ImageError, match="corrupt"):
         open_pack(out)
     drawn.clear()
     make_image_set(records, out, SMALL, pack=True)

@@ -116,7 +116,7 @@ def test_truncated_files_are_refused(published_file, weights_file, tmp_path, kep
         content = whole.read_bytes()
         cut = tmp_path / f"cut{whole.suffix}"
         cut.write_bytes(content[: kept if isinstance(kept, int) else int(kept * len(content))])
-        with pytest.raises(ModelError, match=r"cut\.\w+: is not a whole"):
+        with pytest.raises(ModelError, match=r"cut\.\w+: is not a complete"):
             load_model(cut)
 
 
@@ -124,7 +124,7 @@ def test_a_truncated_zip_is_refused(model, tmp_path):
     path = tmp_path / "cut.pt"
     torch.save(model.network.state_dict(), path)
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ModelError, match="truncated or damaged"):
+    with pytest.raises(ModelError, match="truncated or corrupt"):
         load_model(path)
 
 

@@ -41,7 +41,7 @@ def test_no_run_says_what_to_do(project: Path) -> None:
     with pytest.raises(EkgError, match="runs/nowhere: run not found"):
         find_run("nowhere")
     (project / "runs/empty").mkdir(parents=True)
-    with pytest.raises(EkgError, match="holds no results; train and evaluate first"):
+    with pytest.raises(EkgError, match="has no results; train and evaluate first"):
         find_run("empty")
 
 

@@ -43,7 +43,7 @@ def test_a_folder_means_its_records_or_else_its_images(folder):
 def test_an_empty_folder_says_so(folder):
     (found,) = expand(["empty"])
     assert (found.kind, found.record) == ("none", "empty")
-    assert "no recording and no image" in found.problem
+    assert "no recordings and no images" in found.problem
 
 
 def test_any_other_file_is_tried_as_an_image(folder):
@@ -91,7 +91,7 @@ def test_a_recording_in_another_format_is_no_picture(tmp_path, content, kind):
     path = tmp_path / "a.edf"
     path.write_bytes(content)
     (found,) = expand([str(path)])
-    assert found.kind == "none" and f"is {kind}, neither a WFDB record" in found.problem
+    assert found.kind == "none" and f"is {kind}, not a WFDB record" in found.problem
 
 
 def test_links_to_folders_are_followed(folder):

@@ -42,7 +42,7 @@ def damaged(path):
     [
         (lambda p, path: path.write_text("EKG"), "is not a usable image"),
         (lambda p, path: Image.fromarray(p[:, :99]).save(path), "has 99 x 400 pixels"),
-        (lambda p, path: (Image.fromarray(p).save(path), damaged(path)), "is damaged"),
+        (lambda p, path: (Image.fromarray(p).save(path), damaged(path)), "is corrupt"),
         (
             lambda p, path: Image.merge(
                 "RGB", [Image.fromarray(p), Image.fromarray(p), Image.fromarray(p // 2)]

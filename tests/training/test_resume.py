@@ -179,7 +179,7 @@ def test_other_data_than_the_run_began_with_is_refused(toy_set, tmp_path, file, 
         table = table.iloc[1:]
     table.to_csv(data / file, index=False)
     with pytest.raises(
-        TrainingError, match=rf"began with other data: \S+{file} \(field .* changed"
+        TrainingError, match=rf"started with other data: \S+{file} \(field .* changed"
     ):
         go(data, tmp_path / "run", once, resume=True)
     assert not finished or end.read_bytes() == before

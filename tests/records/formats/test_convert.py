@@ -88,7 +88,7 @@ def test_convert_names_what_it_refuses_and_goes_through_the_rest(every_file, tmp
     )
     for words in (
         "is a corrupt or incomplete SCP-ECG file",
-        "is no recording of a format",
+        "not a recording in a supported format",
         "would overwrite the record of",
         "file not found",
     ):

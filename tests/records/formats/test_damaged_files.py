@@ -170,7 +170,7 @@ def test_huge_counts_in_other_formats_are_refused(every_file, write):
     sierra = every_file["sierra103.xml"].replace(
         b'durationperchannel="2600"', b'durationperchannel="9999999999999"'
     )
-    with pytest.raises(RecordError, match="damaged or incomplete"):
+    with pytest.raises(RecordError, match="corrupt or incomplete"):
         read_record(write(sierra))
 
 
