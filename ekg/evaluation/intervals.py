@@ -152,7 +152,8 @@ def evaluate_predictions(
 
 
 def notes_of(units: Units, resamples: int = RESAMPLES) -> list[str]:
-    """Return what a reader of the metrics must be told, one sentence each."""
+    """Return what a reader of the metrics must know, one sentence each."""
+    # These sentences are in stored results, which are compared word for word.
     sizes = np.bincount(units.record_labels, minlength=len(units.classes))
     notes = []
     if absent := [c for c, n in zip(units.classes, sizes, strict=True) if n == 0]:
@@ -172,8 +173,8 @@ def notes_of(units: Units, resamples: int = RESAMPLES) -> list[str]:
     ):
         notes.append(
             f"fewer than {FEWEST_RECORDS} records of {', '.join(few)}: no intervals for "
-            "the metrics of these classes"
+            "the figures of these classes"
         )
     if units.probabilities is None:
-        notes.append("hard labels only: no metric that needs probabilities")
+        notes.append("hard labels only: no figure that needs probabilities")
     return notes

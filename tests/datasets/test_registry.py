@@ -89,7 +89,7 @@ def entry(**changes):
     ("text", "problem"),
     [
         ("[one", "not a TOML file"),
-        (entry(title=None), r"\[one\] missing or unknown"),
+        (entry(title=None), r"\[one\] has a missing or unknown field"),
         (entry(colour='"red"'), r"\[one\] has a missing or unknown field"),
         (entry(addresses="[]"), "`addresses` is empty"),
         (entry(addresses='["https://example.org"]'), "does not end with /"),

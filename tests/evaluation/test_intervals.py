@@ -430,10 +430,10 @@ def test_classes_named_by_the_caller_are_those_of_the_figures():
 
 def test_the_notes_word_by_word():
     few = units([0] * 12 + [1] * 9 + [2], [0] * 22)
-    hard = "hard labels only: no metric that needs probabilities"
+    hard = "hard labels only: no figure that needs probabilities"
     small = (
         "fewer than 10 records of Normal (9), STE (1): "
-        "no intervals for the metrics of these classes"
+        "no intervals for the figures of these classes"
     )
     assert notes_of(few) == notes_of(few, 1) == [small, hard]
     assert notes_of(few, 0) == [hard]

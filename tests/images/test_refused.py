@@ -60,7 +60,7 @@ def test_two_runs_do_not_mix(records, tmp_path):
 
 def test_other_settings_are_refused(records, tmp_path):
     make_image_set(records, tmp_path / "set", SMALL, limit=1)
-    with pytest.raises(ImageError, match=r"made with size 32, now 33.*delete this one"):
+    with pytest.raises(ImageError, match=r"made with size 32, not 33.*delete this one"):
         make_image_set(records, tmp_path / "set", ImageSetConfig(size=33))
     with pytest.raises(ImageError, match="made with seed 44, now 1"):
         make_image_set(records, tmp_path / "set", ImageSetConfig(size=32, seed=1))
@@ -70,7 +70,7 @@ def test_images_of_others_are_left_alone(records, tmp_path):
     foreign = tmp_path / "set" / "all" / "AF" / "A0001-s00_PIL.png"
     foreign.parent.mkdir(parents=True)
     foreign.write_bytes(b"x")
-    with pytest.raises(ImageError, match="did not make"):
+    with pytest.raises(ImageError, match="did not write"):
         make_image_set(records, tmp_path / "set", SMALL)
     assert foreign.read_bytes() == b"x"
 
@@ -193,7 +193,7 @@ def test_a_folder_of_other_settings_is_refused(few, tmp_path):
     make_image_set(few, out, TINY, limit=1)
     other = ImageSetConfig(size=16, seed=45)
     assert error_of(ImageError, lambda: make_image_set(few, out, other)) == (
-        f"{out}: its images were made with seed 44, now 45 is asked for; "
+        f"{out}: its images were made with seed 44, not 45; "
         "choose another folder, or delete this one to draw the set again"
     )
     settings = json.loads((out / ".settings.json").read_text())

@@ -133,7 +133,7 @@ def test_missing_things_are_named(tmp_path):
         load_model(tmp_path / "nowhere")
     with pytest.raises(ModelError, match=r"weights file not found"):
         load_weights(tmp_path / "w.safetensors")
-    with pytest.raises(ModelError, match=r"holds no weights\.safetensors"):
+    with pytest.raises(ModelError, match=r"contains no weights\.safetensors"):
         load_model(tmp_path)
     (tmp_path / "w.txt").write_text("1")
     with pytest.raises(ModelError, match=r"'\.txt' is not that of a weights file"):

@@ -242,7 +242,7 @@ def test_another_patients_file_is_refused_by_its_checksums(make_record, tmp_path
     path = make_record(file_name="orig.mat", checksums=True)
     make_record("B0001", signal=np.full((12, 5000), 17))
     (tmp_path / "B0001.mat").replace(tmp_path / "A0001.mat")
-    with pytest.raises(RecordError, match=r"A0001\.mat is here, but .* lead I do not fit"):
+    with pytest.raises(RecordError, match=r"A0001\.mat is here, but .* lead I do not match"):
         read_record(path)
 
 

@@ -193,7 +193,7 @@ def test_an_altered_ishne_header_is_noted(write):
     content = bytearray(format_files.ishne(format_files.counts()))
     content[30:36] = b"NOBODY"
     notes = read_record(write(bytes(content))).warnings
-    assert any("checksum does not fit" in note for note in notes)
+    assert any("checksum does not match" in note for note in notes)
 
 
 def test_scp_that_counts_from_zero_is_read(write):
@@ -290,7 +290,7 @@ def test_a_table_without_rate_or_unit_is_refused(write):
     ):
         with pytest.raises(RecordError, match=f"give {missing}, as in"):
             ekg.read_record(path, **given)
-    with pytest.raises(RecordError, match="the unit 'kV' is none of"):
+    with pytest.raises(RecordError, match="the unit 'kV' is not one of"):
         ekg.read_record(path, fs=500, unit="kV")
     with pytest.raises(RecordError, match="field `sampling frequency` is 0 Hz; correct --fs"):
         ekg.read_record(path, fs=0, unit="mV")
