@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ekg.config import PAPER_SEED
+from ekg.config import PAPER_SEED, load_config
 from ekg.records.array_options import add_array_options
 
 if TYPE_CHECKING:
@@ -53,6 +53,12 @@ def add_images_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pack", action="store_true", help="also write all images to one file, pack.npy"
     )
+    parser.add_argument(
+        "--pack-for",
+        type=Path,
+        metavar="EXPERIMENT",
+        help="pack unless this training recipe draws its images from the records",
+    )
     parser.add_argument("--no-png", action="store_true", help="with --pack: do not write PNG files")
     parser.add_argument(
         "--unless-current",
@@ -75,6 +81,9 @@ def run_images(arguments: argparse.Namespace) -> int:
     from ekg.images.image_set import make_image_set
     from ekg.images.record_images import ImageSetConfig
 
+    pack = arguments.pack
+    if arguments.pack_for is not None:
+        pack = pack or load_config(arguments.pack_for).data.source != "records"
     summary = make_image_set(
         arguments.records,
         arguments.out,
@@ -88,7 +97,7 @@ def run_images(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         dataset=arguments.dataset,
         png=not arguments.no_png,
-        pack=arguments.pack,
+        pack=pack,
         strict=arguments.strict,
         unless_current=arguments.unless_current,
     )
