@@ -43,7 +43,6 @@ def registry_facts(source: Source) -> list[str]:
         "size": f"about {source.about_bytes / 1e9:.1f} GB",
         "licence": source.licence,
         "home": f"<{source.homepage}>",
-        "cite": " ".join(source.citation.split()),
     }
     return ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())]
 

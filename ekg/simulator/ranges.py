@@ -1,4 +1,4 @@
-"""Every parameter's range and its clinical source (printed into docs/simulator.md)."""
+"""Every parameter's range and its clinical source."""
 
 from __future__ import annotations
 
