@@ -69,20 +69,7 @@ def golden_splits(records: int, seed: int) -> dict[str, dict[str, Any]]:
 
 
 def make_golden_set(root: Path) -> tuple[Path, int]:
-    """Write the golden set of the repository at `root` from what its code does now.
-
-    Returns
-    -------
-    folder : Path
-        Where it lies.
-    slices : int
-        How many slices it has.
-
-    Raises
-    ------
-    EvaluationError
-        If there is no stored model of our own, whose logits belong into it.
-    """
+    """Write the golden set of the repository at `root` from what its code does now."""
     stored = default_stored(root)
     if stored is None:
         raise EvaluationError("no stored model of our own", path=root / "best_model_for_paper")

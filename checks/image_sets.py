@@ -60,12 +60,7 @@ def check_image_sets(repository: Repository) -> Iterator[Finding]:
 def look_at(folder: Path, full: bool) -> tuple[str, list[str]]:
     """Return what was looked at in one set, and what is wrong with it.
 
-    Parameters
-    ----------
-    folder
-        The image set.
-    full
-        Look at the pixels of all images, not only of a sample.
+    `full`: Look at the pixels of all images, not only of a sample.
     """
     manifest = read_manifest(folder)
     description = read_json(folder / "dataset.json")

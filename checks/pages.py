@@ -80,13 +80,7 @@ class Registry:
 
 
 def read_registry(root: Path) -> Registry:
-    """Read `pages.toml`.
-
-    Raises
-    ------
-    EkgError
-        If it is missing or an entry has a field that is not known.
-    """
+    """Read `pages.toml`."""
     path = root / REGISTRY
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -173,13 +167,7 @@ class _Maker:
         self._made: dict[str, Any] = {}
 
     def lines(self, table: MarkedTable) -> list[str]:
-        """Return the lines that a block should have.
-
-        Raises
-        ------
-        EkgError
-            If the source lacks a column, or the function is not there or fails on the source.
-        """
+        """Return the lines that a block should have."""
         if table.columns:
             path = _path(self._repository, table.source)
             rows = pd.read_csv(path, dtype=str)

@@ -38,22 +38,7 @@ def repository_at_hand(*, full: bool = False, root: Path = ROOT) -> Repository:
 def run_checks(repository: Repository, only: Sequence[str] | None = None) -> list[Finding]:
     """Run checks one after the other.
 
-    Parameters
-    ----------
-    repository
-        Whose files are looked at.
-    only
-        Names of `CHECKS`; all by default.
-
-    Returns
-    -------
-    list of Finding
-        In the order of `CHECKS`. An input that cannot be read is a failed check, not an end.
-
-    Raises
-    ------
-    EkgError
-        If a name is unknown.
+    `only`: Names of `CHECKS`; all by default.
     """
     unknown = [name for name in only or () if name not in CHECKS]
     if unknown:

@@ -54,27 +54,7 @@ class DataFacts:
 
 
 def data_facts(folder: Path, metrics: dict[str, Any]) -> DataFacts | None:
-    """Return how a stored model's validation and test images were made.
-
-    Parameters
-    ----------
-    folder
-        The stored model's.
-    metrics
-        Its `metrics.json`, which says by checksum which image set it was judged on.
-
-    Returns
-    -------
-    DataFacts or None
-        From `dataset.json` where that is of the same image set; else the project's default
-        seeds, which the predictions themselves then confirm or refute. None where the records
-        were not simulated.
-
-    Raises
-    ------
-    EvaluationError
-        If `dataset.json` cannot be understood.
-    """
+    """Return how a stored model's validation and test images were made."""
     path = folder / DATASET_FILE
     content = read_json(path) if path.is_file() else {}
     if not content or content.get("manifest_sha256") != metrics.get("manifest_sha256"):

@@ -289,19 +289,8 @@ def _problems(config: TrainConfig) -> list[str]:
 def load_config(path: str | Path | None, overrides: Iterable[str] = ()) -> TrainConfig:
     """Read an experiment file and apply overrides.
 
-    Parameters
-    ----------
-    path
-        A TOML file whose tables are the fields of `TrainConfig`; what it leaves out keeps its
-        default. None: the defaults, the paper's recipe.
-    overrides
-        `section.field=value` each, value in TOML; quotes may be left off a string.
-
-    Raises
-    ------
-    ConfigError
-        Naming the file and the field, if the file is not TOML, a field is unknown, or a value
-        has the wrong type or is out of range.
+    `path`: A TOML file whose tables are the fields of `TrainConfig`; what it leaves out keeps its
+    default. None: the defaults, the paper's recipe.
     """
     values: dict[str, Any] = {}
     if path is not None:

@@ -9,20 +9,6 @@ class EkgError(Exception):
     """Anything a user can put right.
 
     The command line prints the message as one line on standard error and exits with status 2.
-
-    Parameters
-    ----------
-    problem
-        What is wrong, in plain words, naming the field where there is one.
-    path
-        The file or folder concerned, if any; it is put in front of the message.
-    remedy
-        What to do about it, if anything can be done.
-
-    Examples
-    --------
-    >>> print(EkgError("field `gain` is 0", path="A0001.hea", remedy="correct the header"))
-    A0001.hea: field `gain` is 0; correct the header
     """
 
     def __init__(self, problem: str, *, path: str | Path | None = None, remedy: str | None = None):

@@ -86,24 +86,7 @@ def hand_tables(text: str) -> Iterator[HandTable]:
 
 
 def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
-
-    Parameters
-    ----------
-    page
-        A Markdown file that has both marks.
-    name
-        Name of the marks.
-    table
-        Rows; missing values are left blank.
-    columns
-        The columns to show, in order.
-
-    Raises
-    ------
-    SystemExit
-        If the page lacks the marks.
-    """
+    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8")
     if begin not in text or end not in text:
@@ -114,13 +97,7 @@ def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]
 
 
 def block_of(page: Path, mark: str) -> str:
-    """Return what stands between a page's two marks `<!-- mark: begin -->` and `end`.
-
-    Raises
-    ------
-    EkgError
-        If the page or a mark is missing.
-    """
+    """Return what stands between a page's two marks `<!-- mark: begin -->` and `end`."""
     return _parts(page, mark)[1]
 
 

@@ -18,13 +18,7 @@ PUBLISHED_FOLDER = STORED_MODELS / PUBLISHED_MODEL
 
 
 def default_model(stored: Path = STORED_MODELS) -> Path:
-    """Return the stored model that is used where none is named.
-
-    Raises
-    ------
-    ModelError
-        If `best_model_for_paper/default` does not name one.
-    """
+    """Return the stored model that is used where none is named."""
     file = stored / DEFAULT_FILE
     name = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     if not name or Path(name).name != name or not (stored / name).is_dir():
@@ -37,13 +31,7 @@ def default_model(stored: Path = STORED_MODELS) -> Path:
 
 
 def needs_clone(what: str, files: str) -> None:
-    """Refuse what works only in a clone.
-
-    Raises
-    ------
-    EkgError
-        In an installed package, which does not have these files.
-    """
+    """Refuse what works only in a clone."""
     if CLONE is None:
         raise EkgError(
             f"{what} needs {files}, which the installed package does not have",

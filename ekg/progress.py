@@ -22,16 +22,7 @@ class Progress:
 
     Use as a context manager.
 
-    Parameters
-    ----------
-    total
-        How many things there are, None when unknown.
-    what
-        A short description ("drawing").
-    unit
-        The name of one thing ("image"); "B" shows bytes in binary units.
-    done
-        How many were finished before (a resumed run).
+    `total`: How many things there are, None when unknown.
     """
 
     def __init__(self, total: int | None, what: str, unit: str, done: int = 0):

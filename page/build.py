@@ -45,23 +45,8 @@ class BuiltPage:
 def build_page(model_path: str | Path, out: str | Path, sources: Path = SOURCES) -> BuiltPage:
     """Build the static page.
 
-    Parameters
-    ----------
-    model_path
-        A run folder, a folder of `best_model_for_paper/` or a weights file; its images must have
-        the paper's size and its classes must be the seven.
-    out
-        The folder to be made. It is replaced whole, and only when everything in it is ready.
-    sources
-        The folder `page/`, with onnxruntime-web installed in it.
-
-    Raises
-    ------
-    PageError
-        If onnxruntime-web is not installed, the folder is not a page, or the model reads
-        something else than the page can draw.
-    ModelError
-        If the model cannot be loaded or exported.
+    `model_path`: A run folder, a folder of `best_model_for_paper/` or a weights file; its images
+    must have the paper's size and its classes must be the seven.
     """
     out = Path(out)
     runtime = sources / RUNTIME_FOLDER

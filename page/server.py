@@ -96,17 +96,7 @@ class _Server(ThreadingHTTPServer):
 def make_server(folder: str | Path, port: int) -> ThreadingHTTPServer:
     """Bind a server for a built page to 127.0.0.1.
 
-    Parameters
-    ----------
-    folder
-        What `build_page` made.
-    port
-        1 to 65535, or 0 for any free one (`server_address[1]` says which).
-
-    Raises
-    ------
-    PageError
-        If the folder holds no page or the port is taken.
+    `port`: 1 to 65535, or 0 for any free one (`server_address[1]` says which).
     """
     folder = Path(folder)
     if not (folder / MARK).is_file() or not (folder / "index.html").is_file():

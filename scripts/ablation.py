@@ -132,19 +132,7 @@ def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a setting: means over seeds, and differences from the whole recipe.
-
-    Parameters
-    ----------
-    runs
-        One row a run, as benchmarks/ablation.csv holds them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text. A difference is the mean (standard deviation, n - 1) of those between runs of
-        the same seed.
-    """
+    """Return one row a setting: means over seeds, and differences from the whole recipe."""
     scored = [str(name) for name in runs if str(name).endswith("_macro_f1")]
     sources = [name.removesuffix("_macro_f1") for name in scored if name != "val_macro_f1"]
     whole = runs[runs["setting"] == "modern"].set_index("seed")

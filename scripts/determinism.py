@@ -195,13 +195,7 @@ def commands(folder: str, jobs: int, size: int, records: int) -> list[list[str]]
 
 
 def walk(variation: Variation, folder: Path, size: int, records: int, locales: Path) -> None:
-    """Run the pipeline into `folder` as the variation says, in a process of its own.
-
-    Raises
-    ------
-    SystemExit
-        If a command fails; its output is shown.
-    """
+    """Run the pipeline into `folder` as the variation says, in a process of its own."""
     folder.mkdir(parents=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
     environment |= {

@@ -21,21 +21,7 @@ def conclude(
     half_written: list[str] | None = None,
     word: str = "",
 ) -> Row:
-    """Run the command again, the fault taken away, and compare with an undisturbed run.
-
-    Parameters
-    ----------
-    workshop, stage, workplace
-        What was disturbed, and where. The workplace is removed.
-    kind, detail
-        The fault.
-    ended
-        How the disturbed run ended.
-    half_written
-        Where the files had to be looked at before the fault was taken away.
-    word
-        Says how it ended, where `ended` alone does not.
-    """
+    """Run the command again, the fault taken away, and compare with an undisturbed run."""
     reference = workshop.reference(stage)
     if half_written is None:
         half_written = workshop.half_written(stage, workplace)

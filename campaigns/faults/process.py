@@ -67,17 +67,7 @@ class Ended:
 
 
 class Child:
-    """One run of the command line in a forked process with a group of its own.
-
-    Parameters
-    ----------
-    arguments
-        What follows `python -m ekg`.
-    folder
-        The working directory.
-    set_up
-        Called in the child before the command: limits, patches, another user.
-    """
+    """One run of the command line in a forked process with a group of its own."""
 
     def __init__(
         self, arguments: Sequence[str], folder: Path, set_up: Callable[[], None] | None = None

@@ -84,10 +84,7 @@ class Reference:
 class Workshop:
     """The campaign's folder: materials, references, and a place for each disturbed run.
 
-    Parameters
-    ----------
-    folder
-        An empty folder of the campaign's own, readable by every user.
+    `folder`: An empty folder of the campaign's own, readable by every user.
     """
 
     def __init__(self, folder: Path):

@@ -36,22 +36,8 @@ def change_signal(
 ) -> np.ndarray:
     """Return a changed copy of a slice.
 
-    Parameters
-    ----------
-    signal
-        Float (12, N), mV.
-    config
-        How much of what.
-    sampling_frequency
-        Hz.
-    generator
-        The only source of randomness.
-
-    Returns
-    -------
-    ndarray of float64, shape (12, N)
-        factor * signal + wander + noise. The factor is one for all leads, as another electrode
-        gain or body would have it; each lead has its own wander and noise.
+    Returns factor * signal + wander + noise. The factor is one for all leads, as another electrode
+    gain or body would have it; each lead has its own wander and noise; `signal`: float (12, N), mV.
     """
     n_leads, n_samples = signal.shape
     changed = signal.astype(np.float64, copy=True)

@@ -27,11 +27,6 @@ class ImageChecksums:
     A bit that a disk has turned over changes what a network learns, or what it is judged by,
     without any other sign: a packed file has no checksums of its own, and readers of PNG files
     do not ask for theirs. Rows whose `sha256` is empty (sets that were made elsewhere) pass.
-
-    Parameters
-    ----------
-    rows
-        Manifest rows; columns image and, where there is one, sha256.
     """
 
     def __init__(self, rows: pd.DataFrame):
@@ -42,19 +37,7 @@ class ImageChecksums:
     def check(self, row: int, image: np.ndarray, path: Path) -> None:
         """Compare one image with its row.
 
-        Parameters
-        ----------
-        row
-            Index of the row.
-        image
-            uint8 (size, size), contiguous.
-        path
-            The file it was read from, for the message.
-
-        Raises
-        ------
-        ImageError
-            If its pixels are not those that were drawn.
+        `image`: uint8 (size, size), contiguous.
         """
         if not len(self._open) or not self._open[row]:
             return
@@ -133,22 +116,7 @@ class PngSource:
 class RecordSource:
     """Images drawn when they are asked for.
 
-    Parameters
-    ----------
-    rows
-        Columns record, slice, start.
-    headers
-        Path of each record's header.
-    size
-        Side of the image, pixels.
-    seed
-        With the epoch and the record's name it decides everything random.
-    random_slices
-        Draw new slice positions in every epoch.
-    augmentation
-        Changes of the signal.
-    config
-        How slices are cut.
+    `size`: Side of the image, pixels.
     """
 
     uses_processes = True
@@ -287,25 +255,7 @@ def open_source(
 ) -> ImageSource:
     """Open the source of a fold's images.
 
-    Parameters
-    ----------
-    folder
-        The image set.
-    rows
-        The fold's manifest rows.
-    size
-        Side that the images must have, pixels.
-    source
-        pack, png, records, or auto: the pack if there is one, else the PNG files.
-    records
-        Folder of the WFDB records (for records).
-    seed, random_slices, augmentation
-        See `RecordSource`.
-
-    Raises
-    ------
-    ImageError
-        If the set has no pack, lacks images, or has images of another size.
+    `size`: Side that the images must have, pixels.
     """
     folder = Path(folder)
     if source == "records":

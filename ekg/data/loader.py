@@ -71,16 +71,7 @@ class Loader:
 
     Use as a context manager, or call `close`.
 
-    Parameters
-    ----------
-    source
-        Where images come from.
-    labels
-        Class index of every row.
-    workers
-        Threads, or processes for a source that draws; 0 reads when asked; -1 chooses.
-    pinned
-        Put images where a GPU can fetch them beside other work.
+    `workers`: Threads, or processes for a source that draws; 0 reads when asked; -1 chooses.
     """
 
     def __init__(

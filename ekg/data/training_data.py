@@ -51,28 +51,7 @@ def open_run_data(
     *,
     pinned: bool = False,
 ) -> Iterator[RunData]:
-    """Divide an image set into folds and open their loaders.
-
-    Parameters
-    ----------
-    config
-        Its `data` and `augmentation` sections are used.
-    images
-        The image set's folder.
-    split_file
-        Columns record and split.
-    records
-        Folder of the WFDB records, for `data.source = "records"`.
-    speak
-        Told what was noticed, and the sizes of the folds.
-    pinned
-        Read into memory from which a GPU can fetch.
-
-    Raises
-    ------
-    EkgError
-        If the set or the split cannot be used; see `ekg.data.folds.divide`.
-    """
+    """Divide an image set into folds and open their loaders."""
     data = config.data
     folds = divide(read_manifest(images), split_file, needed=("train", "val"))
     for note in folds.notes:

@@ -32,29 +32,7 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
-    """Unpack a zip or tar archive into an empty folder.
-
-    Parameters
-    ----------
-    archive
-        The file; the kind is told by its content.
-    folder
-        Where the members go; made when missing.
-    max_bytes
-        Stop as soon as the members together are larger: sizes that the archive states are not
-        believed, bytes are counted as they are written.
-
-    Returns
-    -------
-    list of Path
-        The files written, in the order of the archive.
-
-    Raises
-    ------
-    DownloadError
-        If the archive is damaged, has a member that is not a plain file or folder (a link, a
-        device), that would lie outside the folder, or twice; or if it is too large.
-    """
+    """Unpack a zip or tar archive into an empty folder."""
     written: list[Path] = []
     total = 0
     try:

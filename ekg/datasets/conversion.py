@@ -35,24 +35,7 @@ def convert(
 ) -> Iterator[tuple[Path, Converted | EkgError]]:
     """Write recordings of other formats as WFDB.
 
-    Parameters
-    ----------
-    paths
-        Files, or folders, in which the files of other machines are taken.
-    folder
-        Where the records go; each is named like its file.
-    keep_metadata
-        Also write what the files say of patient, place and time.
-    machine_labels
-        Write a diagnosis where the machine's own statements name exactly one class.
-    fs, unit
-        Of tables of numbers (CSV, NPY).
-
-    Yields
-    ------
-    path : Path
-    outcome : Converted or EkgError
-        What was written, or why it was not.
+    `fs, unit`: Of tables of numbers (CSV, NPY).
     """
     names: dict[str, Path] = {}
     for path in _files(paths, arrays=fs is not None):

@@ -79,21 +79,7 @@ def list_files(
 
     A list that was fetched is kept in the folder, so that later runs need no network for it.
 
-    Parameters
-    ----------
-    source
-        The entry of the registry.
-    folder
-        Where the data set is put.
-    fetcher
-        What fetches the list, None to use only what is on this machine.
-    local
-        A folder given with `--from`: its list comes first.
-
-    Raises
-    ------
-    DownloadError
-        If there is no list, or it names no file of this source.
+    `fetcher`: What fetches the list, None to use only what is on this machine.
     """
     if source.checksums is None:
         return source.files
@@ -158,27 +144,7 @@ def make_plan(source: Source, folder: Path, files: Sequence[RemoteFile]) -> Plan
 
 
 def download(plan: Plan, jobs: int, settings: HttpSettings | None = None) -> Outcome:
-    """Fetch what is missing, several files at a time.
-
-    Parameters
-    ----------
-    plan
-        What there is and what is missing.
-    jobs
-        Connections at a time.
-    settings
-        Timeouts, pauses and limits.
-
-    Returns
-    -------
-    Outcome
-        With the files that could not be fetched; the others are in place and verified.
-
-    Raises
-    ------
-    DownloadError
-        If the disk is too small.
-    """
+    """Fetch what is missing, several files at a time."""
     _check_space(plan)
     outcome = Outcome()
     ledger = Ledger(plan.folder)
@@ -245,17 +211,7 @@ def _in_parallel(
 
 @contextmanager
 def local_copy(path: Path, folder: Path, max_bytes: int) -> Iterator[Path]:
-    """Give the folder of a local copy: `path` itself, or an archive unpacked for the moment.
-
-    Parameters
-    ----------
-    path
-        What was given with `--from`.
-    folder
-        The data set's folder: an archive is unpacked on the same disk.
-    max_bytes
-        The archive is refused when it unpacks to more.
-    """
+    """Give the folder of a local copy: `path` itself, or an archive unpacked for the moment."""
     for leftover in folder.glob(f"{_UNPACKED}*"):
         shutil.rmtree(leftover)
     if path.is_dir():
@@ -317,26 +273,7 @@ def obtain(
 ) -> tuple[Plan, Outcome]:
     """Bring a data set to this machine, or go on with it.
 
-    Parameters
-    ----------
-    source
-        The entry of the registry (with other addresses in it, if a mirror was named).
-    folder
-        Where it is put.
-    jobs
-        Connections at a time.
-    from_path
-        A local folder or archive to take the files from instead of the network.
-    settings
-        Timeouts, pauses and limits.
-    verify
-        Hash every file again, also those that were verified in an earlier run and have kept
-        size and time of change.
-
-    Returns
-    -------
-    Plan, Outcome
-        The plan as it was before, and what was done.
+    `from_path`: A local folder or archive to take the files from instead of the network.
     """
     for address in source.addresses:
         check_address(address)

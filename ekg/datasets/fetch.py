@@ -42,15 +42,6 @@ class Fetcher:
 
     May be used by several threads at once: each has its own connection, and a host that asks
     for a pause gets it from all of them.
-
-    Parameters
-    ----------
-    settings
-        Timeouts, pauses and limits.
-    on_bytes
-        Called (by any thread) with the bytes that arrived; negative when some are thrown away.
-    stop
-        Setting it ends every fetch with `StoppedError`; what has arrived stays for the next run.
     """
 
     def __init__(
@@ -78,22 +69,8 @@ class Fetcher:
     def fetch(self, urls: Sequence[str], target: Path, sha256: str | None) -> None:
         """Fetch one file.
 
-        Parameters
-        ----------
-        urls
-            Where it can be had; tried in this order, in turn.
-        target
-            Where it is put, atomically, once its bytes are right.
-        sha256
-            The SHA-256 its bytes must have. None only for a publisher's list of sums: then
-            nothing is resumed, and the file counts as whole when the server says so.
-
-        Raises
-        ------
-        DownloadError
-            If no address gives it, or twice the bytes were wrong.
-        StoppedError
-            If `stop` was set.
+        `sha256`: The SHA-256 its bytes must have. None only for a publisher's list of sums: then
+        nothing is resumed, and the file counts as whole when the server says so.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(target)

@@ -46,12 +46,7 @@ class HttpSettings:
 class TransientError(Exception):
     """The attempt failed in a way that may pass.
 
-    Parameters
-    ----------
-    reason
-        What happened, in plain words.
-    after
-        Seconds that the server asked to wait, None when it did not.
+    `after`: Seconds that the server asked to wait, None when it did not.
     """
 
     def __init__(self, reason: str, after: float | None = None):
@@ -69,17 +64,7 @@ class StoppedError(Exception):
 
 
 class Transfer:
-    """Makes attempts, one at a time; one object (and one connection pool) for each thread.
-
-    Parameters
-    ----------
-    settings
-        Timeouts and limits.
-    on_bytes
-        Called with the bytes that arrived, and with a negative number when some are thrown away.
-    stop
-        Set by another thread when everything has to end.
-    """
+    """Makes attempts, one at a time; one object (and one connection pool) for each thread."""
 
     def __init__(
         self, settings: HttpSettings, on_bytes: Callable[[int], None], stop: threading.Event
@@ -111,17 +96,6 @@ class Transfer:
 
         Returns when the server said that the file is complete. After any exception, what has
         arrived so far stays in `part`.
-
-        Parameters
-        ----------
-        url
-            The address of the file.
-        part
-            The unfinished file; what it holds is taken as the file's beginning.
-
-        Raises
-        ------
-        TransientError, AbsentError, StoppedError
         """
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
@@ -281,13 +255,7 @@ class HostPauses:
             return max(0.0, self._not_before.get(host, 0.0) - time.monotonic())
 
     def wait(self, url: str) -> None:
-        """Wait until the host of `url` may be asked.
-
-        Raises
-        ------
-        StoppedError
-            If the run is stopped meanwhile.
-        """
+        """Wait until the host of `url` may be asked."""
         while remaining := self.remaining(url):
             if self._stop.wait(remaining):
                 raise StoppedError

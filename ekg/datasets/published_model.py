@@ -19,27 +19,8 @@ def fetch_published_model(
 ) -> list[Path]:
     """Bring the published weights, history and predictions into one folder.
 
-    Parameters
-    ----------
-    folder
-        Where they are put, flat; files with the right bytes that are there already stay.
-    from_path
-        A local copy, flat or nested, or an archive of one; None fetches from the network.
-    source
-        The entry of the registry; `published_model` by default.
-    settings
-        Timeouts, pauses and limits of the transfer.
-
-    Returns
-    -------
-    list of Path
-        The six files.
-
-    Raises
-    ------
-    DownloadError
-        If one cannot be had or has another SHA-256 than the registry gives. Nothing wrong is
-        put in place.
+    `from_path`: A local copy, flat or nested, or an archive of one; None fetches from the network;
+    `source`: The entry of the registry; `published_model` by default.
     """
     source = source or source_named("published_model")
     plan, outcome = obtain(source, folder, jobs=3, from_path=from_path, settings=settings)

@@ -52,18 +52,7 @@ class Source:
     files: tuple[RemoteFile, ...] = field(default=())
 
     def select(self, checksums: dict[str, str]) -> tuple[RemoteFile, ...]:
-        """Return the files of this source among those of the publisher's list.
-
-        Parameters
-        ----------
-        checksums
-            Path below the address -> SHA-256, as `parse_checksums` gives it.
-
-        Returns
-        -------
-        tuple of RemoteFile
-            In the order of the list.
-        """
+        """Return the files of this source among those of the publisher's list."""
         chosen = []
         for path, sha256 in checksums.items():
             if not path.startswith(self.folder):
@@ -76,18 +65,7 @@ class Source:
 
 @cache
 def read_registry(path: Path = REGISTRY) -> dict[str, Source]:
-    """Read the registry of inputs.
-
-    Returns
-    -------
-    dict
-        Name -> Source, in the order of the file.
-
-    Raises
-    ------
-    DownloadError
-        If the file is missing, is not TOML, or an entry lacks or has a wrong field.
-    """
+    """Read the registry of inputs."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -98,13 +76,7 @@ def read_registry(path: Path = REGISTRY) -> dict[str, Source]:
 
 
 def source_named(name: str) -> Source:
-    """Return one source.
-
-    Raises
-    ------
-    DownloadError
-        If the registry has none of that name.
-    """
+    """Return one source."""
     registry = read_registry()
     if name not in registry:
         raise DownloadError(f"unknown data set {name!r}", remedy=f"use {', '.join(registry)}")
@@ -152,11 +124,6 @@ def check_address(address: str) -> None:
     """Refuse an address that is not https.
 
     Plain http is let through to this machine alone, for a local mirror and the tests.
-
-    Raises
-    ------
-    DownloadError
-        If the scheme is another one or the address contains a user name or password.
     """
     parts = urllib.parse.urlsplit(address)
     if parts.username is not None or parts.password is not None:
@@ -172,20 +139,7 @@ def check_address(address: str) -> None:
 
 
 def check_relative(name: str, path: str | Path) -> None:
-    """Refuse a file name that could lead out of the folder it is meant for.
-
-    Parameters
-    ----------
-    name
-        A path from outside: a publisher's list, an archive.
-    path
-        Where the name was read, for the message.
-
-    Raises
-    ------
-    DownloadError
-        If the name is absolute, has `..`, a backslash, a drive letter or a control character.
-    """
+    """Refuse a file name that could lead out of the folder it is meant for."""
     if not is_plain_relative(name):
         raise DownloadError(
             f"{name!r} is not a plain path below a folder",
@@ -195,25 +149,7 @@ def check_relative(name: str, path: str | Path) -> None:
 
 
 def parse_checksums(text: str, path: str | Path) -> dict[str, str]:
-    """Read a list of SHA-256 sums (`SHA256SUMS.txt`).
-
-    Parameters
-    ----------
-    text
-        One line a file: 64 hexadecimal digits, blanks (or blank and `*`), the path.
-    path
-        Where the text comes from, for messages.
-
-    Returns
-    -------
-    dict
-        Path -> SHA-256 in lower case, in the order of the list.
-
-    Raises
-    ------
-    DownloadError
-        If a line has another form, a path leads out of the folder, or one path has two sums.
-    """
+    """Read a list of SHA-256 sums (`SHA256SUMS.txt`)."""
     sums: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():

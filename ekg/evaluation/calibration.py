@@ -27,13 +27,8 @@ _METRICS = ("log_loss", "ece", "brier")
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return softmax(log(p) / temperature): the same as dividing the logits.
 
-    Parameters
-    ----------
-    probabilities
-        Uncalibrated, float (n, n_classes). Logits differ from log-probabilities by a constant
-        in each row, which the softmax takes out.
-    temperature
-        Above 0; above 1 makes the probabilities less extreme. The order within a row stays.
+    `probabilities`: Uncalibrated, float (n, n_classes). Logits differ from log-probabilities by a
+    constant in each row, which the softmax takes out.
     """
     logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
     scaled: np.ndarray = np.exp(log_softmax(logs / temperature, axis=1))
@@ -43,17 +38,6 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
     """Return the temperature with the smallest weighted log loss (Guo et al. 2017).
 
-    Parameters
-    ----------
-    probabilities
-        Uncalibrated, float (n, n_classes).
-    labels
-        True class index, int (n,).
-    weights
-        float (n,); 1/(images of the record) lets every record count once.
-
-    Notes
-    -----
     The log loss is convex in 1/temperature, so that its minimum is the only one. It is sought
     within `TEMPERATURE_LIMITS`.
     """
@@ -76,22 +60,7 @@ def calibrate(units: Units, temperature: float) -> Units:
 
 
 def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Any]:
-    """Return log loss, calibration error and Brier score of a fold, raw and calibrated.
-
-    Parameters
-    ----------
-    predictions
-        With probabilities, as `read_predictions` returns them.
-    temperature
-        As `fit_temperature` gives.
-
-    Returns
-    -------
-    dict
-        `temperature`, and for the levels per_image, record_weighted and per_record the entries
-        `before` and `after`, each with log_loss, ece and brier. A record's probabilities are
-        the mean of its calibrated slices', as in prediction.
-    """
+    """Return log loss, calibration error and Brier score of a fold, raw and calibrated."""
     raw = levels_of(predictions)
     columns = [c for c in predictions.columns if c.startswith("p_")]
     scaled = apply_temperature(predictions[columns].to_numpy(np.float64), temperature)
@@ -110,14 +79,7 @@ def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str,
 
 
 def fit_calibration(predictions: pd.DataFrame, weights_sha256: str) -> dict[str, Any] | None:
-    """Fit the temperature on validation predictions; the content of `calibration.json`.
-
-    Returns
-    -------
-    dict or None
-        None where there are no probabilities, fewer than 10 records to fit on, or no error to
-        learn from (without one, the loss falls for ever as the temperature goes to 0).
-    """
+    """Fit the temperature on validation predictions; the content of `calibration.json`."""
     units = levels_of(predictions)["record_weighted"]
     if units.probabilities is None or units.n_records < FEWEST_RECORDS:
         return None
@@ -149,20 +111,7 @@ def write_calibration(folder: Path, calibration: dict[str, Any]) -> None:
 
 
 def read_temperature(folder: Path, weights_sha256: str | None) -> float | None:
-    """Return the temperature stored in a folder, None without one.
-
-    Parameters
-    ----------
-    folder
-        A run or model folder.
-    weights_sha256
-        Of the weights in use; a calibration of other weights does not count.
-
-    Raises
-    ------
-    EvaluationError
-        If the file has no usable temperature.
-    """
+    """Return the temperature stored in a folder, None without one."""
     path = folder / CALIBRATION_FILE
     if not path.is_file():
         return None

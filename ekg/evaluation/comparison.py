@@ -48,13 +48,7 @@ class Demand:
 
 
 def parse_demand(text: str) -> Demand:
-    """Read `[LEVEL.]METRIC=DELTA`; the level is record_weighted unless it is named.
-
-    Raises
-    ------
-    EvaluationError
-        If it is not of that form.
-    """
+    """Read `[LEVEL.]METRIC=DELTA`; the level is record_weighted unless it is named."""
     place, equals, number = text.partition("=")
     level, dot, metric = place.partition(".")
     if not dot:
@@ -72,13 +66,7 @@ def parse_demand(text: str) -> Demand:
 
 
 def check_demands(content: dict[str, Any], demands: list[Demand]) -> list[dict[str, Any]]:
-    """Return, for each demand, the difference found and whether it is reached.
-
-    Raises
-    ------
-    EvaluationError
-        If the comparison has no such difference.
-    """
+    """Return, for each demand, the difference found and whether it is reached."""
     results = []
     for demand in demands:
         metrics = content["levels"].get(demand.level, {}).get("figures", {})
@@ -122,28 +110,7 @@ def compare_sides(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, Any]:
-    """Compare two sides; the content of `comparison.json`.
-
-    Parameters
-    ----------
-    a, b
-        The sides; differences are a - b.
-    allow_different_data
-        Put them side by side, labelled, even if their data differ.
-    resamples, seed
-        Of the intervals.
-
-    Returns
-    -------
-    dict
-        See docs/evaluation.md. `relation`, `paired`, `comparable` and `statement` say what kind
-        of comparison it is; without `comparable` there are no differences and no p values.
-
-    Raises
-    ------
-    EvaluationError
-        If the data differ and that was not asked for.
-    """
+    """Compare two sides; the content of `comparison.json`."""
     related = relation(a, b)
     if related == DIFFERENT and not allow_different_data:
         raise EvaluationError(

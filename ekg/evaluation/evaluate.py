@@ -50,25 +50,7 @@ def logits_of_images(
 ) -> np.ndarray:
     """Run a model over images in their order.
 
-    Parameters
-    ----------
-    model
-        In eval mode; it is moved to the device.
-    source
-        Gives the image of each row.
-    rows
-        Manifest rows of the fold.
-    batch_size
-        Images at once; it does not change the result beyond rounding.
-    device
-        By default the first GPU, else the CPU.
-    what
-        For the progress line.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 (n_images, n_classes).
+    Returns float64 (n_images, n_classes); `device`: By default the first GPU, else the CPU.
     """
     device = device or pick_device()
     model = model.to(device).eval()
@@ -112,18 +94,6 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
     Writes `predictions_<fold>.csv` (uncalibrated probabilities), merges the folds into
     `metrics.json`, fits `calibration.json` when the validation fold is among them, and
     `saliency.npz` when asked for.
-
-    Returns
-    -------
-    metrics : dict
-        What `metrics.json` now holds.
-    notes : list of str
-        What a reader must be told, one sentence each.
-
-    Raises
-    ------
-    EkgError
-        If the model, images or split cannot be used, or a fold is empty.
     """
     if not (settings.images / "manifest.csv").is_file():
         raise EvaluationError(
@@ -205,15 +175,7 @@ def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> dic
 
 
 def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[str]:
-    """Say so if a run is evaluated on the images it was trained on, but under another split.
-
-    Parameters
-    ----------
-    settings
-        With the run's folder as the model; a weights file alone does not say how it was made.
-    head
-        With `manifest_sha256` and `split_sha256`; see `head_of`.
-    """
+    """Say so if a run is evaluated on the images it was trained on, but under another split."""
     environment = settings.model / ENVIRONMENT_FILE
     if not environment.is_file():
         return []

@@ -99,16 +99,6 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     Writes `external.json`, `external.md`, `predictions_external.csv` (uncalibrated
     probabilities, one row a slice) and `records.csv` (every record found, with its fate) to
     `settings.out`.
-
-    Returns
-    -------
-    dict
-        The content of `external.json`.
-
-    Raises
-    ------
-    EkgError
-        If the folder, label table or model cannot be used, or no record is left.
     """
     weights = weights_file_of(settings.model)
     model = load_model(settings.model)

@@ -14,13 +14,7 @@ _MOST_REASONS = 12
 
 
 def report_of(content: Mapping[str, Any]) -> str:
-    """Return `external.md`: what the records are, beside how well the model did on them.
-
-    Parameters
-    ----------
-    content
-        As in `external.json`.
-    """
+    """Return `external.md`: what the records are, beside how well the model did on them."""
     data, metrics = content["data"], content["external"]
     lines = [
         f"# {content['model']} on {content['dataset']}",

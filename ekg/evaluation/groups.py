@@ -28,13 +28,7 @@ class Person:
 
 
 def person_of(comments: Iterable[str]) -> Person:
-    """Return the groups of a header's person.
-
-    Parameters
-    ----------
-    comments
-        Lines such as `Age: 45` and `Sex: Male`, ignoring case. `F` and `M` are understood.
-    """
+    """Return the groups of a header's person."""
     said: dict[str, str] = {}
     for line in comments:
         name, colon, value = line.partition(":")
@@ -58,18 +52,7 @@ def _age(text: str) -> str:
 
 
 def metrics_by_group(people: Iterable[tuple[Person, bool]]) -> dict[str, dict[str, Any]]:
-    """Return how many records of each group were named rightly.
-
-    Parameters
-    ----------
-    people
-        One entry a record: its person, and whether the record's diagnosis was right.
-
-    Returns
-    -------
-    dict
-        For `sex` and `age` the groups that have a record, see `shares`.
-    """
+    """Return how many records of each group were named rightly."""
     people = list(people)
     return {
         kind: {
@@ -101,10 +84,7 @@ def shares(correct: int, records: int) -> dict[str, Any]:
 def pooled(groups: Iterable[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
     """Add up the groups of several sources.
 
-    Parameters
-    ----------
-    groups
-        As `metrics_by_group` gives them, of sources without a record in common.
+    `groups`: As `metrics_by_group` gives them, of sources without a record in common.
     """
     groups = list(groups)
     return {

@@ -37,20 +37,7 @@ def intervals_of(
 ) -> dict[str, list[float]]:
     """Return the intervals of one level's metrics.
 
-    Parameters
-    ----------
-    units
-        One level's units.
-    counts
-        Resampled counts of the records, (B, n_records).
-    confusion_only
-        Leave out what needs probabilities.
-
-    Returns
-    -------
-    dict
-        Metric (`macro_f1`, `recall/AF`, `reliability/9`) to [low, high]. Empty for fewer than
-        10 records; the metrics of a class with fewer than 10 records are left out.
+    `counts`: Resampled counts of the records, (B, n_records).
     """
     if units.n_records < FEWEST_RECORDS:
         return {}
@@ -72,14 +59,8 @@ def metrics_with_intervals(
 ) -> dict[str, Any]:
     """Return `metrics_of` with `intervals`, for the level and within each class.
 
-    Parameters
-    ----------
-    units
-        One level's units.
-    counts
-        Resampled counts of the records, (B, n_records); None gives no intervals.
-    confusion_only
-        Give intervals only to what follows from the confusion matrix.
+    `counts`: Resampled counts of the records, (B, n_records); None gives no intervals;
+    `confusion_only`: Give intervals only to what follows from the confusion matrix.
     """
     result = metrics_of(units)
     found = {} if counts is None else intervals_of(units, counts, confusion_only=confusion_only)
@@ -106,23 +87,8 @@ def evaluate_predictions(
 ) -> dict[str, Any]:
     """Return every metric of one fold at every level, with intervals.
 
-    Parameters
-    ----------
-    predictions
-        As `read_predictions` returns them.
-    classes
-        Classes in index order, by default those of the predictions.
-    resamples
-        Number of resamples; 0 gives no intervals.
-    seed
-        Seed of the resampling.
-
-    Returns
-    -------
-    dict
-        records, images, records_by_class, images_by_class, left_out (classes without an
-        image), notes (sentences a reader must see), resampling, and one entry a level of
-        `ekg.evaluation.levels.LEVELS`.
+    `resamples`: Number of resamples; 0 gives no intervals; `classes`: Classes in index order, by
+    default those of the predictions.
     """
     classes = tuple(classes or classes_of(predictions))
     levels = levels_of(predictions, classes)

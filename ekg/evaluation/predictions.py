@@ -69,14 +69,7 @@ def make_predictions(
 ) -> pd.DataFrame:
     """Put a model's output for one fold into the form of `predictions_<fold>.csv`.
 
-    Parameters
-    ----------
-    images, records, labels
-        Name, record and true class of each image, length n.
-    probabilities
-        Uncalibrated probabilities, (n, n_classes), each row summing to 1.
-    classes
-        Classes in index order.
+    `probabilities`: Uncalibrated probabilities, (n, n_classes), each row summing to 1.
     """
     probabilities = np.asarray(probabilities, np.float64)
     frame = pd.DataFrame(
@@ -102,26 +95,8 @@ def write_predictions(path: str | Path, predictions: pd.DataFrame) -> None:
 def read_predictions(path: str | Path, classes: Sequence[str] | None = None) -> pd.DataFrame:
     """Read predictions, our own form or the published one, and check them.
 
-    Parameters
-    ----------
-    path
-        `predictions_<fold>.csv` (image, record, label, pred, p_<class>..., weight), or the
-        published `preds_<fold>.csv` (label, pred, is_correct, fname, weight; classes as
-        integers in index order; no probabilities).
-    classes
-        Classes in index order; by default those that the probability columns name, else the
-        paper's seven.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns image, record, label, pred (abbreviations), p_<class> where they were saved,
-        and weight = 1 / (images of that record in the file).
-
-    Raises
-    ------
-    EvaluationError
-        If the file is missing, empty, incomplete or contradicts itself.
+    `classes`: Classes in index order; by default those that the probability columns name, else the
+    paper's seven.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -181,14 +156,7 @@ def _from_published(
 def check_predictions(
     table: pd.DataFrame, classes: Sequence[str], path: str | Path
 ) -> pd.DataFrame:
-    """Return predictions unchanged when they hold together.
-
-    Raises
-    ------
-    EvaluationError
-        For an unknown class, an image given twice, a record with two labels, probabilities
-        that are none or whose largest is not the prediction, or wrong weights.
-    """
+    """Return predictions unchanged when they hold together."""
     for column in ("label", "pred"):
         if unknown := sorted(set(table[column]) - set(classes)):
             raise EvaluationError(

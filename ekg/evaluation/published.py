@@ -38,11 +38,6 @@ def prediction_folder() -> Path:
 
     It is the model's folder in `best_model_for_paper/` once they have been fetched, else
     `published_model/` in the folder that EKG_SHARED names.
-
-    Raises
-    ------
-    EvaluationError
-        If they are in neither.
     """
     shared = Path(os.environ.get("EKG_SHARED") or PROJECT.parent / "shared")
     for folder in (PUBLISHED_FOLDER, shared / "published_model"):
@@ -56,18 +51,7 @@ def prediction_folder() -> Path:
 
 
 def build_published_metrics(folder: Path) -> dict[str, Any]:
-    """Compute every published metric from the published files.
-
-    Parameters
-    ----------
-    folder
-        With preds_test.csv, preds_val.csv, model_info.json and train_results.csv.
-
-    Returns
-    -------
-    dict
-        As `metrics.json`, with `source`, `model_facts` and `abstract` beside the folds.
-    """
+    """Compute every published metric from the published files."""
     info = read_json(folder / "model_info.json")
     history = pd.read_csv(folder / HISTORY_FILE)
     best = history.iloc[int(history["val_loss"].to_numpy().argmin())]
@@ -139,15 +123,7 @@ def rounded(content: Any) -> Any:
 def read_published_metrics(path: Path | None = None) -> dict[str, Any]:
     """Return the stored published metrics.
 
-    Parameters
-    ----------
-    path
-        The file or its folder; by default the published model's.
-
-    Raises
-    ------
-    EvaluationError
-        If they are missing or of another form.
+    `path`: The file or its folder; by default the published model's.
     """
     path = path or PUBLISHED_FOLDER
     path = path / PUBLISHED_METRICS_FILE if path.is_dir() else path
@@ -206,12 +182,7 @@ def criteria(metrics: dict[str, Any], published: dict[str, Any]) -> Iterator[Cri
 def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None = None) -> list[str]:
     """Return the lines that say whether a run reproduces the paper; none on other data.
 
-    Parameters
-    ----------
-    metrics
-        Content of a run's `metrics.json`.
-    published
-        The published metrics, by default the stored ones.
+    `published`: The published metrics, by default the stored ones.
     """
     if metrics.get("dataset") != DATASET or FOLD not in metrics:
         return []

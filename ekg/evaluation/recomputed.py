@@ -23,19 +23,7 @@ _NAMES_SHOWN = 3
 def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int, list[str]]:
     """Compare two nested tables of metrics.
 
-    Parameters
-    ----------
-    stored
-        From a file.
-    found
-        Computed now; every key of it must be in `stored`.
-
-    Returns
-    -------
-    compared : int
-        How many metrics.
-    names : list of str
-        The metrics that differ, keys joined by dots.
+    `found`: Computed now; every key of it must be in `stored`.
     """
     old, new = flatten(stored), flatten(found)
     wrong = [
@@ -48,29 +36,7 @@ def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int,
 
 
 def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tuple[int, list[str]]:
-    """Compute a fold's metrics from its saved predictions again and compare.
-
-    Parameters
-    ----------
-    folder
-        With `predictions_<fold>.csv`.
-    metrics
-        The content of `metrics.json`.
-    fold
-        One that is in it.
-
-    Returns
-    -------
-    compared : int
-        How many metrics.
-    names : list of str
-        The metrics that differ.
-
-    Raises
-    ------
-    EkgError
-        If the predictions cannot be read, or the metrics lack what is needed to compute them.
-    """
+    """Compute a fold's metrics from its saved predictions again and compare."""
     try:
         classes = [str(name) for name in metrics["classes"]]
         resamples, seed = (int(metrics[fold]["resampling"][key]) for key in ("resamples", "seed"))
@@ -90,13 +56,7 @@ def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tu
 
 
 def check_metrics(folder: Path, metrics: Mapping[str, Any], fold: str) -> None:
-    """Refuse metrics other than those of the saved predictions.
-
-    Raises
-    ------
-    EvaluationError
-        With the first metrics that differ.
-    """
+    """Refuse metrics other than those of the saved predictions."""
     _, wrong = differing_in_fold(folder, metrics, fold)
     if wrong:
         named = ", ".join(f"{fold}.{name}" for name in wrong[:_NAMES_SHOWN])

@@ -30,19 +30,8 @@ Metrics = dict[str, np.ndarray]
 def resample_counts(n_records: int, resamples: int, seed: int) -> np.ndarray:
     """Draw how often each record stands in each resample.
 
-    Parameters
-    ----------
-    n_records
-        Number of records; each resample draws as many, with replacement.
-    resamples
-        Number of resamples B.
-    seed
-        Seed; with the number of records it decides the draw.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (B, n_records); each row sums to `n_records`.
+    Returns float32 (B, n_records); each row sums to `n_records`; `resamples`: Number of resamples
+    B.
     """
     generator = generator_for(seed, "resampling records")
     return generator.multinomial(
@@ -53,19 +42,7 @@ def resample_counts(n_records: int, resamples: int, seed: int) -> np.ndarray:
 def confusion_metrics(units: Units, counts: np.ndarray) -> Metrics:
     """Return what follows from the confusion matrix, in each resample.
 
-    Parameters
-    ----------
-    units
-        One level's units.
-    counts
-        As `resample_counts` gives, (B, n_records).
-
-    Returns
-    -------
-    dict
-        accuracy, balanced_accuracy, macro_precision, macro_recall, macro_f1,
-        macro_specificity, and `precision/<class>`, `recall/...`, `f1/...`, `specificity/...`.
-        A class that a resample lacks has NaN there and is left out of its macro averages.
+    `counts`: As `resample_counts` gives, (B, n_records).
     """
     n_classes = len(units.classes)
     cells = np.zeros((units.n_records, n_classes * n_classes), np.float32)
@@ -92,15 +69,6 @@ def confusion_metrics(units: Units, counts: np.ndarray) -> Metrics:
 def ranking_metrics(units: Units, counts: np.ndarray) -> Metrics:
     """Return one-vs-rest AUROC and average precision in each resample.
 
-    Parameters
-    ----------
-    units
-        One level's units, with probabilities.
-    counts
-        As `resample_counts` gives, (B, n_records).
-
-    Notes
-    -----
     AUROC is the weighted share of (positive, negative) pairs that stand in the right order, a
     tie counting half (Hanley and McNeil 1982): a bilinear form in the counts of the positive
     and the negative records. Average precision is the mean of the precision at each positive's
@@ -181,18 +149,7 @@ def _average_precision(
 def probability_metrics(units: Units, counts: np.ndarray) -> Metrics:
     """Return brier, ece and log_loss in each resample, and the accuracy of each bin.
 
-    Parameters
-    ----------
-    units
-        One level's units, with probabilities.
-    counts
-        As `resample_counts` gives, (B, n_records).
-
-    Returns
-    -------
-    dict
-        `brier`, `ece`, `log_loss`, and `reliability/<bin>`: accuracy in each bin of the
-        reliability curve, NaN where a resample has nothing in it.
+    `counts`: As `resample_counts` gives, (B, n_records).
     """
     probabilities = units.probabilities
     assert probabilities is not None

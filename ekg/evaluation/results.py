@@ -27,18 +27,8 @@ def digest_of_lines(lines: Iterable[str]) -> str:
 def fingerprints(predictions: pd.DataFrame, rows: pd.DataFrame | None = None) -> dict[str, str]:
     """Return what tells whether two folds are the same data.
 
-    Parameters
-    ----------
-    predictions
-        Columns record and label.
-    rows
-        The fold's manifest rows, if available.
-
-    Returns
-    -------
-    dict
-        `records_sha256` over `record,label`; with manifest rows also `slices_sha256` over
-        `record,diagnosis,start` and `images_sha256` over `record,slice,sha256` of the pixels.
+    Returns `records_sha256` over `record,label`; with manifest rows also `slices_sha256` over
+    `record,diagnosis,start` and `images_sha256` over `record,slice,sha256` of the pixels.
     """
     pairs = predictions[["record", "label"]].drop_duplicates()
     found = {
@@ -59,13 +49,7 @@ def fingerprints(predictions: pd.DataFrame, rows: pd.DataFrame | None = None) ->
 
 
 def read_metrics(folder: Path) -> dict[str, Any] | None:
-    """Return the content of `metrics.json`, None where there is none.
-
-    Raises
-    ------
-    EvaluationError
-        If the file was made by another version of the project or is something else.
-    """
+    """Return the content of `metrics.json`, None where there is none."""
     path = folder / METRICS_FILE
     if not path.is_file():
         return None
@@ -87,25 +71,7 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
 def merge_fold(
     folder: Path, head: dict[str, Any], folds: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Put folds together with those that `metrics.json` has already; nothing is written.
-
-    Parameters
-    ----------
-    folder
-        Where the file is or will be.
-    head
-        dataset, model, classes, weights_sha256, manifest_sha256 and what else concerns all
-        folds.
-    folds
-        Metrics by fold.
-
-    Returns
-    -------
-    content : dict
-        What the file is to hold.
-    dropped : list of str
-        Folds that were thrown out because they are of another dataset or other weights.
-    """
+    """Put folds together with those that `metrics.json` has already; nothing is written."""
     old = read_metrics(folder) or {}
     same = all(old.get(key) == head.get(key) for key in _IDENTITY)
     kept = {name: old[name] for name in FOLDS if name in old and same}
@@ -118,14 +84,7 @@ def merge_fold(
 
 
 def check_predictions_file(path: Path, metrics: dict[str, Any]) -> None:
-    """Refuse predictions other than those that a fold's metrics were computed from.
-
-    Raises
-    ------
-    EvaluationError
-        If the file has changed since (a run that was killed, a copy, a failing disk). Metrics of
-        before this was written down are taken as they are.
-    """
+    """Refuse predictions other than those that a fold's metrics were computed from."""
     if metrics.get("predictions_sha256") not in (None, sha256_of_file(path)):
         raise EvaluationError(
             f"is not the file that {METRICS_FILE} beside it was computed from",

@@ -99,13 +99,7 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def read_run(folder: Path) -> RunEntry:
-    """Read one run; what it has not got yet is None.
-
-    Raises
-    ------
-    EvaluationError
-        If a file is there but cannot be read.
-    """
+    """Read one run; what it has not got yet is None."""
     metrics = read_metrics(folder) or {}
     history = _history(folder / HISTORY_FILE)
     best = min(history, key=lambda row: row["val_loss"]) if history else None
@@ -157,13 +151,7 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the run folders in a folder, in natural order; the folder itself if it is one.
-
-    Raises
-    ------
-    EvaluationError
-        If there is folder not found or no run in it.
-    """
+    """Return the run folders in a folder, in natural order; the folder itself if it is one."""
     if not folder.is_dir():
         raise EvaluationError("folder not found", path=folder, remedy="train one with `make train`")
     candidates = [folder, *folder.iterdir()] if _is_run(folder) else list(folder.iterdir())
@@ -256,22 +244,7 @@ _LEVELS = {"record_weighted": "record-weighted", "per_record": "per record"}
 
 
 def run_summary(run: Path, images: Path | None = None, figures: Path | None = None) -> list[str]:
-    """Return the summary's lines, made from saved results alone.
-
-    Parameters
-    ----------
-    run
-        The run's folder, with `metrics.json`.
-    images
-        The image set's folder; its counts are shown when given.
-    figures
-        The folder of the figures; named when it has a report.
-
-    Raises
-    ------
-    EvaluationError
-        If the run has not been evaluated.
-    """
+    """Return the summary's lines, made from saved results alone."""
     if not (run / METRICS_FILE).is_file():
         raise EvaluationError(
             "no metrics.json", path=run, remedy="run `make evaluate` or `python -m ekg evaluate`"

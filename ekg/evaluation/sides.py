@@ -42,21 +42,7 @@ class Side:
 
 
 def load_side(path: str | Path, fold: str) -> Side | None:
-    """Return what a path says of a fold, None where it has no result for this fold.
-
-    Parameters
-    ----------
-    path
-        A run folder, a folder of `best_model_for_paper/`, a file of predictions, or a file of
-        published metrics.
-    fold
-        train, val or test.
-
-    Raises
-    ------
-    EvaluationError
-        If there is no such path, or a file in it cannot be used.
-    """
+    """Return what a path says of a fold, None where it has no result for this fold."""
     path = Path(path)
     if not path.exists():
         raise EvaluationError(
@@ -140,16 +126,7 @@ def _from_metrics(path: Path, fold: str) -> Side | None:
 
 
 def relation(a: Side, b: Side) -> str:
-    """Say how the data of two sides are related.
-
-    Returns
-    -------
-    str
-        `SAME_IMAGES`: the same pixels. `SAME_SLICES`: the same stretches of the same records,
-        drawn at another size or in another style. `SAME_RECORDS`: the same records with the
-        same labels, cut elsewhere (the published slices cannot be recovered). `DIFFERENT`:
-        anything else.
-    """
+    """Say how the data of two sides are related."""
     if a.classes != b.classes or a.identity["records_sha256"] != b.identity["records_sha256"]:
         return DIFFERENT
     for kind, key in ((SAME_IMAGES, "images_sha256"), (SAME_SLICES, "slices_sha256")):
@@ -185,13 +162,7 @@ def image_set_of(folder: Path) -> ImageSet | None:
 
 
 def first_side(path: Path, fold: str, images: ImageSet | None, cache: Path) -> Side:
-    """Return side A: its saved results or, without them, its weights run on the images.
-
-    Raises
-    ------
-    EvaluationError
-        If it has no results for this fold and cannot be run.
-    """
+    """Return side A: its saved results or, without them, its weights run on the images."""
     side = load_side(path, fold)
     if side is not None:
         return side
@@ -209,11 +180,6 @@ def second_side(a: Side, path: Path, images: ImageSet | None, cache: Path) -> Si
 
     Saved predictions on the same data come first; else the weights are run on the same images
     (kept below `cache` for the next time); else whatever is known of B.
-
-    Raises
-    ------
-    EvaluationError
-        If B has neither results for this fold nor weights that can be run.
     """
     side = load_side(path, a.fold)
     if side is not None and relation(a, side) != DIFFERENT and side.predictions is not None:

@@ -37,14 +37,7 @@ class HackathonPainter:
 
     Each picture depends on its slice alone: what an earlier one left (limits, margins) is reset.
 
-    Parameters
-    ----------
-    sampling_frequency
-        Hz.
-    seconds
-        Length of a slice.
-    size
-        Side of the finished picture, pixels.
+    `sampling_frequency`: Hz; `size`: Side of the finished picture, pixels.
     """
 
     def __init__(
@@ -77,15 +70,7 @@ class HackathonPainter:
     def draw_large(self, signal: np.ndarray) -> np.ndarray:
         """Return the picture before it is made small, uint8 (800, 800, 3).
 
-        Parameters
-        ----------
-        signal
-            mV, shape (12, samples), leads in the order of `ekg.records.record.LEADS`.
-
-        Raises
-        ------
-        ImageError
-            If the signal has another shape or a value that is not a number.
+        `signal`: mV, shape (12, samples), leads in the order of `ekg.records.record.LEADS`.
         """
         signal = np.asarray(signal, np.float64)
         if signal.shape != (len(LEADS), self.samples) or not np.isfinite(signal).all():
@@ -140,30 +125,8 @@ def draw_pictures(
 ) -> dict[str, str]:
     """Draw what is not there yet.
 
-    Parameters
-    ----------
-    folder
-        Where the pictures go.
-    images
-        Columns image (path within the folder), record, start (samples), sampling_frequency.
-    headers
-        Header file of each record.
-    seconds, size
-        Length of a slice; side of the picture in pixels.
-    seed
-        Seed of the starts, so that a folder never mixes the slices of two.
-    jobs
-        Processes; the pictures do not depend on it.
-
-    Returns
-    -------
-    dict
-        Records that cannot be drawn, and why. Their pictures are missing.
-
-    Raises
-    ------
-    ImageError
-        If the folder holds pictures of another kind.
+    `images`: Columns image (path within the folder), record, start (samples), sampling_frequency;
+    `seconds, size`: Length of a slice; side of the picture in pixels.
     """
     folder = Path(folder)
     with folder_lock(folder, "drawing pictures"):
@@ -249,13 +212,7 @@ def _draw_record(job: _Job) -> str:
 
 
 def read_picture(path: str | Path, size: int) -> np.ndarray:
-    """Read one picture, uint8 (3, size, size): red, green, blue.
-
-    Raises
-    ------
-    ImageError
-        If the file is missing, damaged or of another size.
-    """
+    """Read one picture, uint8 (3, size, size): red, green, blue."""
     with open_picture(path, size) as image:
         pixels = np.array(image.convert("RGB"))
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))

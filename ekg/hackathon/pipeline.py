@@ -59,16 +59,6 @@ def run_hackathon(
     """Do everything that is not done yet and write the report.
 
     A run killed anywhere goes on when it is called again with the same settings.
-
-    Returns
-    -------
-    dict
-        The report, as in hackathon.json.
-
-    Raises
-    ------
-    EkgError
-        If records, weights or folds cannot be used.
     """
     say = speak or _say
     out = settings.out

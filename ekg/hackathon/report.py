@@ -32,13 +32,7 @@ _LEVELS = {
 
 
 def page_of(report: dict[str, Any]) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    report
-        As `ekg.hackathon.report.write_report` makes it.
-    """
+    """Return the page."""
     parts = [
         "# The hackathon of October 2019, rebuilt",
         "",
@@ -301,14 +295,7 @@ def split_file_name(protocol: str) -> str:
 
 
 def published_hackathon() -> dict[str, Any]:
-    """Return what was published in 2019, with the metrics that follow from its matrices.
-
-    Returns
-    -------
-    dict
-        source, data, network, epochs, and for `all` and `final`: best_val_accuracy, minutes,
-        final (the last epoch's metrics) and test (as `metrics_of` gives, of the matrix).
-    """
+    """Return what was published in 2019, with the metrics that follow from its matrices."""
     file = resources.files("ekg.hackathon").joinpath("published.toml")
     facts = tomllib.loads(file.read_text(encoding="utf-8"))
     for train in TRAIN_PARTS:
@@ -333,20 +320,7 @@ def _units_of_matrix(matrix: np.ndarray) -> Units:
 
 
 def write_report(out: Path, *, resamples: int, seed: int) -> dict[str, Any]:
-    """Write hackathon.json and hackathon.md from what lies in `out`, and return the former.
-
-    Parameters
-    ----------
-    out
-        The folder of `ekg.hackathon.pipeline.run_hackathon`; every finished run is taken.
-    resamples, seed
-        For the intervals, which resample patients.
-
-    Raises
-    ------
-    EvaluationError
-        If no run is finished.
-    """
+    """Write hackathon.json and hackathon.md from what lies in `out`, and return the former."""
     records = pd.read_csv(out / RECORDS_FILE, dtype=str, keep_default_na=False)
     runs = [
         _run_report(out, train, protocol, resamples=resamples, seed=seed)

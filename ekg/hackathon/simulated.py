@@ -60,27 +60,7 @@ class PtbdbLikeSettings:
 
 
 def simulate_ptbdb(folder: str | Path, settings: PtbdbLikeSettings | None = None) -> int:
-    """Fill a folder with patientNNN/NAME.{hea,dat,xyz}, RECORDS and CONTROLS.
-
-    Parameters
-    ----------
-    folder
-        Made when missing. A folder that holds the same set already is left as it is.
-    settings
-        Size, length and seed.
-
-    Returns
-    -------
-    int
-        Number of records.
-
-    Raises
-    ------
-    ConfigError
-        If a number makes no sense or the folder holds a simulated set of other settings.
-    RecordError
-        If the folder holds records that were not simulated here.
-    """
+    """Fill a folder with patientNNN/NAME.{hea,dat,xyz}, RECORDS and CONTROLS."""
     settings = settings or PtbdbLikeSettings()
     if settings.patients_per_class < 1 or settings.records_per_patient < 1:
         raise ConfigError("a simulated set needs at least one patient a class, one record each")

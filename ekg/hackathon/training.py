@@ -48,15 +48,8 @@ class ColourModel(EkgModel):
     def normalise(self, images: Tensor) -> Tensor:
         """Return what the network takes.
 
-        Parameters
-        ----------
-        images
-            uint8 (N, 3, H, W), or (N, 1, 3, H, W) as the training loop hands them over.
-
-        Returns
-        -------
-        Tensor
-            Float (N, 3, H, W): (value / 255 - mean) / std.
+        Returns float (N, 3, H, W): (value / 255 - mean) / std; `images`: uint8 (N, 3, H, W), or (N,
+        1, 3, H, W) as the training loop hands them over.
         """
         if images.ndim == 5 and images.shape[1] == 1:
             images = images.squeeze(1)
@@ -74,13 +67,7 @@ TRAIN_PARTS = {"final": "final layer only", "all": "whole network"}
 
 
 def hackathon_settings(train: str) -> dict[str, Any]:
-    """Return the settings of 2019 as nested tables: what `ekg.config` reads from TOML.
-
-    Parameters
-    ----------
-    train
-        A key of `TRAIN_PARTS`.
-    """
+    """Return the settings of 2019 as nested tables: what `ekg.config` reads from TOML."""
     return {
         "network": {"name": "resnet101", "weights": "imagenet", "train": train},
         "data": {
@@ -104,20 +91,7 @@ def hackathon_settings(train: str) -> dict[str, Any]:
 
 
 def hackathon_config(train: str, overrides: Iterable[str] = ()) -> TrainConfig:
-    """Return `hackathon_settings` as a configuration.
-
-    Parameters
-    ----------
-    train
-        A key of `TRAIN_PARTS`.
-    overrides
-        `section.field=value` each, as `ekg.config.load_config` takes them.
-
-    Raises
-    ------
-    ConfigError
-        If a field is unknown or a value is out of range.
-    """
+    """Return `hackathon_settings` as a configuration."""
     own = [
         f"{section}.{name}={json.dumps(value)}"  # these values are written alike in TOML
         for section, table in hackathon_settings(train).items()
@@ -127,13 +101,7 @@ def hackathon_config(train: str, overrides: Iterable[str] = ()) -> TrainConfig:
 
 
 def build_colour_model(config: TrainConfig) -> ColourModel:
-    """Build the network with its first weights.
-
-    Raises
-    ------
-    ModelError
-        If the ImageNet weights cannot be had, or the network is not one of torchvision's.
-    """
+    """Build the network with its first weights."""
     name, data = config.network.name, config.data
     if name == PAPER_NETWORK:
         raise ModelError(
@@ -181,27 +149,7 @@ def train_hackathon(
 ) -> None:
     """Train one network and leave its run folder; go on from a checkpoint if there is one.
 
-    Parameters
-    ----------
-    config
-        See `hackathon_config`.
-    pictures
-        Folder of the pictures.
-    images
-        Columns image, diagnosis.
-    folds
-        Fold of each image.
-    run
-        The run's folder. One that is finished with the same configuration is left as it is.
-    split_file
-        Where the folds are written down, for the run's environment.json.
-    speak
-        Takes each line for the user; standard error by default.
-
-    Raises
-    ------
-    EkgError
-        If the run's folder is of another configuration, or the network cannot be built.
+    `speak`: Takes each line for the user; standard error by default.
     """
     say = speak or say_to_user
     with folder_lock(run, "training"), ExitStack() as stack:

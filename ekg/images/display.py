@@ -27,22 +27,7 @@ from ekg.records.record import LEADS, Record
 def make_labelled_figure(
     record: Record, start: int, samples: int, layout: Layout = PAPER_LAYOUT
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.images.paper_figure.matplotlib_defaults()`.
-
-    Parameters
-    ----------
-    record
-        The recording, at its slice's sampling frequency.
-    start, samples
-        The slice: all twelve leads show it.
-    layout
-        Rows, columns, range and grid.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        11 x 11 inches.
-    """
+    """Return the page as a figure; call it within `matplotlib_defaults()` of `paper_figure`."""
     figure = Figure(figsize=(11, 11), facecolor="white")
     axes_grid = figure.subplots(
         layout.rows, layout.columns, sharex=True, sharey=True, squeeze=False
@@ -138,23 +123,7 @@ class Sheet:
 def make_clinical_figure(
     record: Record, start: int, samples: int, sheet: Sheet | None = None
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.images.paper_figure.matplotlib_defaults()`.
-
-    Parameters
-    ----------
-    record
-        The recording, at its slice's sampling frequency.
-    start, samples
-        The slice: all twelve leads show it, one after the other by column. The rhythm strip
-        below shows lead II for up to 10 s around it.
-    sheet
-        Measures of the page.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        297 x 210 mm: 1 mm in the figure is 1 mm on paper (print it at 100 %).
-    """
+    """Return the page as a figure; call it within `matplotlib_defaults()` of `paper_figure`."""
     sheet = sheet or Sheet()
     figure = Figure(
         figsize=(sheet.width / _MM_PER_INCH, sheet.height / _MM_PER_INCH), facecolor="white"
@@ -338,28 +307,8 @@ def save_picture(
 ) -> None:
     """Draw one slice of a record into a file.
 
-    Parameters
-    ----------
-    record
-        The recording, at the sampling frequency of `config`.
-    start
-        First sample of the slice.
-    target
-        PNG file; for the styles `labelled` and `clinical` also PDF, by its suffix.
-    style
-        `exact`: the image that the network sees. `labelled`: the same page with lead names and
-        axes. `clinical`: pink paper at 25 mm/s and 10 mm/mV with a rhythm strip.
-    size
-        Pixels on the (longer) side; 800, 1400 and 2970 by default. The scale of a PDF, and the
-        resolution noted in a PNG, are such that clinical paper prints at true scale.
-    config
-        Length of the slice; the paper's by default.
-
-    Raises
-    ------
-    ImageError
-        If the slice does not lie within the record, or style, size or file type is not one
-        that can be drawn.
+    `style`: `exact`: the image that the network sees. `labelled`: the same page with lead names and
+    axes. `clinical`: pink paper at 25 mm/s and 10 mm/mV with a rhythm strip.
     """
     target = Path(target)
     length = (config or SliceConfig()).length

@@ -43,21 +43,7 @@ _TURNS = {
 def read_picture(path: str | Path, size: int) -> np.ndarray:
     """Read an image file as grey levels, turned as its EXIF orientation says.
 
-    Parameters
-    ----------
-    path
-        An image file with any name: 8-bit grey, or colour in which every pixel is grey.
-    size
-        Its height and width in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size)
-
-    Raises
-    ------
-    ImageError
-        If it is no image, is damaged, has another size, colour, transparency or another depth.
+    `size`: Its height and width in pixels.
     """
     path = Path(path)
     with open_picture(path, size) as image:
@@ -123,11 +109,6 @@ class PictureChecker:
 
     The network was trained on pictures that agree in every pixel of paper, grid and borders,
     and is sensitive to anything else; so that is what is checked.
-
-    Parameters
-    ----------
-    renderer
-        Draws such pictures.
     """
 
     def __init__(self, renderer: Renderer):
@@ -137,17 +118,7 @@ class PictureChecker:
     def check(self, picture: np.ndarray, path: str | Path | None = None) -> list[str]:
         """Return warnings about a picture that can be read.
 
-        Parameters
-        ----------
-        picture
-            uint8, of the renderer's size.
-        path
-            For messages.
-
-        Raises
-        ------
-        ImageError
-            If it is not a drawing of this kind, or is an empty one.
+        `picture`: uint8, of the renderer's size.
         """
         difference = picture.astype(np.int16) - self._empty
         near = float((np.abs(difference) <= NEAR).mean())

@@ -56,37 +56,8 @@ def make_image_set(
 ) -> ImageSetSummary:
     """Draw every slice of every usable record of a folder.
 
-    Parameters
-    ----------
-    records
-        Folder of recordings, searched with the folders below it.
-    out
-        The image set's folder. What an earlier, interrupted run with the same settings
-        finished is kept and checked by file size; the result is that of a single run.
-    config
-        Size, seed, slices, exclusions; the paper's by default.
-    jobs
-        Worker processes. The result does not depend on it.
-    limit
-        Draw the first `limit` usable records in natural order only.
-    dataset
-        The data set's name, for tables and figures; by default that of the records' folder.
-    png, pack
-        Write single PNG files; write `pack.npy` and `pack.csv`.
-    strict
-        Stop at the first record that has to be skipped, and in the end if any gives a warning.
-    unless_current
-        Do nothing where a finished set of the same settings was made from the very files that
-        lie in the folder now, by name, size and time of change. The images are not looked at.
-    start_method
-        How worker processes start; see `ekg.workers.Workers`.
-
-    Raises
-    ------
-    EkgError
-        If nothing can be drawn, another run is at work in the folder, the folder was made with
-        other settings or from other records, the disk is full, or, with `strict`, a record is
-        skipped or gives a warning.
+    `config`: Size, seed, slices, exclusions; the paper's by default; `limit`: Draw the first
+    `limit` usable records in natural order only.
     """
     config = config or ImageSetConfig()
     _check_options(config, jobs, limit, png or pack)

@@ -63,13 +63,7 @@ PAPER_LAYOUT = Layout()
 
 
 def check_size(size: int) -> int:
-    """Return an image size that can be drawn, as an int.
-
-    Raises
-    ------
-    ImageError
-        If it is not an integer within `IMAGE_SIZE_LIMITS` (pixels).
-    """
+    """Return an image size that can be drawn, as an int."""
     low, high = IMAGE_SIZE_LIMITS
     if isinstance(size, bool) or int(size) != size or not low <= size <= high:
         raise ImageError(

@@ -15,25 +15,7 @@ MANIFEST_COLUMNS = ("image", "record", "diagnosis", "slice", "start", "sha256", 
 
 
 def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
-    """Read the manifest of an image set.
-
-    Parameters
-    ----------
-    folder_or_file
-        The set's folder, or its `manifest.csv` (or `pack.csv`).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns image (path relative to the set's folder), record, diagnosis, slice, start,
-        sha256, clipped_fraction; one row an image, records in natural order.
-
-    Raises
-    ------
-    ImageError
-        If there is none, it lacks a column, names an image outside its folder, or is not the
-        one that the folder's `dataset.json` describes.
-    """
+    """Read the manifest of an image set."""
     path = Path(folder_or_file)
     described = path / DESCRIPTION if path.is_dir() else None
     if path.is_dir():
@@ -78,24 +60,7 @@ def _check_sum(manifest: Path, description: Path) -> None:
 
 
 def count_images(place: str | Path) -> dict[str, int]:
-    """Count the images of each class.
-
-    Parameters
-    ----------
-    place
-        An image set's folder, its manifest, or a folder with one folder of PNG files a class
-        (the set's `all` folder, or the original project's).
-
-    Returns
-    -------
-    dict
-        Most first, equal numbers in alphabetical order.
-
-    Raises
-    ------
-    ImageError
-        If there are no images.
-    """
+    """Count the images of each class."""
     place = Path(place)
     if place.is_file() or (place / MANIFEST).is_file():
         counts = Counter(read_manifest(place)["diagnosis"])

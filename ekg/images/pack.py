@@ -24,22 +24,7 @@ _PARTIAL, _JOURNAL, _RAW = ".pack.part", ".pack.jsonl", ".pack-raw"
 def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     """Open the packed images of a set; nothing is read until it is used.
 
-    Parameters
-    ----------
-    folder
-        The image set's folder.
-
-    Returns
-    -------
-    images : numpy.memmap of uint8, shape (n, size, size)
-        Read-only. Its pixels are those of the PNG files.
-    index : pandas.DataFrame
-        The manifest's rows, in the order of the images.
-
-    Raises
-    ------
-    ImageError
-        If the set has no pack, or pack and index do not belong together.
+    Returns `images`: Read-only. Its pixels are those of the PNG files.
     """
     folder = Path(folder)
     if not (folder / PACK).is_file() or not (folder / INDEX).is_file():
@@ -80,13 +65,6 @@ class PackWriter:
     Workers leave the pixels of a record in a file of their own; the writer appends it to the
     unfinished pack and notes it in a journal. Going on after an interruption, the records at the
     front of the pack that are still the same are kept and the rest is appended anew.
-
-    Parameters
-    ----------
-    folder
-        The image set's folder, locked by the caller.
-    size
-        Pixels on a side.
     """
 
     def __init__(self, folder: Path, size: int):

@@ -38,14 +38,6 @@ def make_figure(
     """Return the paper's figure with level traces, made by plain matplotlib without pyplot.
 
     Call it within `matplotlib_defaults()`.
-
-    Returns
-    -------
-    figure
-    canvas
-        Its Agg canvas.
-    panels
-        Axes and trace of each lead, row by row: the order in which matplotlib draws them.
     """
     figure = Figure(
         figsize=(layout.inches, layout.inches),

@@ -31,13 +31,6 @@ _GREY_8_BIT = (8, 0, 0, 0, 0)
 def encode_png(image: np.ndarray) -> bytes:
     """Return grey levels as the bytes of an 8-bit grey PNG file.
 
-    Parameters
-    ----------
-    image
-        uint8, shape (rows, columns).
-
-    Notes
-    -----
     Pillow tries five filters on every row, which is meant for photographs. On these pictures
     (thin lines on a regular grid) plain rows come out smaller than Pillow's at its fast levels,
     are written in less than half the time and read in half. The file is the least that the
@@ -59,20 +52,6 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def write_png(path: Path, image: np.ndarray) -> int:
     """Write grey levels as an 8-bit grey PNG file, whole or not at all.
 
-    Parameters
-    ----------
-    path
-        The file; its folder must exist.
-    image
-        uint8, shape (rows, columns).
-
-    Returns
-    -------
-    int
-        Size of the file in bytes.
-
-    Notes
-    -----
     The file gets its name only when it is complete, so a killed process leaves none half-made
     (its temporary file is one that `ekg.files.is_temporary` knows). Unlike
     `ekg.files.atomic_path` this does not wait for the disk after each of thousands of files:
@@ -93,22 +72,7 @@ def write_png(path: Path, image: np.ndarray) -> int:
 def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Image]:
     """Open a picture from outside; its size is checked before any pixel is decoded.
 
-    Parameters
-    ----------
-    path
-        A file of one of `FORMATS`.
-    size
-        Pixels on a side that it must have; any square up to the largest drawn when None.
-
-    Yields
-    ------
-    PIL.Image.Image
-        Decoded when it is used; what Pillow raises over damage becomes an `ImageError`.
-
-    Raises
-    ------
-    ImageError
-        If the file is missing, damaged, of another kind, not square or of another size.
+    `size`: Pixels on a side that it must have; any square up to the largest drawn when None.
     """
     largest = size or IMAGE_SIZE_LIMITS[1]
     try:
@@ -140,22 +104,7 @@ def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Im
 def read_image(path: str | Path, size: int | None = None) -> np.ndarray:
     """Read one image as grey levels.
 
-    Parameters
-    ----------
-    path
-        A PNG file (or another of `FORMATS`). Colours become grey as in the paper: with
-        Pillow's `convert("L")`.
-    size
-        Pixels on a side that it must have; any square when None.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size)
-
-    Raises
-    ------
-    ImageError
-        If the file is missing, damaged, not square or of another size.
+    `size`: Pixels on a side that it must have; any square when None.
     """
     with open_picture(path, size) as image:
         return np.array(image.convert("L"))

@@ -59,21 +59,7 @@ class Decision:
 
 
 def decide(diagnoses: Sequence[str], config: ImageSetConfig) -> Decision:
-    """Apply the paper's exclusions to a record's diagnoses.
-
-    Parameters
-    ----------
-    diagnoses
-        Abbreviations; unknown codes as written.
-    config
-        `keep_multi` and `keep_ectopy` switch the exclusions off.
-
-    Returns
-    -------
-    Decision
-        The class of a record with several diagnoses is their names in the order of
-        `ekg.records.diagnoses.DIAGNOSES`, joined by `+`: `AF+RBBB`.
-    """
+    """Apply the paper's exclusions to a record's diagnoses."""
     if not diagnoses:
         return Decision("skipped", "no diagnosis in the header")
     unknown = unknown_diagnoses(diagnoses)
@@ -132,21 +118,7 @@ def warm_up(config: ImageSetConfig) -> None:
 
 
 def draw_record(job: RecordJob) -> dict[str, Any]:
-    """Draw all slices of one record.
-
-    Returns
-    -------
-    dict
-        The journal's entry: record, sources, diagnoses, sampling_frequency, n_samples, status,
-        reason, diagnosis (its class) and images (start, sha256 of the grey bytes, fraction of
-        samples outside the range of the panels, bytes of the PNG file).
-
-    Raises
-    ------
-    OSError
-        If an image cannot be written. A record that cannot be read is not an error: its entry
-        has status `skipped` and the reason.
-    """
+    """Draw all slices of one record."""
     entry, signal, starts = examine(job.header, job.config)
     entry["record"] = job.record
     if signal is not None:
@@ -159,14 +131,7 @@ def examine(
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray]:
     """Read one record and decide what becomes of it.
 
-    Returns
-    -------
-    entry : dict
-        As `draw_record` returns it, without images.
-    signal : ndarray or None
-        float64 (12, N), mV; None for a record that is not drawn.
-    starts : ndarray of int
-        First sample of each slice that is not blank.
+    Returns `signal`: float64 (12, N), mV; None for a record that is not drawn.
     """
     seen = glance(header_file, config)
     entry = skipped(header_file, seen, "")

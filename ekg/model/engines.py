@@ -30,17 +30,6 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     In eval mode batch norm is a fixed scale and shift of each channel: the convolution before
     it can do both at no cost. The copy also uses channels-last memory, in which torch's CPU
     and GPU kernels filter narrow images faster.
-
-    Parameters
-    ----------
-    network
-        Left as it is. Batch norms are folded where they follow a convolution or a linear layer
-        in an `nn.Sequential`; others stay.
-
-    Returns
-    -------
-    nn.Module
-        In eval mode, without gradients; the same numbers within rounding.
     """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for module in folded.modules():
@@ -83,13 +72,7 @@ class Engine(Protocol):
 
 
 class TorchEngine:
-    """A model in torch, with batch norm folded.
-
-    Parameters
-    ----------
-    model
-        Left as it is; it stays available as `.model` (for saliency).
-    """
+    """A model in torch, with batch norm folded."""
 
     def __init__(self, model: EkgModel):
         self.model = model
@@ -113,17 +96,7 @@ class TorchEngine:
 class OnnxEngine:
     """A model exported by `ekg.model.export`, on the CPU.
 
-    Parameters
-    ----------
-    path
-        The `.onnx` file.
-    threads
-        Threads to compute with; all cores by default.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, damaged, or was not made by this project's export.
+    `threads`: Threads to compute with; all cores by default.
     """
 
     def __init__(self, path: str | Path, threads: int = 0):
@@ -177,23 +150,7 @@ class OnnxEngine:
 
 
 def open_engine(path: str | Path, engine: str | None = None) -> Engine:
-    """Open a model for reading.
-
-    Parameters
-    ----------
-    path
-        What `load_model` takes, or an exported `.onnx` file.
-    engine
-        "torch" or "onnx"; by default what the file's name says. For "onnx" a folder or weights
-        file means the export of these weights beside them: `model.onnx`, or the weights' name
-        with `.onnx`.
-
-    Raises
-    ------
-    ModelError
-        If the model cannot be loaded, has not been exported, or the engine does not read this
-        kind of file.
-    """
+    """Open a model for reading."""
     path = Path(path)
     is_onnx = path.suffix.lower() == ONNX_SUFFIX
     engine = engine or ("onnx" if is_onnx else "torch")

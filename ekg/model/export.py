@@ -59,10 +59,7 @@ class _Probabilities(nn.Module):
 def check_pictures(size: int) -> np.ndarray:
     """Draw a few made-up strips to compare two engines on.
 
-    Returns
-    -------
-    ndarray of uint8, shape (6, size, size)
-        Spikes of several rates, widths and heights on a wandering line; the same every time.
+    Spikes of several rates, widths and heights on a wandering line; the same every time.
     """
     renderer = Renderer(size)
     times = renderer.layout.times
@@ -88,29 +85,6 @@ def export_onnx(
 ) -> ExportReport:
     """Write a model as ONNX, check it against torch, and only then put it in its place.
 
-    Parameters
-    ----------
-    model
-        Any model; it is left as it is.
-    path
-        The file to be made; its name ends in `.onnx`.
-    weights
-        The weights file, whose checksum goes into the metadata.
-    pictures
-        uint8 (N, size, size) to check on; `check_pictures` by default.
-
-    Returns
-    -------
-    ExportReport
-
-    Raises
-    ------
-    ModelError
-        If the name has another ending, or a probability differs by more than
-        `LARGEST_DIFFERENCE`.
-
-    Notes
-    -----
     Input `images`: uint8 (N, 1, size, size), grey, any N. Output `probabilities`: float32
     (N, number of classes), in the order of the metadata's `classes`.
     """

@@ -27,19 +27,7 @@ from ekg.run import CALIBRATION_FILE, WEIGHTS_FILE
 
 
 def weights_file_of(path: str | Path) -> Path:
-    """Return the weights file that a MODEL argument means.
-
-    Parameters
-    ----------
-    path
-        A weights file, or a folder that holds `weights.safetensors` or, failing that, exactly
-        one `.safetensors` or `.model` file.
-
-    Raises
-    ------
-    ModelError
-        If there is none, or more than one to choose from.
-    """
+    """Return the weights file that a MODEL argument means."""
     path = Path(path)
     if not path.exists():
         raise ModelError(
@@ -72,27 +60,7 @@ def weights_file_of(path: str | Path) -> Path:
 
 
 def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
-    """Load a model, in eval mode, on the CPU.
-
-    Parameters
-    ----------
-    path
-        A run folder, a folder of `best_model_for_paper/`, or a weights file. A file without
-        metadata (the published one) is taken for the paper's network with the paper's classes
-        and normalisation, if its tensors fit.
-    plain
-        Build the textbook form of the paper's network, for measuring.
-
-    Returns
-    -------
-    EkgModel
-        With the temperature of `calibration.json` beside the weights, if there is one.
-
-    Raises
-    ------
-    ModelError
-        If there is model not found, it is damaged, unsafe, or its tensors fit no network.
-    """
+    """Load a model, in eval mode, on the CPU."""
     file = weights_file_of(path)
     state_dict, metadata = load_weights(file)
     try:

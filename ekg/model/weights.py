@@ -32,20 +32,8 @@ def save_weights(
 ) -> None:
     """Write a state dict to a `.safetensors` file, atomically.
 
-    Parameters
-    ----------
-    path
-        The file to be made; its name ends in `.safetensors`.
-    state_dict
-        Names and tensors, on any device and in any memory layout.
-    metadata
-        What to store beside them; values other than text are stored as JSON, None is left
-        out. `EkgModel.metadata` has everything that `load_model` needs.
-
-    Raises
-    ------
-    ModelError
-        If the name has another ending.
+    `metadata`: What to store beside them; values other than text are stored as JSON, None is left
+    out. `EkgModel.metadata` has everything that `load_model` needs.
     """
     path = Path(path)
     if path.suffix != SAFETENSORS_SUFFIX:
@@ -94,26 +82,7 @@ def _checksum(header: dict[str, Any], tensors: bytes) -> str:
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a state dict and what stands beside it, to the CPU.
-
-    Parameters
-    ----------
-    path
-        A `.safetensors` file, or a torch file (such as the published `.model`) that holds
-        tensors alone; a torch file that would build anything else is refused, unread.
-
-    Returns
-    -------
-    state_dict : dict
-        Names and tensors.
-    metadata : dict
-        Empty for a torch file; JSON values are decoded.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, damaged, unsafe or holds something else than weights.
-    """
+    """Read a state dict and what stands beside it, to the CPU."""
     path = Path(path)
     if not path.is_file():
         raise ModelError("weights file not found", path=path, remedy="check the path")
@@ -232,22 +201,7 @@ def _without_wrappers(name: str) -> str:
 def fill_network(
     network: nn.Module, state_dict: Mapping[str, Tensor], *, path: str | Path, name: str
 ) -> None:
-    """Put weights into a network in which every name and shape fits.
-
-    Parameters
-    ----------
-    network
-        Filled in place.
-    state_dict
-        Names and tensors.
-    path, name
-        The file and the network's name, for the message.
-
-    Raises
-    ------
-    ModelError
-        If they belong to another network; the message names what differs.
-    """
+    """Put weights into a network in which every name and shape fits."""
     difference = differences(network, state_dict)
     if difference:
         raise another_network(difference, path=path, name=name)

@@ -27,13 +27,7 @@ def notebook_names() -> list[str]:
 
 
 def source_of(name: str) -> Path:
-    """Return the source of a notebook.
-
-    Raises
-    ------
-    EkgError
-        If there is none of this name.
-    """
+    """Return the source of a notebook."""
     path = SOURCES / f"{name}.py"
     if not path.exists():
         raise EkgError(
@@ -45,28 +39,6 @@ def source_of(name: str) -> Path:
 def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
     """Convert a py:percent source to a notebook and execute it.
 
-    Parameters
-    ----------
-    source
-        The py:percent file.
-    target
-        The executed notebook; it appears only when every cell ran.
-    parameters
-        Put in after the cell tagged `parameters`.
-
-    Returns
-    -------
-    Path
-        `target`.
-
-    Raises
-    ------
-    EkgError
-        If a cell fails; the notebook as far as it got is kept beside `target` as
-        `<name>.failed.ipynb`.
-
-    Notes
-    -----
     The kernel is this very interpreter, whatever kernels are installed on the machine, and it
     starts in the project's root.
     """
@@ -127,24 +99,7 @@ def _own_kernel_manager() -> type:
 def run_notebooks(
     names: Sequence[str], output: Path, parameters: dict[str, Any], jobs: int = 1
 ) -> None:
-    """Execute several notebooks, `jobs` at a time, each in a process of its own.
-
-    Parameters
-    ----------
-    names
-        Names of notebook sources.
-    output
-        Folder for the executed notebooks.
-    parameters
-        The parameters that all of them take.
-    jobs
-        How many at a time.
-
-    Raises
-    ------
-    EkgError
-        The first failure, after all have ended.
-    """
+    """Execute several notebooks, `jobs` at a time, each in a process of its own."""
     sources = [source_of(name) for name in names]
     targets = [output / f"{name}.ipynb" for name in names]
     if len(names) == 1 or jobs == 1:

@@ -63,25 +63,7 @@ th.number { white-space: normal; vertical-align: bottom; }
 
 
 def write_report(run: RunFiles, output: Path) -> Path:
-    """Write `report.html` from the notebooks' lists of figures and tables.
-
-    Parameters
-    ----------
-    run
-        The run's files.
-    output
-        The output folder, with `parts/`, `figures/` and `tables/`.
-
-    Returns
-    -------
-    Path
-        The report.
-
-    Raises
-    ------
-    EkgError
-        If no notebook was executed yet, or a figure is missing.
-    """
+    """Write `report.html` from the notebooks' lists of figures and tables."""
     parts = sorted((output / PARTS_FOLDER).glob("*.json"))
     if not parts:
         raise EkgError(

@@ -43,13 +43,7 @@ def absolute(path: str | Path) -> Path:
 
 
 def newest_run(runs: Path | None = None) -> Path:
-    """Return the folder of `runs/` that was evaluated or trained last.
-
-    Raises
-    ------
-    EkgError
-        If there is none.
-    """
+    """Return the folder of `runs/` that was evaluated or trained last."""
     runs = runs or PROJECT / "runs"
     marks = ("metrics.json", "train_results.csv")
     found = [
@@ -65,20 +59,7 @@ def newest_run(runs: Path | None = None) -> Path:
 
 
 def find_run(run: str | Path = "") -> Path:
-    """Return the folder of a run.
-
-    Parameters
-    ----------
-    run
-        A run folder or a folder of `best_model_for_paper/`; a bare name means `runs/<name>`;
-        `published` (or `runs/published`) the published model's own files; nothing the newest
-        run.
-
-    Raises
-    ------
-    EkgError
-        If there is folder not found or it holds no results.
-    """
+    """Return the folder of a run."""
     if not str(run):
         return newest_run()
     folder = absolute(run)
@@ -119,20 +100,11 @@ class RunFiles:
     """What a run, and the image set behind it, left on disk.
 
     Every property is None (or empty) where the file is not there.
-
-    Parameters
-    ----------
-    folder
-        The run's folder, as `find_run` returns it.
-    images
-        The image set's folder, None where only results are available.
-    title
-        The dataset's name for titles; by default from the results.
     """
 
-    folder: Path
-    images: Path | None = None
-    title: str = ""
+    folder: Path  # the run's folder, as `find_run` returns it
+    images: Path | None = None  # the image set's folder, None where only results are available
+    title: str = ""  # the dataset's name for titles; by default from the results
 
     @property
     def is_published(self) -> bool:
@@ -313,25 +285,7 @@ def count_of(count: int, word: str) -> str:
 
 
 def open_run(run: str | Path = "", images: str | Path = "", title: str = "") -> RunFiles:
-    """Return the files of a run for a notebook, with every default filled in.
-
-    Parameters
-    ----------
-    run
-        As for `find_run`.
-    images
-        The image set's folder; nothing means the one that the run was made from, where it is
-        still here and unchanged.
-    title
-        The dataset's name for titles; nothing means as the results say.
-
-    Raises
-    ------
-    EkgError
-        If there is run not found.
-    EvaluationError
-        If an images folder is named that is not there.
-    """
+    """Return the files of a run for a notebook, with every default filled in."""
     folder = find_run(run)
     if not str(images):
         return RunFiles(folder, _own_images(RunFiles(folder)), title)

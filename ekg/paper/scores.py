@@ -166,10 +166,7 @@ Comparison = Mapping[str, Any]
 def comparisons_of(content: Comparison) -> dict[str, dict[str, Any]]:
     """Return the comparisons in a `comparison.json`: with the named model, with the published one.
 
-    Parameters
-    ----------
-    content
-        The file's content; empty gives nothing.
+    `content`: The file's content; empty gives nothing.
     """
     found = {}
     if content:

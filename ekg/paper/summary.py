@@ -17,15 +17,7 @@ FEW_RECORDS = 30
 
 
 def doubts(run: RunFiles, figures: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the reservations about a run's results, one sentence or two each.
-
-    Parameters
-    ----------
-    run
-        The run's files.
-    figures
-        Fold: its figures, as `fold_figures` returns them.
-    """
+    """Return the reservations about a run's results, one sentence or two each."""
     found = [*_of_the_data(run), *_of_the_folds(figures), *_of_the_run(run, figures)]
     found.append(
         "Only recordings with exactly one diagnosis of the classes above were judged. Real "

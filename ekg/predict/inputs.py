@@ -46,22 +46,8 @@ def expand(
 ) -> Iterator[Input]:
     """Return the records and pictures that the arguments name, in their order.
 
-    Parameters
-    ----------
-    arguments
-        Records (with or without extension), images, folders, patterns with `*`, `?` or `[`,
-        or `-` for one path a line from `lines`. A folder means the records in it and below it;
-        where there are none, the images.
-    lines
-        Standard input; read only when `-` is among the arguments.
-    fs, unit
-        Sampling frequency (Hz) and unit of tables of numbers (CSV, NPY). With them the tables
-        in a folder are records too.
-
-    Yields
-    ------
-    Input
-        A record named twice (by header and signal file, say) comes once.
+    `fs, unit`: Sampling frequency (Hz) and unit of tables of numbers (CSV, NPY). With them the
+    tables in a folder are records too.
     """
     seen: set[Path] = set()
     for argument in arguments:

@@ -31,35 +31,19 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class Explanation:
-    """Saliency of a batch of images.
+    """Saliency of a batch of images."""
 
-    Parameters
-    ----------
-    targets
-        Class index that is explained, int (n,).
-    probabilities
-        Uncalibrated probability of it, float (n,).
-    gradcam
-        float32 (n, h, w) at the resolution of the last block, 0..1: each map is divided by its
-        largest value (all 0 where nothing speaks for the class).
-    occlusion
-        float32 (n, 12): what the probability loses when a lead's panel shows the empty grid.
-    """
-
-    targets: np.ndarray
-    probabilities: np.ndarray
+    targets: np.ndarray  # class index that is explained, int (n,)
+    probabilities: np.ndarray  # uncalibrated probability of it, float (n,)
+    # float32 (n, h, w) at the resolution of the last block, 0..1: each map is divided by its
+    # largest value (all 0 where nothing speaks for the class)
     gradcam: np.ndarray
+    # float32 (n, 12): what the probability loses when a lead's panel shows the empty grid
     occlusion: np.ndarray
 
 
 def last_block(network: nn.Module) -> nn.Module:
-    """Return the last block that still has a place in the picture.
-
-    Raises
-    ------
-    EvaluationError
-        If the network has neither `features` nor `layer4`.
-    """
+    """Return the last block that still has a place in the picture."""
     for name in ("features", "layer4"):
         blocks = getattr(network, name, None)
         if isinstance(blocks, nn.Sequential) and len(blocks):
@@ -74,14 +58,8 @@ def explain_images(
 ) -> Explanation:
     """Explain the model's answers on images.
 
-    Parameters
-    ----------
-    model
-        In eval mode, on any device.
-    images
-        uint8 (n, size, size).
-    targets
-        Class index to explain for each image; by default the one predicted.
+    `images`: uint8 (n, size, size); `targets`: Class index to explain for each image; by default
+    the one predicted.
     """
     probabilities = probabilities_of(model, images)
     if targets is None:
@@ -146,16 +124,8 @@ def occlusion_by_lead(
 ) -> np.ndarray:
     """Return what each class's probability loses without each lead, float32 (n, 12).
 
-    Parameters
-    ----------
-    model
-        In eval mode.
-    images
-        uint8 (n, size, size).
-    targets
-        Class index of interest, int (n,).
-    probabilities
-        Probability of it on the whole image, float (n,).
+    `images`: uint8 (n, size, size); `targets`: Class index of interest, int (n,); `probabilities`:
+    Probability of it on the whole image, float (n,).
     """
     size = images.shape[1]
     page = empty_page(size)
@@ -172,21 +142,7 @@ def occlusion_by_lead(
 def explain(model: EkgModel, image: np.ndarray, target: int | None = None) -> dict[str, Any]:
     """Explain one answer, for `predict --explain` and other programs.
 
-    Parameters
-    ----------
-    model
-        In eval mode.
-    image
-        uint8 (size, size).
-    target
-        Class index to explain; by default the one predicted.
-
-    Returns
-    -------
-    dict
-        `class`; `probability` (uncalibrated); `gradcam`, float32 (h, w) in 0..1 over the whole
-        picture at the last block's resolution; `occlusion`, what the probability loses without
-        each lead, by lead name.
+    `image`: uint8 (size, size); `target`: Class index to explain; by default the one predicted.
     """
     found = explain_images(model, image[None], None if target is None else np.array([target]))
     return {
@@ -210,15 +166,7 @@ _OPACITY = 0.55
 
 
 class Explainer:
-    """Writes one picture a verdict into a folder.
-
-    Parameters
-    ----------
-    model
-        The model that gave the verdicts.
-    folder
-        Made when missing.
-    """
+    """Writes one picture a verdict into a folder."""
 
     def __init__(self, model: EkgModel, folder: str | Path):
         self.model = model
@@ -228,22 +176,7 @@ class Explainer:
     def write(self, picture: np.ndarray, record: str, diagnosis: str, start: int | None) -> str:
         """Explain why a picture is read as a diagnosis.
 
-        Parameters
-        ----------
-        picture
-            uint8 (size, size).
-        record
-            Its name, for title and file.
-        diagnosis
-            The class to explain.
-        start
-            First sample of the slice, if known.
-
-        Returns
-        -------
-        str
-            The file written: `<record>-<start>-<diagnosis>.png`, with a number added where two
-            records of one run share a name.
+        `picture`: uint8 (size, size).
         """
         found = explain(self.model, picture, self.model.classes.index(diagnosis))
         place = "" if start is None else f"-{start}"
@@ -270,14 +203,7 @@ def _title(record: str, start: int | None, found: dict[str, Any]) -> str:
 def draw_explanation(picture: np.ndarray, found: dict[str, Any], title: str) -> Figure:
     """Draw the strip under its Grad-CAM map, and the leads' occlusion beside it.
 
-    Parameters
-    ----------
-    picture
-        uint8 (size, size).
-    found
-        As `ekg.predict.saliency.explain` returns it.
-    title
-        Stands on top.
+    `picture`: uint8 (size, size).
     """
     with matplotlib_defaults():
         figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")

@@ -86,13 +86,7 @@ class HeaderText:
 
 
 def read_header_text(path: Path) -> HeaderText:
-    """Read a header file's text.
-
-    Raises
-    ------
-    RecordError
-        If it cannot be read, or a field is not what the format asks for.
-    """
+    """Read a header file's text."""
     try:
         text = decoded(path.read_bytes())
     except OSError as error:

@@ -47,23 +47,7 @@ _LIMB_LEADS = 6
 
 
 def warnings_of(record: Record) -> list[str]:
-    """Return what a reader should know before trusting a reading of this record.
-
-    Parameters
-    ----------
-    record
-        A record in millivolts.
-
-    Returns
-    -------
-    list of str
-        One sentence a finding, empty when nothing was found. What reading noted comes first
-        (leads computed, padding and pulses left out, samples missing). What is looked for: leads
-        that do not change for a second, level-topped (clipped) peaks, signal outside the picture,
-        doubtful amplitude, a low sampling frequency, and limb leads that violate the
-        relations of Einthoven and Goldberger. Exchanged electrodes keep these relations, and
-        no relation binds the chest leads: such errors are not found.
-    """
+    """Return what a reader should know before trusting a reading of this record."""
     signal, rate = record.signal, record.sampling_frequency
     findings = [
         *record.warnings,
@@ -94,17 +78,8 @@ def gains_named(gains: Sequence[float]) -> str:
 def blank_slices(signal: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
     """Say which slices are padding for the most part.
 
-    Parameters
-    ----------
-    signal
-        Millivolts, shape (12, N).
-    starts, length
-        First samples of the slices, and their length.
-
-    Returns
-    -------
-    ndarray of bool
-        True where no lead changes at all for half of the slice without a break, or longer.
+    `signal`: Millivolts, shape (12, N); `starts, length`: First samples of the slices, and their
+    length.
     """
     still = np.ones(max(signal.shape[1] - 1, 0), bool)
     for row in signal:  # lead by lead: a long recording is not copied whole
@@ -286,18 +261,8 @@ def _misfits(products: np.ndarray, orders: Sequence[Sequence[int]]) -> np.ndarra
 def limb_lead_misfit(signal: np.ndarray, rate: float) -> float:
     """Return how far the limb leads are from the relations that bind them.
 
-    Parameters
-    ----------
-    signal
-        Millivolts, shape (12, N) or (6, N), in the order of `LEADS`.
-    rate
-        Hz.
-
-    Returns
-    -------
-    float
-        Root of the share of the limb leads' power (0.5 to 40 Hz) that violates the
-        relations of Einthoven and Goldberger: 0 fits, 1 is all contradiction.
+    The root of the share of the limb leads' power (0.5 to 40 Hz) that violates the relations of
+    Einthoven and Goldberger: 0 fits, 1 is all contradiction; `rate`: Hz.
     """
     products = _limb_lead_products(signal, rate)
     if products is None:

@@ -81,11 +81,6 @@ def find_signal_files(header: Path, text: HeaderText) -> list[SignalFile]:
     A file that is not there under its very name is looked for beside the header: in other
     letter case or Unicode form, without the folder, with or without `.dat` or `.mat`, or named
     like the header. Exactly one such file is taken; whoever reads it compares the checksums.
-
-    Raises
-    ------
-    RecordError
-        If none or several are there.
     """
     found = []
     for wanted in text.files:
@@ -165,22 +160,7 @@ def unverified(header: Path, file: SignalFile, why: str) -> RecordError:
 def check_signal_files(
     path: Path, fields: PlainRecord | wfdb.Record, files: list[SignalFile]
 ) -> int:
-    """Refuse files of another kind and truncated ones, which wfdb may read in silence.
-
-    Parameters
-    ----------
-    path
-        The header.
-    fields
-        As wfdb reads it; its signal files are called as in `HeaderText.for_wfdb`.
-    files
-        From `find_signal_files`.
-
-    Returns
-    -------
-    int
-        Samples per signal: what the header says, else what the longest file can hold.
-    """
+    """Refuse files of another kind and truncated ones, which wfdb may read in silence."""
     longest = fields.sig_len or 0
     for number, file in enumerate(files):
         members = [i for i, name in enumerate(fields.file_name) if name == f"f{number}.dat"]

@@ -24,18 +24,11 @@ _RAISED_CHANCE = 0.07
 
 @dataclass(frozen=True)
 class Placement:
-    """How the electrodes of one recording are placed.
+    """How the electrodes of one recording are placed."""
 
-    Parameters
-    ----------
-    swapped
-        Two of `ELECTRODES` whose cables are exchanged, or None.
-    raised
-        How far V1 and V2 sit too high, in intercostal spaces.
-    """
-
+    # Two of `ELECTRODES` whose cables are exchanged, or None
     swapped: tuple[str, str] | None = None
-    raised: float = 0.0
+    raised: float = 0.0  # how far V1 and V2 sit too high, in intercostal spaces
 
     def field(self, field: np.ndarray) -> np.ndarray:
         """Return the lead vectors, shape (8, 3), with V1 and V2 where they really are.
@@ -126,16 +119,6 @@ def record(
     Noise arises at the nine electrodes, so that it obeys Einthoven's and Goldberger's relations
     as it does in life: a bad arm electrode spoils several limb leads and, through the central
     terminal, a little of every chest lead.
-
-    Parameters
-    ----------
-    heart
-        The heart's own leads I, II, V1..V6, then M further ones (Frank's) that have electrodes
-        of their own, shape (8 + M, N), mV.
-    order
-        Which electrode each cable is connected to, shape (9,): `Placement.order`.
-    noise_level
-        Factor on all noise; 0 gives a noiseless (still filtered) recording.
     """
     electrodes = np.vstack([electrode_potentials(heart[:8])[order], heart[8:]])
     if noise_level > 0:

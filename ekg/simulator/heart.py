@@ -42,14 +42,7 @@ class Heart:
 def draw_heart(
     generator: np.random.Generator, patient: Patient, findings: Collection[str]
 ) -> Heart:
-    """Draw the heart of a patient with the findings.
-
-    Parameters
-    ----------
-    findings
-        Diagnoses' abbreviations; also "MI" (past infarction) and "HF" (failing heart: low
-        voltage, wide QRS, flat T).
-    """
+    """Draw the heart of a patient with the findings."""
     notes: dict[str, float | str] = {}
     rate = _rate(generator, findings)
     rr = 60 / rate

@@ -38,22 +38,6 @@ def frank_vector(
 ) -> np.ndarray:
     """Return the dipole that an average torso shows as a given vector of the hexaxial system.
 
-    Parameters
-    ----------
-    amplitude
-        Length in the frontal plane, mV: what a limb lead along the vector would record.
-    angle
-        Degrees clockwise from lead I, as cardiologists count the axis (aVF is +90).
-    z
-        Frank's z component, mV; positive to the back.
-
-    Returns
-    -------
-    ndarray, shape (..., 3)
-        Frank's x, y, z in mV.
-
-    Notes
-    -----
     The x and y components solve lead I = amplitude cos(angle) and
     aVF = (sqrt(3)/2) amplitude sin(angle) with the lead vectors of `DOWER`.
     """
@@ -75,14 +59,7 @@ def frontal_axis(lead_i: float, lead_avf: float) -> float:
 def electrode_potentials(independent: np.ndarray) -> np.ndarray:
     """Return potentials of `ELECTRODES` against Wilson's central terminal.
 
-    Parameters
-    ----------
-    independent
-        Leads I, II, V1..V6, shape (8, N), mV.
-
-    Returns
-    -------
-    ndarray, shape (9, N)
+    `independent`: Leads I, II, V1..V6, shape (8, N), mV.
     """
     lead_i, lead_ii = independent[0], independent[1]
     right_arm = -(lead_i + lead_ii) / 3

@@ -68,26 +68,14 @@ SOURCES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Range:
-    """A parameter's distribution: normal within bounds, or uniform where `sd` is None.
+    """A parameter's distribution: normal within bounds, or uniform where `sd` is None."""
 
-    Parameters
-    ----------
-    low, high
-        Bounds; nothing outside is ever drawn.
-    unit
-        The unit, or "1".
-    source
-        Keys of `SOURCES`, or "choice: why" where no publication gives the figure.
-    mean, sd
-        Of the normal distribution before it is bounded.
-    """
-
-    low: float
-    high: float
-    unit: str
-    source: str
-    mean: float | None = None
-    sd: float | None = None
+    low: float  # bounds; nothing outside is ever drawn
+    high: float  # bounds; nothing outside is ever drawn
+    unit: str  # the unit, or "1"
+    source: str  # keys of `SOURCES`, or "choice: why" where no publication gives the figure
+    mean: float | None = None  # of the normal distribution before it is bounded
+    sd: float | None = None  # of the normal distribution before it is bounded
 
     def draw(self, generator: np.random.Generator) -> float:
         """Draw one value."""

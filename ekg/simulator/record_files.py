@@ -42,13 +42,7 @@ class SimulationSettings:
 
 
 def simulation_of(folder: Path) -> dict[str, Any] | None:
-    """Return the settings of a folder of simulated records, None for any other folder.
-
-    Returns
-    -------
-    dict or None
-        `seed`, `classes` (None: the standard mix) and `version` of the simulator.
-    """
+    """Return the settings of a folder of simulated records, None for any other folder."""
     path = folder / _SETTINGS
     content = read_json(path) if path.is_file() else None
     keys = [field.name for field in fields(SimulationSettings)]
@@ -65,18 +59,7 @@ def digitised(signal: np.ndarray) -> np.ndarray:
 def header_text(name: str, values: np.ndarray, diagnoses: Sequence[str], age: int, sex: str) -> str:
     """Return a header of the challenge's form.
 
-    Parameters
-    ----------
-    name
-        The record's name.
-    values
-        int16, shape (12, N).
-    diagnoses
-        Abbreviations; written as SNOMED CT codes.
-    age
-        Years.
-    sex
-        Male or Female.
+    `values`: int16, shape (12, N).
     """
     lines = [f"{name} {len(values)} {_SAMPLING_FREQUENCY} {values.shape[1]}"]
     for lead, row in zip(LEADS, values, strict=True):
@@ -123,31 +106,7 @@ def simulate_folder(
     jobs: int = 1,
     overwrite: bool = False,
 ) -> tuple[int, int]:
-    """Fill a folder with records S0001 ... and list them in labels.csv.
-
-    Parameters
-    ----------
-    folder
-        Made when missing; a second run at the same time is refused.
-    count
-        How many records there shall be.
-    settings
-        Seed and classes.
-    jobs
-        Processes; the records do not depend on it.
-    overwrite
-        Redo everything, even in a folder made with other settings.
-
-    Returns
-    -------
-    made, kept : int
-        Records made now, and those that were there.
-
-    Raises
-    ------
-    ConfigError
-        If `count` or `jobs` is below 1 or the folder holds records of other settings.
-    """
+    """Fill a folder with records S0001 ... and list them in labels.csv."""
     if count < 1 or jobs < 1:
         raise ConfigError("options --records and -j must be 1 or more")
     mix.check_classes(settings.classes)

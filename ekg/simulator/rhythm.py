@@ -11,22 +11,15 @@ from ekg.simulator.ranges import draw
 
 @dataclass(frozen=True)
 class Beats:
-    """The beats of a recording, in order of time.
+    """The beats of a recording, in order of time."""
 
-    Parameters
-    ----------
-    onset
-        Onset of each QRS, s from the first sample; the first beats lie before it, the last ones
-        after the end.
-    kind
-        "N" conducted, "A" premature atrial, "V" premature ventricular; shape as `onset`.
-    sinus
-        Onset of QRS that the sinus node's P wave belongs to, s: also where a ventricular
-        premature beat hides it.
-    """
-
+    # Onset of each QRS, s from the first sample; the first beats lie before it, the last ones after
+    # the end
     onset: np.ndarray
+    # "N" conducted, "A" premature atrial, "V" premature ventricular; shape as `onset`
     kind: np.ndarray
+    # Onset of QRS that the sinus node's P wave belongs to, s: also where a ventricular premature
+    # beat hides it
     sinus: np.ndarray
 
 
@@ -36,11 +29,6 @@ def sinus_intervals(
     """Return RR intervals of sinus rhythm, shape (count,), s.
 
     Respiratory and low-frequency modulation with a little noise (Task Force 1996).
-
-    Parameters
-    ----------
-    variability
-        Factor on both modulations: below 1 in old age and tachycardia.
     """
     time = np.arange(count) * mean_rr
     respiratory = draw("rsa", generator) * variability
@@ -82,15 +70,6 @@ def with_premature_beats(
 ) -> Beats:
     """Return the beats with some of them coming early.
 
-    Parameters
-    ----------
-    kinds
-        "A" or "V" for each place.
-    places
-        Indices of the beats that come early; not the first or last, and never neighbours.
-
-    Notes
-    -----
     An atrial premature beat resets the sinus node: the next beat follows about one RR (a little
     more) later, the pause is not fully compensatory. A ventricular one does not reset it: the
     next beat comes when it would have come anyway, and the pause is fully compensatory

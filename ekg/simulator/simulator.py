@@ -40,41 +40,8 @@ def simulate_record(
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any]]:
     """Simulate one 12-lead recording.
 
-    Parameters
-    ----------
-    name
-        The record's name: with `seed` it decides everything that is not given.
-    seed
-        The seed of the whole set.
-    diagnoses
-        Abbreviations of `ekg.records.diagnoses`, or `EXTRA_FINDINGS`; by default what
-        `mix.diagnoses_of` gives.
-    patient
-        The patient's name. Records that share it (and the diagnoses) share body, heart and
-        disease; rhythm, noise and length are each record's own. By default the record's name.
-    sampling_frequency
-        Hz.
-    seconds
-        Length; by default mostly 10 s, 6-60 s.
-    frank
-        Add Frank's leads vx, vy, vz as rows 13 to 15.
-    noise
-        Factor on all noise; 0 gives a clean recording.
-
-    Returns
-    -------
-    signal : ndarray of float64, shape (12, N) or (15, N)
-        mV, leads in the order of `ekg.records.record.LEADS`.
-    diagnoses : tuple of str
-        Abbreviations.
-    parameters : dict
-        What was drawn: age, sex, rate (1/min), pr, qrs, qt (s), axis, beats (onset of QRS in s
-        and kind), and so on.
-
-    Raises
-    ------
-    ConfigError
-        If a diagnosis cannot be simulated, or length or rate make no sense.
+    Returns `signal`: mV, leads in the order of `ekg.records.record.LEADS`; `sampling_frequency`:
+    Hz; `seconds`: Length; by default mostly 10 s, 6-60 s.
     """
     findings = tuple(diagnoses) if diagnoses is not None else mix.diagnoses_of(name, seed)
     _check(findings, sampling_frequency, seconds)
@@ -185,17 +152,7 @@ def _draw(
 ) -> np.ndarray:
     """Return the heart's leads I, II, V1..V6 and Frank's x, y, z with margins on both sides.
 
-    Parameters
-    ----------
-    field
-        Lead vectors of I, II, V1..V6, shape (8, 3).
-    n_samples
-        Margins included.
-
-    Returns
-    -------
-    ndarray, shape (11, n_samples)
-        mV.
+    In mV; `field`: Lead vectors of I, II, V1..V6, shape (8, 3).
     """
     ventricular = np.vstack([field, np.eye(3)])
     atrial = np.vstack([atrial_lead_field(field), np.eye(3)])

@@ -74,20 +74,8 @@ def scaled_to_elevation(
 ) -> np.ndarray:
     """Return the ST vector along `direction` that lifts two leads `margin` over the threshold.
 
-    Parameters
-    ----------
-    direction
-        Unit vector, shape (3,).
-    other
-        What else there is at that moment (the climb into T).
-    lead_field
-        Shape (8, 3).
-    moment
-        s after the onset of QRS, at which the level counts.
-    threshold
-        mV, shape (12,).
-    margin
-        mV.
+    `direction`: Unit vector, shape (3,); `lead_field`: shape (8, 3); `threshold`: mV, shape (12,);
+    `margin`: mV.
     """
     per_unit = _twelve(lead_field, direction)
     base = _twelve(lead_field, other.level(moment))

@@ -38,28 +38,7 @@ def published_weights() -> str:
 
 
 def collect_external(results: Iterable[Path], folder: Path, weights_sha256: str) -> list[str]:
-    """Copy results of `python -m ekg external` into a stored model's folder and pool them.
-
-    Parameters
-    ----------
-    results
-        Folders with `external.json` and `predictions_external.csv`, of this model and of the
-        published one; or one stored model's `external` folder, taken as it is.
-    folder
-        The stored model's folder.
-    weights_sha256
-        Of the stored model's weights.
-
-    Returns
-    -------
-    list of str
-        Names of the files written, below `folder`.
-
-    Raises
-    ------
-    EvaluationError
-        If a folder has no such results, or they are of other weights than these two.
-    """
+    """Copy results of `python -m ekg external` into a stored model's folder and pool them."""
     names: list[str] = []
     for result in results:
         if result.name == EXTERNAL and not (result / "external.json").is_file():
@@ -148,17 +127,7 @@ def _pool(folder: Path, suffix: str) -> list[str]:
 
 
 def sources_of(folder: Path, suffix: str, *, pooled: bool = False) -> dict[str, dict[str, Any]]:
-    """Return the results of one model by source, in order of the sources' names.
-
-    Parameters
-    ----------
-    folder
-        A stored model's `external` folder; it need not exist.
-    suffix
-        `OWN` or `PUBLISHED`.
-    pooled
-        Whether the pooled source is among them, as the last.
-    """
+    """Return the results of one model by source, in order of the sources' names."""
     found = {}
     for path in sorted(folder.glob("*.json")):
         content = read_json(path)

@@ -49,29 +49,8 @@ def store_model(
 ) -> list[str]:
     """Copy a finished and evaluated run into a folder; add ONNX, data facts and a model card.
 
-    Parameters
-    ----------
-    run
-        The run's folder, or that of a stored model, to store it again.
-    folder
-        Where the model goes, `best_model_for_paper/<date>_<name>`; made when missing.
-    command
-        The command that made the run, for the card; by default what a stored model says, or
-        the training's own command line.
-    external
-        Folders of results of `python -m ekg external` with this model and with the published
-        one; by default the run's own `external` folder, if it has one.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
-
-    Raises
-    ------
-    EkgError
-        If a file of the run is missing, its metrics are not those of its predictions, its data
-        cannot be described, or onnxruntime does not agree with torch.
+    `command`: The command that made the run, for the card; by default what a stored model says, or
+    the training's own command line.
     """
     missing = [name for name in KEPT_FILES if not (run / name).is_file()]
     if missing:

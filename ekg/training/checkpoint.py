@@ -28,13 +28,7 @@ def save_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint to the CPU; nothing but tensors and plain values is accepted.
-
-    Raises
-    ------
-    TrainingError
-        If the file is missing, damaged or of another version.
-    """
+    """Read a checkpoint to the CPU; nothing but tensors and plain values is accepted."""
     path = Path(path)
     damaged = TrainingError(
         "is not a complete checkpoint",
@@ -73,11 +67,6 @@ def check_same(
     """Refuse a checkpoint whose configuration differs in what changes the result.
 
     Device, threads, workers, the time limit and checkpoint intervals may change.
-
-    Raises
-    ------
-    TrainingError
-        Naming the fields that differ.
     """
     free = {"training.checkpoint_minutes", "training.max_minutes"}
     different = []

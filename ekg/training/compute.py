@@ -45,13 +45,7 @@ class Compute:
 
 
 def set_up(config: ComputeConfig, local_rank: int = 0) -> Compute:
-    """Choose device and precision, set threads and determinism.
-
-    Raises
-    ------
-    ConfigError
-        If the device is not there or cannot do the precision.
-    """
+    """Choose device and precision, set threads and determinism."""
     device = _device(config.device, local_rank)
     if device.type == "cpu" and not config.plain:
         keep_freed_memory()
@@ -170,20 +164,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def largest_batch(trial: Callable[[int], None], below: int) -> int:
-    """Return the largest halving of `below` for which `trial` does not run out of memory.
-
-    Parameters
-    ----------
-    trial
-        Does a forward and backward pass with so many images.
-    below
-        The batch size that was too large.
-
-    Returns
-    -------
-    int
-        0 when not even one image fits.
-    """
+    """Return the largest halving of `below` for which `trial` does not run out of memory."""
     size = below // 2
     while size >= 1:
         _release()

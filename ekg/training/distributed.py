@@ -64,13 +64,7 @@ class World:
 
 
 def join(device_type: str) -> World:
-    """Join the processes that torchrun started; alone without torchrun.
-
-    Raises
-    ------
-    TrainingError
-        If torchrun's variables are there only in part.
-    """
+    """Join the processes that torchrun started; alone without torchrun."""
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return World()
     try:

@@ -26,14 +26,7 @@ from ekg.training.history import write_history
 def checkpoint_to_resume(
     folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool
 ) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, None for a run that begins.
-
-    Raises
-    ------
-    TrainingError
-        If the folder holds a run and neither is asked for, or its checkpoint is of another
-        configuration.
-    """
+    """Return the checkpoint to go on from, None for a run that begins."""
     path = folder / CHECKPOINT_FILE
     if resume:
         if not path.is_file():
@@ -51,14 +44,7 @@ def checkpoint_to_resume(
 
 
 def check_data(folder: Path, images: Path, split_file: Path) -> None:
-    """Refuse to go on with other images or another split than the run began with.
-
-    Raises
-    ------
-    TrainingError
-        If the manifest or the split file has another checksum than the run wrote down, or the
-        run wrote none.
-    """
+    """Refuse to go on with other images or another split than the run began with."""
     path = folder / ENVIRONMENT_FILE
     known = read_json(path) if path.is_file() else {}
     known = known if isinstance(known, dict) else {}

@@ -24,13 +24,6 @@ class WeightAverage:
     average <- d * average + (1 - d) * weights after every step, with
     d = min(decay, (1 + step) / (10 + step)): at first it follows closely, so that the random
     start does not linger (the rule of TensorFlow's ExponentialMovingAverage).
-
-    Parameters
-    ----------
-    network
-        What is followed.
-    decay
-        Between 0 and 1.
     """
 
     def __init__(self, network: nn.Module, decay: float):
@@ -125,13 +118,7 @@ class State:
         }
 
     def from_checkpoint(self, content: dict[str, Any], world: World) -> None:
-        """Take back what `to_checkpoint` gave.
-
-        Raises
-        ------
-        TrainingError
-            If something of it is missing or does not fit; the state is then of no use.
-        """
+        """Take back what `to_checkpoint` gave."""
         try:
             self._take_back(content, world)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:

@@ -26,20 +26,7 @@ Forward = Callable[[Tensor], Tensor]
 class StepRunner:
     """Runs the steps of an epoch from any position on.
 
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    state
-        What the steps change.
-    forward
-        The model as it is to be called for training (compiled, wrapped for many processes).
-    names
-        Names of the training images by row, for messages.
-    labels
-        Class index of the training images.
-    weights
-        Weight of each class.
+    `forward`: The model as it is to be called for training (compiled, wrapped for many processes).
     """
 
     def __init__(
@@ -67,22 +54,7 @@ class StepRunner:
         progress: Callable[[int], None],
         between_steps: Callable[[], None] = lambda: None,
     ) -> None:
-        """Do the epoch's remaining steps.
-
-        Parameters
-        ----------
-        loader
-            Reads the training images.
-        progress
-            Told the number of images after each step.
-        between_steps
-            Called now and then with the state up to date.
-
-        Raises
-        ------
-        TrainingError
-            If the loss is not a number.
-        """
+        """Do the epoch's remaining steps."""
         state, world = self.state, self.world
         order = epoch_order(len(self.labels), self.config.training.seed, state.epoch)
         batches = batches_of(order, self.config.training.batch_size)

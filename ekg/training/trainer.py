@@ -66,30 +66,7 @@ def train(
 ) -> Result:
     """Train a network and leave its run folder.
 
-    Parameters
-    ----------
-    config
-        Everything about the training.
-    images
-        The image set's folder.
-    split_file
-        Columns record and split.
-    run
-        The run's folder: `config.toml`, `environment.json`, `dataset.json`,
-        `train_results.csv`, `weights.safetensors` (best epoch), `checkpoint.pt`.
-    records
-        Folder of the WFDB records, for `data.source = "records"`.
-    resume
-        Go on from the run's checkpoint; where there is none yet, begin.
-    overwrite
-        Begin anew in a folder that has a run.
-    speak
-        Takes each line for the user; standard error by default.
-
-    Raises
-    ------
-    EkgError
-        A subclass that says what is wrong.
+    `speak`: Takes each line for the user; standard error by default.
     """
     run = Path(run)
     on_gpu = config.compute.device.startswith(("auto", "cuda")) and torch.cuda.is_available()
@@ -357,13 +334,7 @@ class _Silence:
 
 
 def build_model(config: TrainConfig, compute: Compute) -> EkgModel:
-    """Build the network with its first weights, drawn from torch's current random state.
-
-    Raises
-    ------
-    ModelError
-        If the network is unknown, or the weights to start from are another network's.
-    """
+    """Build the network with its first weights, drawn from torch's current random state."""
     network_config, data = config.network, config.data
     options = network_options(network_config, data.channels, plain=config.compute.plain)
     name = network_config.name

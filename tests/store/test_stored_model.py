@@ -115,7 +115,7 @@ def test_predictions_that_are_not_those_of_the_metrics_are_refused(tmp_path):
         ),
         (
             lambda m: m["val"]["record_weighted"]["intervals"]["accuracy"].__setitem__(0, 0.1),
-            r"give: val\.record_weighted\.intervals\.accuracy; run",
+            r"saved predictions: val\.record_weighted\.intervals\.accuracy; run",
         ),
         (lambda m: m.update(val=3), r"`val` must be a table of metrics; delete it"),
         (lambda m: m.pop("test"), r"field `classes` or `test\.resampling` is missing"),

@@ -26,22 +26,7 @@ _TIMES = re.compile(r"t|time.*|sample.*|seconds?|ms|index|", re.IGNORECASE)
 def read_array(path: Path, form: Format, fs: float | None, unit: str | None) -> FoundRecording:
     """Read a table of numbers as a recording.
 
-    Parameters
-    ----------
-    path
-        CSV with a header line of lead names, or CSV or NPY with twelve (or eight: I, II, V1 to
-        V6) columns or rows in the standard order.
-    form
-        Which of the two it is.
-    fs
-        Sampling frequency, Hz.
-    unit
-        One of `UNITS`.
-
-    Raises
-    ------
-    RecordError
-        If rate or unit are not given, or the leads cannot be told.
+    `fs`: Sampling frequency, Hz.
     """
     if fs is None or unit is None:
         missing = [name for name, given in (("--fs", fs), ("--unit", unit)) if given is None]

@@ -61,13 +61,7 @@ _PERSONAL = (
 
 
 def read_dicom(path: Path) -> FoundRecording:
-    """Read the rhythm of a DICOM waveform object.
-
-    Raises
-    ------
-    RecordError
-        If the file is damaged, compressed, holds no waveform or one without stated amplitude.
-    """
+    """Read the rhythm of a DICOM waveform object."""
     size = path.stat().st_size
     if size > LARGEST_DICOM:
         raise RecordError(

@@ -42,14 +42,7 @@ class _Channel:
 
 
 def read_edf(path: Path, largest: int) -> FoundRecording:
-    """Read an EDF, EDF+ or BDF file.
-
-    Raises
-    ------
-    RecordError
-        If a field is not what the format has, the file is cut off or has gaps in time, or the
-        signals have different rates.
-    """
+    """Read an EDF, EDF+ or BDF file."""
     size = path.stat().st_size
     if size > largest:
         raise RecordError(

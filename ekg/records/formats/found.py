@@ -64,13 +64,7 @@ class FoundRecording:
 
 
 def check_found(found: FoundRecording) -> FoundRecording:
-    """Refuse what no reader can use, and cut off what is no EKG at either end.
-
-    Raises
-    ------
-    RecordError
-        If signals have an unknown unit, a step of 0 or different lengths.
-    """
+    """Refuse what no reader can use, and cut off what is no EKG at either end."""
     for signal in found.signals:
         if signal.unit not in MILLIVOLTS:
             # What a file says of its unit may be anything: it is not repeated.

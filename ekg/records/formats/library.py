@@ -51,14 +51,7 @@ _LIMITS = (-32768.0, 32767.0)
 
 
 def read_with_library(path: Path, form: Format) -> FoundRecording:
-    """Read a file with the library's parser for its format.
-
-    Raises
-    ------
-    RecordError
-        If the file is damaged or holds what is not read. Nothing that it says of the patient
-        is repeated.
-    """
+    """Read a file with the library's parser for its format."""
     mends.check_before(path, form)
     module, name = _PARSERS[form.key]
     parser = getattr(importlib.import_module(f"ecgdatakit.parsing.parsers.{module}"), name)

@@ -26,24 +26,7 @@ def open_recording(
 ) -> FoundRecording:
     """Read a file of a recognised format, as it states itself.
 
-    Parameters
-    ----------
-    path
-        The file.
-    form
-        Its format, from `ekg.records.formats.sniff.format_of`.
-    fs, unit
-        Of tables of numbers (CSV, NPY), which do not state them.
-
-    Returns
-    -------
-    FoundRecording
-        Its signals as stored, without padding and calibration pulses at either end.
-
-    Raises
-    ------
-    RecordError
-        If the format or this file of it cannot be read.
+    `fs, unit`: Of tables of numbers (CSV, NPY), which do not state them.
     """
     if form.refusal:
         raise RecordError(
@@ -124,20 +107,7 @@ def record_of(
 ) -> Record:
     """Return the twelve standard leads in millivolts at the rate asked for.
 
-    Parameters
-    ----------
-    found
-        The recording.
-    sampling_frequency
-        Hz; another rate is resampled to it.
-    begin, end
-        Seconds: this part alone.
-
-    Raises
-    ------
-    RecordError
-        If a lead is missing and cannot be computed, is a duplicate, has samples that are missing
-        in the middle or that no body gives, or the recording is too long.
+    `sampling_frequency`: Hz; another rate is resampled to it.
     """
     header = header_of(found)
     rate = header.sampling_frequency

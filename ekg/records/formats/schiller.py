@@ -16,13 +16,7 @@ _UNITS = {"UV": "uV", "MV": "mV", "NV": "nV", "V": "V"}
 
 
 def read_schiller(path: Path) -> FoundRecording:
-    """Read the rhythm of a Schiller XML file; its averaged beats are passed over.
-
-    Raises
-    ------
-    RecordError
-        If there is no rhythm, or a field is missing or not what the format has.
-    """
+    """Read the rhythm of a Schiller XML file; its averaged beats are passed over."""
     root = safe_xml(path)
     rhythms = [wave for wave in root.iter("wavedata") if wave.findtext("type") == _RHYTHM]
     if not rhythms:

@@ -82,13 +82,7 @@ _NUMBERS = re.compile(rf"\s*(?:{_NUMBER})(?:\s*[,;\t ]\s*(?:{_NUMBER}))*[,;]?\s*
 
 
 def format_of(path: str | Path) -> Format | None:
-    """Return the format of a file, None for WFDB, images and everything else.
-
-    Parameters
-    ----------
-    path
-        A file. A missing or unreadable one has no format.
-    """
+    """Return the format of a file, None for WFDB, images and everything else."""
     path = Path(path)
     try:
         if not path.is_file() or _belongs_to_wfdb(path):

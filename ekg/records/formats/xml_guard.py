@@ -22,14 +22,7 @@ class _RefusedError(Exception):
 
 
 def safe_xml(path: Path) -> ElementTree.Element:
-    """Read an XML file into a tree, names without namespaces.
-
-    Raises
-    ------
-    RecordError
-        If it is too large or too deep, declares entities or anything else of its own, or is
-        damaged. Nothing that it refers to is ever opened.
-    """
+    """Read an XML file into a tree, names without namespaces."""
     content = _checked_bytes(path)
     for text in (content, _decoded(content)):
         try:

@@ -46,20 +46,7 @@ _CALIBRATION = ("log_loss", "ece", "brier")
 
 
 def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
-    """Return a stored model's card, after Mitchell et al. 2019.
-
-    Parameters
-    ----------
-    folder
-        The stored model's folder.
-    metrics
-        Content of its `metrics.json`, where that is not there yet.
-
-    Returns
-    -------
-    str
-        Markdown. Every metric comes from a file of the folder.
-    """
+    """Return a stored model's card, after Mitchell et al. 2019."""
     metrics = metrics or read_json(folder / METRICS_FILE)
     stored = read_json(folder / STORED_FILE)
     environment = read_json(folder / ENVIRONMENT_FILE)

@@ -64,13 +64,8 @@ _CLASS_METRICS = ("precision", "recall", "f1", "specificity")
 def published_card(metrics_folder: Path, compared: Path | None) -> str:
     """Return the published model's card.
 
-    Parameters
-    ----------
-    figures_folder
-        With `published_figures.json`.
-    compared
-        A stored model of this project with results of the published one on the same
-        recordings; None where there is none.
+    `compared`: A stored model of this project with results of the published one on the same
+    recordings; None where there is none.
     """
     content = read_published_metrics(metrics_folder)
     source = source_named("published_model")

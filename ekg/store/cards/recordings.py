@@ -40,15 +40,7 @@ def title_of(source: str) -> str:
 
 
 def recordings_section(folder: Path, *, simulated: bool) -> list[str]:
-    """Return the tables on recordings; one sentence where none were read.
-
-    Parameters
-    ----------
-    folder
-        The stored model's folder.
-    simulated
-        Whether the model was trained on simulated records.
-    """
+    """Return the tables on recordings; one sentence where none were read."""
     results = read_results(folder)
     lines = heading("On recordings of hospitals")
     if not results[OWN]:

@@ -56,15 +56,7 @@ def cell(metrics: Mapping[str, Any], name: str, digits: int = 3) -> str:
 
 
 def levels_table(folds: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    """Return one row for each fold and level.
-
-    Parameters
-    ----------
-    folds
-        Metrics by fold, as in `metrics.json`.
-    names
-        The metrics to show.
-    """
+    """Return one row for each fold and level."""
     rows = [
         [f"{fold}, {level.replace('_', ' ')}", *(cell(metrics[level], name) for name in names)]
         for fold, metrics in folds.items()
@@ -83,17 +75,7 @@ def levels_explained(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def class_table(level: Mapping[str, Any], names: Sequence[str], unit: str = "records") -> list[str]:
-    """Return one row for each class, with how many there were.
-
-    Parameters
-    ----------
-    level
-        Metrics of one level.
-    names
-        The metrics to show.
-    unit
-        What the support counts.
-    """
+    """Return one row for each class, with how many there were."""
     rows = [
         [label, f"{metrics['support']:,.0f}", *(cell(metrics, name, 2) for name in names)]
         for label, metrics in level["per_class"].items()
@@ -128,13 +110,7 @@ def out_of_scope() -> list[str]:
 
 
 def risks(*, simulated: bool) -> list[str]:
-    """Return ethical considerations.
-
-    Parameters
-    ----------
-    simulated
-        Whether the model was trained on simulated records.
-    """
+    """Return ethical considerations."""
     source = (
         "Nobody's data went into its training: the records are simulated. The recordings it was "
         "tested on are public, without names, and were published by their hospitals."
