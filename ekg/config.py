@@ -95,6 +95,13 @@ class AugmentationConfig:
     """Standard deviation of white noise added to each lead, mV."""
     time_shift: float = 0.0
     """Move the slice by up to this many seconds either way, inside the record."""
+    columns: float = 0.0
+    """Share of the slices whose four columns of leads follow each other, as on a 3x4 page
+    (records of 10 s or more)."""
+    missing_leads: float = 0.0
+    """Share of the slices in which one to three leads are left blank."""
+    page_errors: float = 0.0
+    """Share of the slices with the errors of a recording that was read from a page."""
 
     @property
     def active(self) -> bool:
@@ -278,6 +285,9 @@ def _problems(config: TrainConfig) -> list[str]:
     for name in ("baseline_wander", "noise", "time_shift"):
         value = getattr(config.augmentation, name)
         need(value >= 0, f"augmentation.{name}", value, ">= 0")
+    for name in ("columns", "missing_leads", "page_errors"):
+        value = getattr(config.augmentation, name)
+        need(0 <= value <= 1, f"augmentation.{name}", value, "0 to 1")
     if data.source != "records" and (data.slices == "random" or config.augmentation.active):
         problems.append(
             f'field `data.source` is "{data.source}": random slices and augmentation change the '

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ekg.config import AugmentationConfig, SliceConfig
-from ekg.data.augmentation import change_signal, shifted_start
+from ekg.data.augmentation import change_signal, page_columns, shifted_start
 from ekg.errors import ImageError, RecordError
 from ekg.records.opening import named_records, read_record
 from ekg.records.quality import blank_slices
@@ -152,7 +152,7 @@ class RecordSource:
         draw = _renderer(self._size).draw
         images = np.empty((len(rows), self._size, self._size), np.uint8)
         for index, row in enumerate(rows):
-            images[index] = draw(self.signal(int(row), epoch))
+            images[index] = draw(self.signal(int(row), epoch), gaps=True)
         return images
 
     def signal(self, row: int, epoch: int) -> np.ndarray:
@@ -187,14 +187,15 @@ class RecordSource:
             )
         if start != self._starts[row] and blank_slices(signal, np.array([start]), length)[0]:
             start = self._starts[row]  # the image set has no blank slice
+        cut = signal[:, start : start + length]
         if not self._augmentation.active:
-            return signal[:, start : start + length]
-        return change_signal(
-            signal[:, start : start + length],
-            self._augmentation,
-            self._config.sampling_frequency,
-            generator,
-        )
+            return cut
+        share = self._augmentation.columns
+        if share > 0 and generator.random() < share:
+            columns = page_columns(signal, length, generator)
+            if columns is not None and not blank_slices(columns, np.array([0]), length)[0]:
+                cut = columns
+        return change_signal(cut, self._augmentation, self._config.sampling_frequency, generator)
 
 
 class SignalCache:

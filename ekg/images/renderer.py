@@ -144,13 +144,15 @@ class Renderer:
             for panel in self.static.panels
         ]
 
-    def draw(self, signal: np.ndarray) -> np.ndarray:
+    def draw(self, signal: np.ndarray, *, gaps: bool = False) -> np.ndarray:
         """Draw one slice.
 
         Parameters
         ----------
         signal
             Millivolts, shape (12, 1250), leads in the order of `ekg.records.record.LEADS`.
+        gaps
+            Leave NaN samples blank: leads that a page does not show.
 
         Returns
         -------
@@ -161,7 +163,8 @@ class Renderer:
         Raises
         ------
         ImageError
-            If the signal has another shape or a sample that is not a number.
+            If the signal has another shape, or a sample that is infinite or (without `gaps`)
+            not a number.
         """
         signal = np.asarray(signal, dtype=np.float64)
         wanted = (self.layout.leads, self.layout.samples)
@@ -170,7 +173,7 @@ class Renderer:
                 f"a slice of shape {signal.shape} cannot be drawn",
                 remedy=f"give {wanted[0]} leads of {wanted[1]} samples, in mV",
             )
-        if not np.isfinite(signal).all():
+        if not np.isfinite(signal).all() and not (gaps and not np.isinf(signal).any()):
             raise ImageError(
                 "a slice with samples that are not numbers cannot be drawn",
                 remedy="repair or leave out the recording",

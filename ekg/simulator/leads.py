@@ -104,6 +104,19 @@ def atrial_lead_field(ventricular: np.ndarray) -> np.ndarray:
     return np.vstack([DOWER[:2], ventricular[2:]]) * _ATRIAL_SHARE
 
 
+_RECOVERY_SHARE = np.array([1.0, 1.0, 1.0, 1.05, 0.76, 0.74, 0.82, 1.12])[:, None]
+"""ST and T of the healthy, measured over what one dipole predicts from I, II and V2."""
+
+
+def recovery_lead_field(ventricular: np.ndarray) -> np.ndarray:
+    """Return lead vectors for ST, T and U, shape (8, 3).
+
+    Recovery is spread over the wall and is no single dipole: seen from I, II and V2 it would be
+    a third larger in V3 to V5 than recordings show.
+    """
+    return ventricular * _RECOVERY_SHARE
+
+
 def torso_lead_field(generator: np.random.Generator, spread: float = 1.0) -> np.ndarray:
     """Return one person's lead vectors, shape (8, 3), scattered about `DOWER`.
 

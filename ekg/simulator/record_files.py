@@ -30,6 +30,8 @@ _OFFSET = 24  # bytes of a MATLAB v4 matrix header for the variable name `val`
 _SAMPLING_FREQUENCY = 500
 _AT_A_TIME = 8
 _SETTINGS = "settings.json"
+_EARLIER = {"population": "textbook"}
+"""What folders were made with before this was a setting."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class SimulationSettings:
     seed: int = 44
     classes: tuple[str, ...] | None = None
     version: int = VERSION
+    population: str = "textbook"
 
 
 def simulation_of(folder: Path) -> dict[str, Any] | None:
@@ -46,7 +49,10 @@ def simulation_of(folder: Path) -> dict[str, Any] | None:
     path = folder / _SETTINGS
     content = read_json(path) if path.is_file() else None
     keys = [field.name for field in fields(SimulationSettings)]
-    if not isinstance(content, dict) or set(content) != set(keys):
+    if not isinstance(content, dict):
+        return None
+    content = _EARLIER | content
+    if set(content) != set(keys):
         return None
     return {key: content[key] for key in keys}
 
@@ -74,7 +80,9 @@ def header_text(name: str, values: np.ndarray, diagnoses: Sequence[str], age: in
 def write_record(folder: Path, name: str, settings: SimulationSettings) -> tuple[str, ...]:
     """Simulate one record and write NAME.mat, then NAME.hea; return its diagnoses."""
     diagnoses = mix.diagnoses_of(name, settings.seed, settings.classes)
-    signal, diagnoses, parameters = simulate_record(name, settings.seed, diagnoses)
+    signal, diagnoses, parameters = simulate_record(
+        name, settings.seed, diagnoses, population=settings.population
+    )
     values = digitised(signal)
     with atomic_path(folder / f"{name}.mat") as temporary:
         scipy.io.savemat(temporary, {"val": values}, format="4")
@@ -143,7 +151,7 @@ def _check_settings(folder: Path, settings: SimulationSettings, overwrite: bool)
     wanted = json.loads(json.dumps(asdict(settings)))
     if path.is_file() and not overwrite:
         found = read_json(path)
-        if found != wanted:
+        if not isinstance(found, dict) or _EARLIER | found != wanted:
             raise ConfigError(
                 f"holds records simulated with {found}, not {wanted}",
                 path=folder,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ekg.simulator.ranges import draw
+from ekg.simulator.population import Population
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,25 @@ class Beats:
 
 
 def sinus_intervals(
-    generator: np.random.Generator, count: int, mean_rr: float, variability: float
+    generator: np.random.Generator,
+    population: Population,
+    count: int,
+    mean_rr: float,
+    variability: float,
 ) -> np.ndarray:
     """Return RR intervals of sinus rhythm, shape (count,), s.
 
     Respiratory and low-frequency modulation with a little noise (Task Force 1996).
     """
     time = np.arange(count) * mean_rr
-    respiratory = draw("rsa", generator) * variability
-    low = draw("lf_variability", generator) * variability
+    respiratory = population.draw("rsa", generator) * variability
+    low = population.draw("lf_variability", generator) * variability
     modulation = (
         1
         + respiratory
-        * np.sin(2 * np.pi * (draw("respiration", generator) * time + generator.random()))
+        * np.sin(
+            2 * np.pi * (population.draw("respiration", generator) * time + generator.random())
+        )
         + low * np.sin(2 * np.pi * (generator.uniform(0.06, 0.13) * time + generator.random()))
         + 0.008 * generator.standard_normal(count)
     )
@@ -44,7 +50,7 @@ def sinus_intervals(
 
 
 def fibrillation_intervals(
-    generator: np.random.Generator, count: int, mean_rr: float
+    generator: np.random.Generator, population: Population, count: int, mean_rr: float
 ) -> np.ndarray:
     """Return RR intervals of atrial fibrillation, shape (count,), s.
 
@@ -52,8 +58,8 @@ def fibrillation_intervals(
     atrial fibrillation (Tateno 2001); none is shorter than the atrioventricular node's
     refractory time.
     """
-    variation = draw("af.cv", generator)
-    shortest = min(draw("af.shortest_rr", generator), 0.75 * mean_rr)
+    variation = population.draw("af.cv", generator)
+    shortest = min(population.draw("af.shortest_rr", generator), 0.75 * mean_rr)
     above = mean_rr - shortest
     shape = (above / (variation * mean_rr)) ** 2
     return shortest + generator.gamma(shape, above / shape, count)
@@ -66,7 +72,11 @@ def regular_beats(generator: np.random.Generator, intervals: np.ndarray, start: 
 
 
 def with_premature_beats(
-    generator: np.random.Generator, beats: Beats, kinds: str, places: np.ndarray
+    generator: np.random.Generator,
+    population: Population,
+    beats: Beats,
+    kinds: str,
+    places: np.ndarray,
 ) -> Beats:
     """Return the beats with some of them coming early.
 
@@ -79,13 +89,13 @@ def with_premature_beats(
     for what, place in zip(kinds, places, strict=True):
         rr = onset[place] - onset[place - 1]
         if what == "V":
-            coupling = max(draw("pvc.coupling", generator) * rr, 0.34)
+            coupling = max(population.draw("pvc.coupling", generator) * rr, 0.34)
             onset[place] = onset[place - 1] + min(coupling, 0.86 * rr)
         else:
-            coupling = max(draw("pac.coupling", generator) * rr, 0.36)
+            coupling = max(population.draw("pac.coupling", generator) * rr, 0.36)
             early = onset[place] - (onset[place - 1] + min(coupling, 0.88 * rr))
             following = onset[place + 1] - onset[place]
-            late = (draw("pac.return", generator) - 1) * following
+            late = (population.draw("pac.return", generator) - 1) * following
             onset[place] -= early
             onset[place + 1 :] += min(late, 0.9 * early) - early
             sinus[place] -= early

@@ -15,6 +15,7 @@ from ekg.simulator.acquisition import Placement, draw_placement
 from ekg.simulator.heart import Heart, draw_heart
 from ekg.simulator.leads import atrial_lead_field, twelve_leads
 from ekg.simulator.patient import Patient, draw_patient
+from ekg.simulator.population import Population, population_of
 from ekg.simulator.repolarisation import Beat, qt_interval
 from ekg.simulator.waves import Waves, add_waves
 
@@ -37,21 +38,59 @@ def simulate_record(
     seconds: float | None = None,
     frank: bool = False,
     noise: float = 1.0,
+    population: str = "textbook",
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any]]:
     """Simulate one 12-lead recording.
 
-    Returns `signal`: mV, leads in the order of `ekg.records.record.LEADS`; `sampling_frequency`:
-    Hz; `seconds`: Length; by default mostly 10 s, 6-60 s.
+    Parameters
+    ----------
+    name
+        The record's name: with `seed` it decides everything that is not given.
+    seed
+        The seed of the whole set.
+    diagnoses
+        Abbreviations of `ekg.records.diagnoses`, or `EXTRA_FINDINGS`; by default what
+        `mix.diagnoses_of` gives.
+    patient
+        The patient's name. Records that share it (and the diagnoses) share body, heart and
+        disease; rhythm, noise and length are each record's own. By default the record's name.
+    sampling_frequency
+        Hz.
+    seconds
+        Length; by default mostly 10 s, 6-60 s.
+    frank
+        Add Frank's leads vx, vy, vz as rows 13 to 15.
+    noise
+        Factor on all noise; 0 gives a clean recording.
+    population
+        "textbook" (clear findings) or "hospital" (slight ones, and others beside them).
+
+    Returns
+    -------
+    signal : ndarray of float64, shape (12, N) or (15, N)
+        mV, leads in the order of `ekg.records.record.LEADS`.
+    diagnoses : tuple of str
+        Abbreviations.
+    parameters : dict
+        What was drawn: age, sex, rate (1/min), pr, qrs, qt (s), axis, beats (onset of QRS in s
+        and kind), and so on.
+
+    Raises
+    ------
+    ConfigError
+        If a diagnosis cannot be simulated, or length or rate make no sense.
     """
     findings = tuple(diagnoses) if diagnoses is not None else mix.diagnoses_of(name, seed)
     _check(findings, sampling_frequency, seconds)
     whose = f"simulate/{patient or name}"
-    person = draw_patient(generator_for(seed, f"{whose}/person"), findings)
+    people = population_of(population)
+    person = draw_patient(generator_for(seed, f"{whose}/person"), findings, people)
     heart = draw_heart(generator_for(seed, f"{whose}/heart/{','.join(findings)}"), person, findings)
     if seconds is None:
         seconds = mix.seconds_of(generator_for(seed, f"simulate/{name}/length"))
     n_samples = round(seconds * sampling_frequency)
-    beats, rate = _beats(generator_for(seed, f"simulate/{name}/rhythm"), heart, findings, seconds)
+    rhythm_generator = generator_for(seed, f"simulate/{name}/rhythm")
+    beats, rate = _beats(rhythm_generator, people, heart, findings, seconds)
     margin = round(_MARGIN * sampling_frequency)
     noise_generator = generator_for(seed, f"simulate/{name}/noise")
     device = acquisition.draw_device(noise_generator)
@@ -61,11 +100,12 @@ def simulate_record(
         heart,
         beats,
         placement.field(person.lead_field),
+        person,
         n_samples + 2 * margin,
         sampling_frequency,
     )
     recorded = acquisition.record(
-        noise_generator, device, leads, placement.order(), sampling_frequency, noise
+        noise_generator, people, device, leads, placement.order(), sampling_frequency, noise
     )
     kept = acquisition.quantised(recorded[:, margin : margin + n_samples], device.resolution)
     signal = twelve_leads(kept[:8])
@@ -111,33 +151,37 @@ def _check(findings: Collection[str], sampling_frequency: float, seconds: float 
 
 
 def _beats(
-    generator: np.random.Generator, heart: Heart, findings: Collection[str], seconds: float
+    generator: np.random.Generator,
+    people: Population,
+    heart: Heart,
+    findings: Collection[str],
+    seconds: float,
 ) -> tuple[rhythm.Beats, float]:
     """Return the beats, onsets in seconds from the first kept sample, and the mean rate."""
     rate = heart.rate * float(np.clip(generator.normal(1, 0.02), 0.95, 1.05))
     rr = 60 / rate
     count = int((seconds + 2 * _MARGIN) / rr * 1.4) + 8
     if heart.fibrillating:
-        intervals = rhythm.fibrillation_intervals(generator, count, rr)
+        intervals = rhythm.fibrillation_intervals(generator, people, count, rr)
     else:
-        intervals = rhythm.sinus_intervals(generator, count, rr, heart.variability)
+        intervals = rhythm.sinus_intervals(generator, people, count, rr, heart.variability)
     beats = rhythm.regular_beats(generator, intervals, -_MARGIN - rr)
-    kinds = _premature_kinds(generator, findings, seconds)
+    kinds = _premature_kinds(generator, people, findings, seconds)
     places = rhythm.premature_places(generator, beats, seconds, len(kinds))
     if len(places):
-        beats = rhythm.with_premature_beats(generator, beats, kinds[: len(places)], places)
+        beats = rhythm.with_premature_beats(generator, people, beats, kinds[: len(places)], places)
     return beats, rate
 
 
 def _premature_kinds(
-    generator: np.random.Generator, findings: Collection[str], seconds: float
+    generator: np.random.Generator, people: Population, findings: Collection[str], seconds: float
 ) -> str:
     """Return one letter for each premature beat: those named, or a rare one in passing."""
     kinds = ""
     for finding, letter in (("PAC", "A"), ("PVC", "V")):
         if finding in findings:
             kinds += letter * (1 + int(generator.poisson(0.10 * seconds)))
-    if not kinds and "Normal" not in findings and generator.random() < 0.04:
+    if not kinds and "Normal" not in findings and generator.random() < people.ectopy:
         kinds = "V" if "AF" in findings or generator.random() < 0.5 else "A"
     return "".join(generator.permutation(list(kinds))) if kinds else ""
 
@@ -147,6 +191,7 @@ def _draw(
     heart: Heart,
     beats: rhythm.Beats,
     field: np.ndarray,
+    person: Patient,
     n_samples: int,
     sampling_frequency: float,
 ) -> np.ndarray:
@@ -155,6 +200,7 @@ def _draw(
     In mV; `field`: Lead vectors of I, II, V1..V6, shape (8, 3).
     """
     ventricular = np.vstack([field, np.eye(3)])
+    recovery = np.vstack([person.recovery_field(field), np.eye(3)])
     atrial = np.vstack([atrial_lead_field(field), np.eye(3)])
     leads = np.zeros((len(ventricular), n_samples))
     # Breathing turns and moves the heart: each lead's amplitude swings a little.
@@ -170,8 +216,9 @@ def _draw(
         beat = heart.ectopic if kind == "V" else heart.conducted
         if kind == "A" and previous < 0.62 * mean_rr and heart.conducted.duration < 0.12:
             beat = heart.aberrant
-        for waves in (beat.qrs, _recovery(beat, previous, mean_rr)):
-            add_waves(leads, waves, ventricular, anchor, sampling_frequency, gain)
+        add_waves(leads, beat.qrs, ventricular, anchor, sampling_frequency, gain)
+        late = _recovery(beat, previous, mean_rr)
+        add_waves(leads, late, recovery, anchor, sampling_frequency, gain)
     if heart.fibrillating:
         dipole = atria.fibrillatory_waves(
             generator, n_samples, sampling_frequency, heart.f_rate, heart.f_amplitude
