@@ -91,10 +91,30 @@ def simulate_record(
     n_samples = round(seconds * sampling_frequency)
     rhythm_generator = generator_for(seed, f"simulate/{name}/rhythm")
     beats, rate = _beats(rhythm_generator, people, heart, findings, seconds)
+    signal, placement = _recorded(
+        seed, name, person, heart, beats, n_samples, sampling_frequency, noise
+    )
+    signal = signal if frank else signal[:12]
+    parameters = _drawn(person, heart, placement, beats, seconds)
+    parameters |= {"rate": rate, "sampling_frequency": sampling_frequency}
+    return signal, findings, parameters | heart.notes
+
+
+def _recorded(
+    seed: int,
+    name: str,
+    person: Patient,
+    heart: Heart,
+    beats: rhythm.Beats,
+    n_samples: int,
+    sampling_frequency: float,
+    noise: float,
+) -> tuple[np.ndarray, Placement]:
+    """Return the twelve leads and Frank's as the device delivers them, and the electrodes."""
     margin = round(_MARGIN * sampling_frequency)
-    noise_generator = generator_for(seed, f"simulate/{name}/noise")
-    device = acquisition.draw_device(noise_generator)
-    placement = draw_placement(noise_generator)
+    generator = generator_for(seed, f"simulate/{name}/noise")
+    device = acquisition.draw_device(generator)
+    placement = draw_placement(generator)
     leads = _draw(
         generator_for(seed, f"simulate/{name}/beats"),
         heart,
@@ -104,15 +124,12 @@ def simulate_record(
         n_samples + 2 * margin,
         sampling_frequency,
     )
+    order = placement.order()
     recorded = acquisition.record(
-        noise_generator, people, device, leads, placement.order(), sampling_frequency, noise
+        generator, person.population, device, leads, order, sampling_frequency, noise
     )
     kept = acquisition.quantised(recorded[:, margin : margin + n_samples], device.resolution)
-    signal = twelve_leads(kept[:8])
-    signal = np.vstack([signal, kept[8:]]) if frank else signal
-    parameters = _drawn(person, heart, placement, beats, seconds)
-    parameters |= {"rate": rate, "sampling_frequency": sampling_frequency}
-    return signal, findings, parameters | heart.notes
+    return np.vstack([twelve_leads(kept[:8]), kept[8:]]), placement
 
 
 def _drawn(
