@@ -58,8 +58,8 @@ def made(tmp_path_factory):
             slices += [f"{record.name},{label},{start}" for start in record.starts]
         predictions = pd.concat(parts, ignore_index=True)
         write_predictions(folder / f"predictions_{fold}.csv", predictions)
-        metrics = evaluate_predictions(predictions, model.classes, resamples=0, seed=44)
-        metrics[fold] = metrics | {"slices_sha256": digest_of_lines(slices)}
+        found = evaluate_predictions(predictions, model.classes, resamples=0, seed=44)
+        metrics[fold] = found | {"slices_sha256": digest_of_lines(slices)}
     write_json(folder / "metrics.json", metrics)
     write_json(
         folder / "dataset.json",
