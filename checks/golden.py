@@ -80,7 +80,7 @@ def make_golden_set(root: Path) -> tuple[Path, int]:
         golden_names(settings.seed), settings, Renderer(SIZE), slice_seed=PAPER_SEED
     )
     for record in drawn:
-        logits = logits_of(model, record.pictures)
+        logits = logits_of(model, record.images)
         for row, values in zip(_rows_of(record), logits, strict=True):
             said = zip(model.classes, values, strict=True)
             rows.append(row | {f"{_LOGIT}{name}": f"{value:.6f}" for name, value in said})
@@ -104,7 +104,7 @@ def make_golden_set(root: Path) -> tuple[Path, int]:
 
 
 def _rows_of(record: DrawnRecord) -> Iterator[dict[str, Any]]:
-    for number, (start, picture) in enumerate(zip(record.starts, record.pictures, strict=True)):
+    for number, (start, image) in enumerate(zip(record.starts, record.images, strict=True)):
         yield {
             "record": record.name,
             "diagnosis": "+".join(record.diagnoses),
@@ -112,7 +112,7 @@ def _rows_of(record: DrawnRecord) -> Iterator[dict[str, Any]]:
             "signal_sha256": record.signal_sha256,
             "slice": number,
             "start": int(start),
-            "pixels_sha256": sha256_of(picture),
+            "pixels_sha256": sha256_of(image),
         }
 
 
@@ -182,7 +182,7 @@ def _logits(
             False,
         )
     model = load_model(stored)
-    found = np.concatenate([logits_of(model, record.pictures) for record in drawn])
+    found = np.concatenate([logits_of(model, record.images) for record in drawn])
     expected = table[[f"{_LOGIT}{name}" for name in model.classes]].to_numpy(np.float64)
     if found.shape != expected.shape:
         return agree(LOGITS, compared, f"{len(found)} slices, not {len(expected)}", False)

@@ -33,7 +33,7 @@ from ekg.images.record_images import ImageSetConfig, image_name
 from ekg.images.renderer import Renderer
 from ekg.model import EkgModel, load_model
 from ekg.model.engines import OnnxEngine
-from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
+from ekg.model.export import LARGEST_DIFFERENCE, check_images, largest_difference
 from ekg.model.loading import weights_file_of
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL, default_model
 from ekg.progress import Progress
@@ -117,7 +117,7 @@ TOLERANCE = 1e-3
 """Of a probability."""
 SAMPLE = 14
 """Records of a fold that are drawn and read again without `--full`."""
-_ONNX_PICTURES = 16
+_ONNX_IMAGES = 16
 _SEED = 44
 
 
@@ -192,17 +192,17 @@ def _predictions(repository: Repository, folder: Path) -> Iterator[Finding]:
         model = load_model(folder)
         metrics = read_metrics(folder) or {}
         try:
-            draw, source = _pictures(repository, folder, metrics)
+            draw, source = _images(repository, folder, metrics)
         except _NotAtHandError as error:
             yield skipped(PREDICTIONS, compared, str(error))
-            yield _onnx(folder, model, list(check_pictures(model.image_size)))
+            yield _onnx(folder, model, list(check_images(model.image_size)))
             return
-        pictures = []
+        images = []
         for fold in FOLDS:
             again = _read_again(repository, folder, fold, draw, model)
-            pictures += again.pictures
+            images += again.images
             yield again.finding(folder, metrics.get(fold, {}), source)
-        yield _onnx(folder, model, pictures or list(check_pictures(model.image_size)))
+        yield _onnx(folder, model, images or list(check_images(model.image_size)))
     except EkgError as error:
         yield agree(PREDICTIONS, compared, str(error), False)
 
@@ -211,7 +211,7 @@ class _NotAtHandError(Exception):
     """The images can neither be made again nor are they here."""
 
 
-def _pictures(
+def _images(
     repository: Repository, folder: Path, metrics: dict[str, Any]
 ) -> tuple[Callable[[list[str]], Iterator[DrawnRecord]], str]:
     """Return what gives the images of named records, and how it does.
@@ -258,7 +258,7 @@ class _ReadAgain:
     """`record,class,start` of each image."""
     differences: list[float] = field(default_factory=list)
     """Largest difference of a probability, for each record."""
-    pictures: list[np.ndarray] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
     """The first of each record."""
 
     def finding(self, folder: Path, stored: dict[str, Any], source: str) -> Finding:
@@ -301,9 +301,9 @@ def _read_again(
                 again.others.append(record.name)
                 continue
             again.slices += [f"{record.name},{label},{start}" for start in record.starts]
-            found = softmax(logits_of(model, record.pictures), axis=1)
+            found = softmax(logits_of(model, record.images), axis=1)
             again.differences.append(float(np.abs(found - stored).max()))
-            again.pictures.append(record.pictures[0])
+            again.images.append(record.images[0])
     return again
 
 
@@ -316,18 +316,18 @@ def _sample(predictions: pd.DataFrame, name: str) -> list[str]:
     return records["record"].iloc[np.argsort(turn.to_numpy(), kind="stable")[:SAMPLE]].tolist()
 
 
-def _onnx(folder: Path, model: EkgModel, pictures: list[np.ndarray]) -> Finding:
+def _onnx(folder: Path, model: EkgModel, images: list[np.ndarray]) -> Finding:
     compared = f"{folder.name}: {ONNX_FILE} agrees with the weights within {LARGEST_DIFFERENCE:g}"
     if not (folder / ONNX_FILE).is_file():
         return skipped(ONNX, compared, f"no {ONNX_FILE} beside the weights")
     engine = OnnxEngine(folder / ONNX_FILE, threads=1)
     if engine.weights_sha256 != sha256_of_file(weights_file_of(folder)):
         return agree(ONNX, compared, "it was made from other weights; export it again", False)
-    pictures = pictures[:_ONNX_PICTURES]
-    largest = largest_difference(model, engine, np.stack(pictures))
+    images = images[:_ONNX_IMAGES]
+    largest = largest_difference(model, engine, np.stack(images))
     return agree(
         ONNX,
         compared,
-        f"{len(pictures)} pictures, largest difference {largest:.2g}",
+        f"{len(images)} images, largest difference {largest:.2g}",
         largest <= LARGEST_DIFFERENCE,
     )

@@ -43,7 +43,7 @@ class RecordError(EkgError):
 
 
 class ImageError(EkgError):
-    """An image, image set or picture setting that cannot be used."""
+    """An image, image set or image setting that cannot be used."""
 
 
 class SplitError(EkgError):

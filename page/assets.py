@@ -24,8 +24,8 @@ from ekg.records.record import LEAD_PREFIX, LEADS
 _POINTS_PER_INCH = 72.0
 
 
-def picture_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
-    """Describe the picture so that another program can draw its traces exactly."""
+def image_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
+    """Describe the image so that another program can draw its traces exactly."""
     layout = renderer.layout
     panels = []
     for lead, panel in zip(LEADS, renderer.static.panels, strict=True):
@@ -42,7 +42,7 @@ def picture_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
                 },
                 "scaleX": float(matrix[0, 0]),
                 "shiftX": float(matrix[0, 2]),
-                # Agg counts rows from the top: matplotlib mirrors the picture, in this order.
+                # Agg counts rows from the top: matplotlib mirrors the image, in this order.
                 "scaleY": float(-matrix[1, 1]),
                 "shiftY": float(-matrix[1, 2] + renderer.size),
                 "border": [_border_line(renderer, side) for side in panel.border],
@@ -146,8 +146,8 @@ def quality_description() -> dict[str, Any]:
             "flatStep": quality.FLAT_STEP,
             "clippedSeconds": quality.CLIPPED_SECONDS,
             "clippedDistance": quality.CLIPPED_DISTANCE,
-            "pictureLimit": quality.PICTURE_LIMIT,
-            "pictureShare": quality.PICTURE_SHARE,
+            "pictureLimit": quality.IMAGE_LIMIT,
+            "pictureShare": quality.IMAGE_SHARE,
             "spanLow": quality.SPAN_LIMITS[0],
             "spanHigh": quality.SPAN_LIMITS[1],
             "tallLimit": quality.TALL_LIMIT,

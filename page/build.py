@@ -18,8 +18,8 @@ from ekg.records.record import find_records, read_header
 from ekg.simulator.record_files import SimulationSettings, simulate_folder
 from page import PageError
 from page.assets import (
+    image_description,
     model_description,
-    picture_description,
     quality_description,
     rules_description,
     slicing_description,
@@ -109,14 +109,14 @@ def _write_assets(weights: Path, folder: Path) -> ExportReport:
     model = load_model(weights)
     if tuple(model.classes) != CLASSES or isinstance(model.metadata["mean"], list):
         raise PageError(
-            "the page shows the seven classes of the paper, read from grey pictures; this model "
+            "the page shows the seven classes of the paper, read from grey images; this model "
             "does not",
             path=weights,
             remedy="choose another model",
         )
     folder.mkdir()
     report = export_onnx(model, folder / "model.onnx", weights=weights)
-    description, background = picture_description(Renderer(model.image_size))
+    description, background = image_description(Renderer(model.image_size))
     (folder / "background.bin").write_bytes(background)
     _write_json(folder / "picture.json", description)
     write_rules(folder)

@@ -260,14 +260,14 @@ def _read_kept(
         for record in kept:
             try:
                 content = read_record(record.path, fs=settings.fs, unit=settings.unit)
-                _, pictures = predictor.pictures(content)
+                _, images = predictor.images(content)
             except RecordError as error:
                 record.status, record.reason = "skipped", error.problem
                 continue
             finally:
                 progress.update()
             record.warnings = tuple(warnings_of(content))
-            probabilities = predictor.engine.probabilities(pictures)
+            probabilities = predictor.engine.probabilities(images)
             record.slices = len(probabilities)
             record.prediction = predictor.engine.classes[int(probabilities.mean(axis=0).argmax())]
             for number, row in enumerate(probabilities):

@@ -202,13 +202,13 @@ def save_saliency(
 
 
 def _example_arrays(
-    examples: pd.DataFrame, pictures: np.ndarray, shown: Explanation
+    examples: pd.DataFrame, images: np.ndarray, shown: Explanation
 ) -> dict[str, np.ndarray]:
     named = {name: _text(examples[name]) for name in ("image", "record", "label", "pred")}
     return {
         **named,
         "probability": shown.probabilities.astype(np.float32),
-        "images": pictures,
+        "images": images,
         "gradcam": shown.gradcam.astype(np.float16),
         "occlusion": shown.occlusion,
     }
@@ -240,11 +240,11 @@ def _occlusions(model: EkgModel, source: ImageSource, sample: pd.DataFrame) -> n
 
 
 def _occlusion(model: EkgModel, source: ImageSource, rows: np.ndarray) -> np.ndarray:
-    pictures = source.read(rows, 0)
-    probabilities = probabilities_of(model, pictures)
+    images = source.read(rows, 0)
+    probabilities = probabilities_of(model, images)
     targets = probabilities.argmax(axis=1)
     chosen = probabilities[np.arange(len(targets)), targets]
-    return occlusion_by_lead(model, pictures, targets, chosen)
+    return occlusion_by_lead(model, images, targets, chosen)
 
 
 def _text(values: pd.Series) -> np.ndarray:

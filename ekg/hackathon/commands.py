@@ -13,7 +13,7 @@ def add_hackathon_arguments(parser: argparse.ArgumentParser) -> None:
         "--records", type=Path, required=True, metavar="DIR", help="a folder laid out as ptbdb"
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="pictures, runs and report go here"
+        "--out", type=Path, required=True, metavar="DIR", help="images, runs and report go here"
     )
     parser.add_argument(
         "--protocol",

@@ -1,4 +1,4 @@
-"""The whole road of the 2019 hackathon: records, pictures, folds, training, test, report."""
+"""The whole road of the 2019 hackathon: records, images, folds, training, test, report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ekg.evaluation.evaluate import logits_of_images
 from ekg.evaluation.intervals import RESAMPLES
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.files import atomic_open, folder_lock, read_json, sha256_of_file, write_json
-from ekg.hackathon.images import ColourSource, draw_pictures
+from ekg.hackathon.images import ColourSource, draw_images
 from ekg.hackathon.ptbdb import PtbdbRecord, read_ptbdb
 from ekg.hackathon.report import (
     IMAGES_FILE,
@@ -96,7 +96,7 @@ def _check_weights(settings: HackathonSettings) -> None:
 
 
 def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.DataFrame:
-    """Choose and draw the pictures, and write down records, images and folds."""
+    """Choose and draw the images, and write down records, images and folds."""
     out = settings.out
     records, notes = read_ptbdb(settings.records)
     for note in notes:
@@ -112,7 +112,7 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
     while True:
         images = balance(plan_images(records, settings.per_record, settings.seed), settings.seed)
         folds = {name: divide(images, name, settings.seed) for name in settings.protocols}
-        failed = draw_pictures(
+        failed = draw_images(
             out / PICTURES_FOLDER,
             images,
             headers,
@@ -137,7 +137,7 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
     used = images["record"].nunique()
     say(
         f"{len(records):,} records, {sum(one.diagnosis is not None for one in records):,} of the "
-        f"five classes, {used:,} used; {len(images):,} pictures, the same number of each class"
+        f"five classes, {used:,} used; {len(images):,} images, the same number of each class"
     )
     write_json(
         out / "settings.json",

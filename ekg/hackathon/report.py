@@ -77,7 +77,7 @@ def _provenance(report: dict[str, Any]) -> list[str]:
         if run["network"] != "resnet101" or run["weights"].startswith("none"):
             lines.append(
                 f"**`{run['run']}` is not the hackathon's network:** {kind}, {run['epochs']} "
-                f"epochs, pictures of {run['image_size']} pixels."
+                f"epochs, images of {run['image_size']} pixels."
             )
     return [line for text in lines for line in (text, "")]
 
@@ -85,7 +85,7 @@ def _provenance(report: dict[str, Any]) -> list[str]:
 def _data(report: dict[str, Any]) -> list[str]:
     records, settings = report["records"], report["settings"]
     lines = [
-        "## Records and pictures",
+        "## Records and images",
         "",
         f"{records['found']:,} records found, {records['used']:,} used, of "
         f"{records['used_patients']:,} patients; {settings['per_record']} slices of "
@@ -93,7 +93,7 @@ def _data(report: dict[str, Any]) -> list[str]:
         "each class keeps as many as the rarest has.",
         "",
         *table(
-            ("class", "records", "patients", "pictures"),
+            ("class", "records", "patients", "images"),
             [
                 (name, f"{c['records']:,}", f"{c['patients']:,}", f"{c['images']:,}")
                 for name, c in records["by_class"].items()

@@ -218,7 +218,7 @@ def _run_epochs(
         world=world,
     )
     _, val_labels, val_loader = loaders["val"]
-    # Wrapped, so that nothing takes it for a model of grey pictures and rebuilds it as one.
+    # Wrapped, so that nothing takes it for a model of grey images and rebuilds it as one.
     measured = nn.Sequential(state.measured_model)
     while not state.finished:
         with Progress(len(labels), f"epoch {state.epoch}", "picture") as progress:

@@ -156,12 +156,12 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
 def run_render(arguments: argparse.Namespace) -> int:
     """Draw one slice of a record: exactly as in an image set, labelled, or on clinical paper."""
     from ekg.config import SliceConfig
-    from ekg.images.display import save_picture
+    from ekg.images.display import save_image
     from ekg.records.opening import read_record
 
     record = read_record(arguments.record, fs=arguments.fs, unit=arguments.unit)
     middle = max((record.signal.shape[1] - SliceConfig().length) // 2, 0)
-    save_picture(
+    save_image(
         record,
         middle if arguments.start is None else arguments.start,
         arguments.out,

@@ -296,7 +296,7 @@ _USUAL_SIZE = {"exact": 800, "labelled": 1400, "clinical": 2970}
 _NOTE = "Not for clinical use"
 
 
-def save_picture(
+def save_image(
     record: Record,
     start: int,
     target: str | Path,
@@ -329,7 +329,7 @@ def save_picture(
         )
     if kind != ".png" and (style == "exact" or kind != ".pdf"):
         raise ImageError(
-            f"a picture of style {style} cannot be written as {kind or 'a file without suffix'}",
+            f"an image of style {style} cannot be written as {kind or 'a file without suffix'}",
             path=target,
             remedy="give the file .png" + ("" if style == "exact" else " or .pdf"),
         )

@@ -31,7 +31,7 @@ _GREY_8_BIT = (8, 0, 0, 0, 0)
 def encode_png(image: np.ndarray) -> bytes:
     """Return grey levels as the bytes of an 8-bit grey PNG file.
 
-    Pillow tries five filters on every row, which is meant for photographs. On these pictures
+    Pillow tries five filters on every row, which is meant for photographs. On these images
     (thin lines on a regular grid) plain rows come out smaller than Pillow's at its fast levels,
     are written in less than half the time and read in half. The file is the least that the
     standard (ISO/IEC 15948) asks for: header, one stream of unfiltered rows, end.
@@ -69,8 +69,8 @@ def write_png(path: Path, image: np.ndarray) -> int:
 
 
 @contextlib.contextmanager
-def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Image]:
-    """Open a picture from outside; its size is checked before any pixel is decoded.
+def open_image(path: str | Path, size: int | None = None) -> Iterator[Image.Image]:
+    """Open an image from outside; its size is checked before any pixel is decoded.
 
     `size`: Pixels on a side that it must have; any square up to the largest drawn when None.
     """
@@ -106,5 +106,5 @@ def read_image(path: str | Path, size: int | None = None) -> np.ndarray:
 
     `size`: Pixels on a side that it must have; any square when None.
     """
-    with open_picture(path, size) as image:
+    with open_image(path, size) as image:
         return np.array(image.convert("L"))

@@ -203,28 +203,28 @@ def _draw_slices(
     renderer = _renderer(job.config.size, layout_of(job.config))
     low, high = PAPER_LAYOUT.millivolts
     (job.folder / "all" / diagnosis).mkdir(parents=True, exist_ok=True)
-    rows, pictures = [], []
+    rows, images = [], []
     for number, start in enumerate(starts.tolist()):
         part = signal[:, start : start + job.config.slices.length]
-        picture = renderer.draw(part)
+        image = renderer.draw(part)
         size = None
         if job.write_png:
             target = job.folder / image_name(job.record, diagnosis, number)
-            size = write_png(target, picture)
+            size = write_png(target, image)
         if job.raw is not None:
-            pictures.append(picture)
+            images.append(image)
         rows.append(
             {
                 "start": start,
-                "sha256": hashlib.sha256(picture.data).hexdigest(),
+                "sha256": hashlib.sha256(image.data).hexdigest(),
                 "clipped": round(float(np.mean((part < low) | (part > high))), 6),
                 "bytes": size,
             }
         )
     if job.raw is not None:
         with open(job.raw, "wb") as stream:
-            for picture in pictures:
-                stream.write(picture.data)
+            for image in images:
+                stream.write(image.data)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The same picture drawn the slow way: a whole matplotlib figure for every image.
+"""The same image drawn the slow way: a whole matplotlib figure for every image.
 
 It is what the exact renderer is compared with, in tests and in the benchmark.
 """

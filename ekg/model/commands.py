@@ -31,7 +31,7 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    """Write a model as one ONNX file: grey pictures in, probabilities out."""
+    """Write a model as one ONNX file: grey images in, probabilities out."""
     from ekg.errors import ModelError
     from ekg.model.engines import exported_file_of
     from ekg.model.export import LARGEST_DIFFERENCE, export_onnx
@@ -46,24 +46,24 @@ def run_export(arguments: argparse.Namespace) -> int:
         )
     weights = weights_file_of(arguments.model or default_model())
     model = load_model(weights)
-    pictures = _pictures(arguments.check_on, model.image_size) if arguments.check_on else None
+    images = _images(arguments.check_on, model.image_size) if arguments.check_on else None
     out = arguments.out or exported_file_of(arguments.model)
-    report = export_onnx(model, out, weights=weights, pictures=pictures)
+    report = export_onnx(model, out, weights=weights, images=images)
     print(
         f"{report.path}: {report.size_bytes / 1e6:.2f} MB, largest difference from torch "
-        f"{report.largest_difference:.1e} over {report.pictures} pictures "
+        f"{report.largest_difference:.1e} over {report.images} images "
         f"(allowed {LARGEST_DIFFERENCE:g}), of {model.name}. Not for clinical use."
     )
     return 0
 
 
-def _pictures(folder: str, size: int) -> np.ndarray:
+def _images(folder: str, size: int) -> np.ndarray:
     import numpy as np
 
     from ekg.errors import ImageError
-    from ekg.images.image_checks import read_picture
+    from ekg.images.image_checks import read_external_image
 
     files = sorted(Path(folder).glob("*.png"))
     if not files:
         raise ImageError("no *.png in this folder", path=folder, remedy="check the path")
-    return np.stack([read_picture(file, size) for file in files])
+    return np.stack([read_external_image(file, size) for file in files])

@@ -57,7 +57,7 @@ def for_inference(model: EkgModel) -> EkgModel:
 
 
 class Engine(Protocol):
-    """Reads pictures of one size."""
+    """Reads images of one size."""
 
     name: str
     """The model's name."""
@@ -67,7 +67,7 @@ class Engine(Protocol):
     """Whether a temperature was fitted to the probabilities."""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
+        """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         ...
 
 
@@ -84,7 +84,7 @@ class TorchEngine:
         self.calibrated = model.temperature is not None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
+        """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         with torch.inference_mode():
             parts = [
                 self._fast.probabilities(batch).numpy()
@@ -134,7 +134,7 @@ class OnnxEngine:
             ) from None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
+        """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         try:
             parts = [
                 self._session.run(None, {self._input: images[first : first + BATCH_SIZE, None]})[0]

@@ -64,7 +64,7 @@ def build_backbone(
     n_classes
         Number of logits.
     in_channels
-        3, or 1 for grey pictures: the first convolution's weights are then summed over the
+        3, or 1 for grey images: the first convolution's weights are then summed over the
         colours, which gives what the same grey in all three channels would give.
     weights
         None: fresh weights. "imagenet": torchvision's first set (IMAGENET1K_V1), from torch's
@@ -77,7 +77,7 @@ def build_backbone(
     Returns
     -------
     nn.Module
-        Takes normalised float pictures (N, in_channels, H, W), returns logits (N, n_classes).
+        Takes normalised float images (N, in_channels, H, W), returns logits (N, n_classes).
         Its state dict has torchvision's names.
 
     Raises
@@ -200,7 +200,7 @@ def build_network(name: str = PAPER_NETWORK, n_classes: int = 7, **options: Any)
     Returns
     -------
     nn.Module
-        Takes normalised float pictures (N, C, H, W), returns logits (N, n_classes).
+        Takes normalised float images (N, C, H, W), returns logits (N, n_classes).
 
     Raises
     ------

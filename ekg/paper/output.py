@@ -31,7 +31,7 @@ class Item:
 
 
 def display_item(item: Item, content: Path | str | None) -> None:
-    """Show an item in the notebook that runs this, if one does: picture or table, then caption."""
+    """Show an item in the notebook that runs this, if one does: image or table, then caption."""
     from IPython.core.getipython import get_ipython
     from IPython.display import Image, Markdown, display
 

@@ -100,7 +100,7 @@ def write_report(run: RunFiles, output: Path) -> Path:
 
 
 def _style(page: list[str]) -> str:
-    """Return the page's style, and the policy that forbids everything but it and the pictures."""
+    """Return the page's style, and the policy that forbids everything but it and the images."""
     widths = sorted({int(width) for width in re.findall(r'<figure class="w(\d+)">', "".join(page))})
     css = _CSS + "".join(f".w{width} {{ max-width: {width}px; }}\n" for width in widths)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")

@@ -127,7 +127,7 @@ def class_look(index: int) -> dict[str, Any]:
 
 
 def hide_axes(axes: Axes) -> None:
-    """Leave an axes' picture but none of its frame or ticks."""
+    """Leave an axes' image but none of its frame or ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

@@ -54,7 +54,7 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
-    """Read records or pictures with a model: the diagnosis and its probability."""
+    """Read records or images with a model: the diagnosis and its probability."""
     from ekg.model.engines import open_engine
     from ekg.paths import default_model
     from ekg.predict.formats import write_predictions

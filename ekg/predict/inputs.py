@@ -1,4 +1,4 @@
-"""From what a user names (files, folders, patterns, lists) to records and pictures."""
+"""From what a user names (files, folders, patterns, lists) to records and images."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def expand(
     fs: float | None = None,
     unit: str | None = None,
 ) -> Iterator[Input]:
-    """Return the records and pictures that the arguments name, in their order.
+    """Return the records and images that the arguments name, in their order.
 
     `fs, unit`: Sampling frequency (Hz) and unit of tables of numbers (CSV, NPY). With them the
     tables in a folder are records too.

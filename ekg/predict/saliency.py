@@ -43,7 +43,7 @@ class Explanation:
 
 
 def last_block(network: nn.Module) -> nn.Module:
-    """Return the last block that still has a place in the picture."""
+    """Return the last block that still has a place in the image."""
     for name in ("features", "layer4"):
         blocks = getattr(network, name, None)
         if isinstance(blocks, nn.Sequential) and len(blocks):
@@ -102,7 +102,7 @@ def gradcam(model: EkgModel, images: np.ndarray, targets: np.ndarray) -> np.ndar
 
 @lru_cache(maxsize=4)
 def empty_page(size: int) -> np.ndarray:
-    """Return the picture with its grid and borders but no trace, uint8 (size, size)."""
+    """Return the image with its grid and borders but no trace, uint8 (size, size)."""
     from ekg.images.renderer import Renderer
 
     # Beyond the axes a trace is clipped away: what is left is the paper.
@@ -112,7 +112,7 @@ def empty_page(size: int) -> np.ndarray:
 
 
 def panel_of(lead: int, size: int) -> tuple[slice, slice]:
-    """Return the rows and columns of the picture that show a lead."""
+    """Return the rows and columns of the image that show a lead."""
     row, column = divmod(lead, COLUMNS)
     down = [round(size * k / ROWS) for k in (row, row + 1)]
     across = [round(size * k / COLUMNS) for k in (column, column + 1)]
@@ -160,28 +160,28 @@ NOTE = (
 )
 _DPI = 100
 _WIDTH, _HEIGHT, _STRIP = 13.2, 9.1, 8.0
-"""Inches; the strip then has 800 x 800 pixels, so that the paper's picture keeps every one."""
+"""Inches; the strip then has 800 x 800 pixels, so that the paper's image keeps every one."""
 _COLOURS = "inferno"
 _OPACITY = 0.55
 
 
 class Explainer:
-    """Writes one picture a verdict into a folder."""
+    """Writes one image a verdict into a folder."""
 
     def __init__(self, model: EkgModel, folder: str | Path):
         self.model = model
         self.folder = Path(folder)
         self._taken: set[str] = set()
 
-    def write(self, picture: np.ndarray, record: str, diagnosis: str, start: int | None) -> str:
-        """Explain why a picture is read as a diagnosis.
+    def write(self, image: np.ndarray, record: str, diagnosis: str, start: int | None) -> str:
+        """Explain why an image is read as a diagnosis.
 
-        `picture`: uint8 (size, size).
+        `image`: uint8 (size, size).
         """
-        found = explain(self.model, picture, self.model.classes.index(diagnosis))
+        found = explain(self.model, image, self.model.classes.index(diagnosis))
         place = "" if start is None else f"-{start}"
         path = self.folder / self._free_name(f"{record}{place}-{diagnosis}")
-        figure = draw_explanation(picture, found, _title(record, start, found))
+        figure = draw_explanation(image, found, _title(record, start, found))
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=_DPI)
         return str(path)
@@ -200,18 +200,18 @@ def _title(record: str, start: int | None, found: dict[str, Any]) -> str:
     return f"{record}{place}: why {found['class']} ({found['probability']:.2f}, uncalibrated)"
 
 
-def draw_explanation(picture: np.ndarray, found: dict[str, Any], title: str) -> Figure:
+def draw_explanation(image: np.ndarray, found: dict[str, Any], title: str) -> Figure:
     """Draw the strip under its Grad-CAM map, and the leads' occlusion beside it.
 
-    `picture`: uint8 (size, size).
+    `image`: uint8 (size, size).
     """
     with matplotlib_defaults():
         figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")
         FigureCanvasAgg(figure)
         strip = figure.add_axes((0.2 / _WIDTH, 0.6 / _HEIGHT, _STRIP / _WIDTH, _STRIP / _HEIGHT))
-        strip.imshow(_blend(picture, found["gradcam"]), interpolation="nearest")
+        strip.imshow(_blend(image, found["gradcam"]), interpolation="nearest")
         strip.set_axis_off()
-        size = picture.shape[0]
+        size = image.shape[0]
         for index, lead in enumerate(LEADS):
             row, column = divmod(index, COLUMNS)
             strip.text(
@@ -241,11 +241,11 @@ def draw_explanation(picture: np.ndarray, found: dict[str, Any], title: str) -> 
     return figure
 
 
-def _blend(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def _blend(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Lay the map over the strip so that the trace stays black."""
     from matplotlib import colormaps
 
-    size = picture.shape[0]
+    size = image.shape[0]
     scaled = Image.fromarray((np.clip(heat, 0, 1) * 255).astype(np.uint8)).resize(
         (size, size), Image.Resampling.BICUBIC
     )
@@ -253,5 +253,5 @@ def _blend(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     # The dark end of the map is left out: little heat shall leave the paper white.
     colours = colormaps[_COLOURS](0.45 + 0.5 * strength[..., 0])[..., :3]
     paper = 1 - _OPACITY * strength * (1 - colours)
-    blended = paper * (picture[..., None] / 255)
+    blended = paper * (image[..., None] / 255)
     return (blended * 255).round().astype(np.uint8)

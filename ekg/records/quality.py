@@ -17,10 +17,10 @@ CLIPPED_SECONDS = 0.02
 """A level top or bottom of this length, at a lead's extreme, is called clipped."""
 CLIPPED_DISTANCE = 0.5
 """mV from the lead's median; levels nearer to it are resting lines, not clipped peaks."""
-PICTURE_LIMIT = 3.0
-"""mV; the picture ends here."""
-PICTURE_SHARE = 0.01
-"""Share of a lead's samples outside the picture from which it is mentioned."""
+IMAGE_LIMIT = 3.0
+"""mV; the image ends here."""
+IMAGE_SHARE = 0.01
+"""Share of a lead's samples outside the image from which it is mentioned."""
 SPAN_LIMITS = (0.1, 20.0)
 """mV from lowest to highest sample; outside of these, gain or electrode is doubtful."""
 TALL_LIMIT = 3.0
@@ -53,7 +53,7 @@ def warnings_of(record: Record) -> list[str]:
         *record.warnings,
         *_flat(signal, rate),
         *_clipped(signal, rate),
-        *_outside_picture(signal),
+        *_outside_image(signal),
         *_span(signal, record.gains),
         *_tall(signal, rate, record.gains),
     ]
@@ -141,14 +141,14 @@ def _clipped(signal: np.ndarray, rate: float) -> list[str]:
     return [f"{_named(clipped)} clipped: peaks are cut off"] if clipped else []
 
 
-def _outside_picture(signal: np.ndarray) -> list[str]:
+def _outside_image(signal: np.ndarray) -> list[str]:
     # Lead by lead: a long recording is not copied whole.
-    shares = np.array([(np.abs(row) > PICTURE_LIMIT).mean() for row in signal])
-    cut = [lead for lead, share in zip(LEADS, shares, strict=True) if share >= PICTURE_SHARE]
+    shares = np.array([(np.abs(row) > IMAGE_LIMIT).mean() for row in signal])
+    cut = [lead for lead, share in zip(LEADS, shares, strict=True) if share >= IMAGE_SHARE]
     if not cut:
         return []
     return [
-        f"{_named(cut)} clipped by the picture, which ends at {PICTURE_LIMIT:g} mV either way: "
+        f"{_named(cut)} clipped by the image, which ends at {IMAGE_LIMIT:g} mV either way: "
         f"up to {shares.max():.0%} of the samples lie outside"
     ]
 

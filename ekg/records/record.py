@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import wfdb
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
-"""The twelve standard leads in the order of the picture."""
+"""The twelve standard leads in the order of the image."""
 LEAD_PREFIX = re.compile(r"^((mdc|ecg|ekg|lead)[\s_]+)+")
 """What may stand before a lead's name, in small letters."""
 

@@ -193,7 +193,7 @@ def check_signal_files(
 
 
 def kind_of(start: bytes) -> str | None:
-    """Name the kind of a file that is neither WFDB nor a picture by its first kilobyte."""
+    """Name the kind of a file that is neither WFDB nor an image by its first kilobyte."""
     return next((kind for at, magic, kind in MAGIC if start.startswith(magic, at)), None)
 
 

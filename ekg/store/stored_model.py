@@ -87,7 +87,7 @@ def store_model(
             "name": folder.name,
             **made_by,
             "parameters": sum(p.numel() for p in model.network.parameters()),
-            "onnx_checked_on": report.pictures,
+            "onnx_checked_on": report.images,
             "sha256": dict(sorted(sums.items())),
         },
     )

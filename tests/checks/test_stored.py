@@ -53,7 +53,7 @@ def made(tmp_path_factory):
             (label,) = record.diagnoses
             images = [image_name(record.name, label, k) for k in range(len(record.starts))]
             rows = [record.name] * len(images), [label] * len(images)
-            probabilities = softmax(logits_of(model, record.pictures), axis=1)
+            probabilities = softmax(logits_of(model, record.images), axis=1)
             parts.append(make_predictions(images, *rows, probabilities))
             slices += [f"{record.name},{label},{start}" for start in record.starts]
         predictions = pd.concat(parts, ignore_index=True)

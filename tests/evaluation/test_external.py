@@ -28,7 +28,7 @@ KEPT = {"H1": "AF", "H2": "RBBB", "H3": "Normal"}
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """Untrained weights for small pictures: what is tested is the bookkeeping."""
+    """Untrained weights for small images: what is tested is the bookkeeping."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "weights.safetensors"
     metadata = {

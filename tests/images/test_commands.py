@@ -70,7 +70,7 @@ def test_render_gives_the_image_of_the_set(records, tmp_path):
 
 
 @pytest.mark.parametrize("style", ["labelled", "clinical"])
-def test_pictures_for_people(records, tmp_path, style):
+def test_images_for_people(records, tmp_path, style):
     command = ["render", str(records / "S10"), "--start", "100", "--style", style]
     for name in ("a.png", "a.pdf"):
         assert main([*command, "-o", str(tmp_path / name)]) == 0
@@ -78,17 +78,17 @@ def test_pictures_for_people(records, tmp_path, style):
     box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
     assert box is not None
     width, height = (float(side) / 72 * 25.4 for side in box.groups())
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.info["Comment"] == "Not for clinical use"
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["Comment"] == "Not for clinical use"
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
         if style == "clinical":
-            assert picture.size == (2970, 2100)
+            assert image.size == (2970, 2100)
             assert (width, height) == pytest.approx((297, 210)), "A4, so that 1 mm is 1 mm"
-            dots_per_mm = picture.info["dpi"][0] / 25.4
+            dots_per_mm = image.info["dpi"][0] / 25.4
             assert dots_per_mm == pytest.approx(10, rel=1e-3)
             assert (pixels == (255, 243, 241)).all(axis=1).mean() > 0.3, "pink paper"
         else:
-            assert picture.size == (1400, 1400)
+            assert image.size == (1400, 1400)
 
 
 def test_the_same_slice_gives_the_same_file(records, tmp_path):

@@ -18,8 +18,8 @@ def assert_pack_equals_images(out) -> None:
     assert isinstance(images, np.memmap)
     assert index.equals(read_manifest(out))
     assert images.shape == (len(index), 32, 32)
-    for picture, name in zip(images, index["image"], strict=True):
-        np.testing.assert_array_equal(picture, read_image(out / name))
+    for image, name in zip(images, index["image"], strict=True):
+        np.testing.assert_array_equal(image, read_image(out / name))
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_the_onnx_engine_says_the_same(predict, records, small_model, tmp_path, 
     assert "cannot be explained" in err
 
 
-def test_explain_writes_a_picture_a_verdict(predict, records, tmp_path):
+def test_explain_writes_a_image_a_verdict(predict, records, tmp_path):
     status, out, _ = predict(
         records / "R2",
         records / "R2.hea",

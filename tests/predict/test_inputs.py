@@ -87,7 +87,7 @@ def test_standard_input_is_read_only_when_asked_for(folder):
         (b"\x89HDF\r\n\x1a\n" + bytes(64), "an HDF5 file"),
     ],
 )
-def test_a_recording_in_another_format_is_no_picture(tmp_path, content, kind):
+def test_a_recording_in_another_format_is_no_image(tmp_path, content, kind):
     path = tmp_path / "a.edf"
     path.write_bytes(content)
     (found,) = expand([str(path)])

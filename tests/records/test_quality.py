@@ -61,11 +61,11 @@ def test_clipped_peaks_are_found():
     assert warnings_of(record_of(signal)) == ["lead V6 clipped: peaks are cut off"]
 
 
-def test_signal_outside_the_picture_is_found():
+def test_signal_outside_the_image_is_found():
     signal = clean_signal()
     signal[8] *= 5
     (warning,) = warnings_of(record_of(signal))
-    assert warning.startswith("lead V3 clipped by the picture, which ends at 3 mV")
+    assert warning.startswith("lead V3 clipped by the image, which ends at 3 mV")
 
 
 def test_doubtful_amplitudes_are_found():

@@ -11,7 +11,7 @@ from ekg.config import load_config
 from ekg.evaluation.published import read_published_metrics
 from ekg.files import read_json
 from ekg.paths import PUBLISHED_FOLDER, default_model
-from ekg.store.cards.own import _pictures, model_card
+from ekg.store.cards.own import _images, model_card
 from ekg.store.cards.published import RECIPE, published_card
 from ekg.store.cards.text import WIDTH, bullets, counts, paragraph
 
@@ -59,13 +59,13 @@ def test_figures_of_the_card_are_those_of_the_files(own):
             assert f"{level['macro_auroc']:.3f}" in card
 
 
-def test_the_card_says_how_training_pictures_were_changed(root):
-    said = _pictures(load_config(root / "experiments" / "best_simulated.toml"))
+def test_the_card_says_how_training_images_were_changed(root):
+    said = _images(load_config(root / "experiments" / "best_simulated.toml"))
     config = load_config(root / "experiments" / "best_simulated.toml")
     assert "new in every epoch" in said
     assert f"amplitude {config.augmentation.amplitude:g}" in said
     assert "time shift" not in said
-    assert "same in every epoch; not augmented" in _pictures(load_config(None))
+    assert "same in every epoch; not augmented" in _images(load_config(None))
 
 
 def test_what_every_card_must_say(own, root):
@@ -140,8 +140,8 @@ def test_the_two_ways_of_loading_agree(own, root, one_record, monkeypatch, capsy
     with_project, with_onnx = python_blocks(own / "README.md")
     record = {"data/synthetic/records/S0001": one_record / "records" / "S0001"}
     verdict = run_block(with_project, root, record, monkeypatch)["verdict"]
-    picture = sorted((one_record / "set" / "all").glob("*/*.png"))[0]
-    names = run_block(with_onnx, root, {"picture.png": picture}, monkeypatch)
+    image = sorted((one_record / "set" / "all").glob("*/*.png"))[0]
+    names = run_block(with_onnx, root, {"picture.png": image}, monkeypatch)
     assert names["classes"] == list(verdict.probabilities)
     first = verdict.slices[0].probabilities
     assert names["answer"][0] == pytest.approx(list(first.values()), abs=1e-3)

@@ -13,7 +13,7 @@ from ekg.model.engines import OnnxEngine
 from ekg.model.export import (
     LARGEST_DIFFERENCE,
     ExportReport,
-    check_pictures,
+    check_images,
     largest_difference,
 )
 from ekg.paths import STORED_MODELS, default_model
@@ -80,8 +80,8 @@ def test_the_onnx_file_is_of_these_weights_and_agrees_with_torch(folder):
     temperature = read_json(folder / "calibration.json")["temperature"]
     assert json.loads(said["temperature"]) == model.temperature == temperature
     engine = OnnxEngine(folder / ONNX_FILE)
-    pictures = check_pictures(model.image_size)[:2]
-    assert largest_difference(model, engine, pictures) <= LARGEST_DIFFERENCE
+    images = check_images(model.image_size)[:2]
+    assert largest_difference(model, engine, images) <= LARGEST_DIFFERENCE
 
 
 @pytest.mark.parametrize("folder", STORED, ids=lambda folder: folder.name)

@@ -33,7 +33,7 @@ from ekg.paper.style import (
 )
 from ekg.run import SALIENCY_FILE
 
-_MOST_BYTES = 256 * 2**20  # seven examples of the largest picture and small tables: under 40 MB
+_MOST_BYTES = 256 * 2**20  # seven examples of the largest image and small tables: under 40 MB
 _HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,

@@ -86,7 +86,7 @@ def _head(
         *heading(stored["name"], 1),
         *paragraph(
             f"A network `{config.network.name}` of {stored['parameters']:,} parameters that names "
-            f"one of seven diagnoses on a {size} x {size} picture of 2.5 s of a 12-lead EKG. "
+            f"one of seven diagnoses on a {size} x {size} image of 2.5 s of a 12-lead EKG. "
             f"Trained on the data set `{dataset['dataset']}` ({kind}). **Not for clinical use.**"
         ),
         *paragraph(
@@ -100,7 +100,7 @@ def _head(
             [
                 ["made by", f"`{stored['made_by']}`"],
                 ["version", f"ekg {environment['ekg']}, commit {_commit(environment)}"],
-                ["input", f"grey picture, {size} x {size} bytes, drawn by this project"],
+                ["input", f"grey image, {size} x {size} bytes, drawn by this project"],
                 ["output", "probabilities of " + ", ".join(_classes(dataset))],
                 ["licence", "MIT, see the end"],
             ],
@@ -123,7 +123,7 @@ def _use() -> list[str]:
     return [
         *heading("Intended use and users"),
         *bullets(
-            "For people who study how networks read EKGs from pictures, and who want to repeat or "
+            "For people who study how networks read EKGs from images, and who want to repeat or "
             "improve on the paper: a reference to compare runs with (`make compare`).",
             "An example for `predict`, `export`, the saliency maps and the page in the browser.",
             "Not meant to read anybody's EKG, by whomever.",
@@ -148,7 +148,7 @@ def _factors(dataset: dict[str, Any]) -> list[str]:
             "headers state them. Ethnicity, body build, drugs and other diseases are not stated "
             "anywhere, and nothing can be said of them.",
             "**Hospital and recorder**: the section on recordings of hospitals.",
-            "**Drawing**: the network depends on the exact picture; it takes only those that this "
+            "**Drawing**: the network depends on the exact image; it takes only those that this "
             "project draws.",
         ),
     ]
@@ -210,7 +210,7 @@ def _training(
             f"decay {optimizer.weight_decay:g}, schedule {config.schedule.name}; batches of "
             f"{training.batch_size}; class weights {training.class_weights}; weights of the epoch "
             f"with the best {training.best_by.replace('_', ' ')} kept.",
-            _pictures(config),
+            _images(config),
             f"{done['epochs']} epochs in {done['minutes']:.1f} minutes on {environment['device']} "
             f"({history['images_per_second'].median():.0f} images/s); ended: {done['reason']}. "
             f"Weights of epoch {done['best_epoch']} (counted from 0), validation loss "
@@ -222,8 +222,8 @@ def _training(
     ]
 
 
-def _pictures(config: TrainConfig) -> str:
-    """Say where in its record a training picture lies, and how it is changed."""
+def _images(config: TrainConfig) -> str:
+    """Say where in its record a training image lies, and how it is changed."""
     changed = ", ".join(
         f"{name.replace('_', ' ')} {value:g}"
         for name, value in vars(config.augmentation).items()
@@ -234,9 +234,9 @@ def _pictures(config: TrainConfig) -> str:
         "fixed": "the same in every epoch",
     }
     return (
-        f"Training pictures: {places[config.data.slices]}; "
+        f"Training images: {places[config.data.slices]}; "
         + (f"augmented ({changed}, see `docs/training.md`)." if changed else "not augmented.")
-        + " Validation and test pictures are never changed."
+        + " Validation and test images are never changed."
     )
 
 
@@ -345,7 +345,7 @@ def _files(folder: Path, stored: dict[str, Any]) -> list[str]:
             "`dataset.json`, `finished.json`: the run; `docs/training.md` says what is in them.",
             "`model.onnx`: the same network with its temperature, for onnxruntime; written only "
             f"because no probability differed by more than {LARGEST_DIFFERENCE:g} from torch's "
-            f"on {stored['onnx_checked_on']} pictures.",
+            f"on {stored['onnx_checked_on']} images.",
             "`metrics.json`, `calibration.json`, `predictions_val.csv`, `predictions_test.csv`"
             + (f", `{EXTERNAL}/`" if (folder / EXTERNAL).is_dir() else "")
             + ": the evaluation.",

@@ -96,7 +96,7 @@ def _head(content: dict[str, Any], source: Source) -> list[str]:
             "Cardiology 2023, doi [10.1016/j.cpcardiol.2023.101744]"
             "(https://doi.org/10.1016/j.cpcardiol.2023.101744): a MobileNetV3-small made austere "
             f"by hand, {facts['parameters']:,} parameters, that names one of seven diagnoses on a "
-            f"{facts['image_size']} x {facts['image_size']} picture of 2.5 s of a 12-lead EKG. "
+            f"{facts['image_size']} x {facts['image_size']} image of 2.5 s of a 12-lead EKG. "
             "**Not for clinical use.**"
         ),
         *paragraph(
@@ -130,7 +130,7 @@ def _use() -> list[str]:
             "**Sex and age**: the published prediction files do not have them; the few recordings "
             "that could be looked at by sex and age are in the cards of this project's models.",
             "**Hospital and recorder**: see other hospitals, below.",
-            "**Drawing**: the metrics hold for pictures drawn exactly as in `docs/images.md`.",
+            "**Drawing**: the metrics hold for images drawn exactly as in `docs/images.md`.",
         ),
     ]
 
@@ -254,7 +254,7 @@ def _limits() -> list[str]:
     return [
         *heading("Limits and ethical considerations"),
         *bullets(
-            "It depends on its picture to the pixel: with the traces identical and only the pixels "
+            "It depends on its image to the pixel: with the traces identical and only the pixels "
             f"of the panel borders changed ({recipe['changed_percent']} % of all), "
             f"{recipe['flipped_percent']} % of its predictions flipped. Use it only with images "
             "that this project draws.",

@@ -103,7 +103,7 @@ def out_of_scope() -> list[str]:
             "EKGs of children, paced rhythms, heart attacks without ST elevation, flutter, higher "
             "blocks, ectopic beats, several diagnoses at once: it names one of its seven classes "
             "for these too.",
-            "Scans, photographs and pictures of other programs; fewer than twelve leads.",
+            "Scans, photographs and images of other programs; fewer than twelve leads.",
             "Labelling data for other models as if its answers were true.",
         ),
     ]
@@ -149,7 +149,7 @@ def how_to_load(name: str, image_size: int) -> list[str]:
         "```",
         "",
         *paragraph(
-            f"With onnxruntime alone, from a picture of {image_size} x {image_size} pixels that "
+            f"With onnxruntime alone, from an image of {image_size} x {image_size} pixels that "
             "`python -m ekg images` drew:"
         ),
         "```python",
@@ -162,8 +162,8 @@ def how_to_load(name: str, image_size: int) -> list[str]:
         f'folder = "{folder}"',
         'session = onnxruntime.InferenceSession(f"{folder}/model.onnx")',
         'classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])',
-        'picture = np.asarray(Image.open("picture.png"))  # uint8, one slice',
-        '(answer,) = session.run(["probabilities"], {"images": picture[None, None]})',
+        'image = np.asarray(Image.open("picture.png"))  # uint8, one slice',
+        '(answer,) = session.run(["probabilities"], {"images": image[None, None]})',
         "print(dict(zip(classes, answer[0].round(3), strict=True)))",
         "```",
         "",

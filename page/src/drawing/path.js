@@ -1,7 +1,7 @@
 // From samples to the polyline that is stroked: clipped to the page, then simplified.
 //
 // Both steps follow what matplotlib does before it hands a path to Agg (its path converters
-// "PathClipper" and "PathSimplifier"), operation by operation: the picture must come out with the
+// "PathClipper" and "PathSimplifier"), operation by operation: the image must come out with the
 // same bits, so even the order of the additions counts.
 
 const LEFT = 4;

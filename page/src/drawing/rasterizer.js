@@ -15,7 +15,7 @@ function rounded(value) {
 }
 
 export class Rasterizer {
-  /** @param {number} size side of the picture in pixels */
+  /** @param {number} size side of the image in pixels */
   constructor(size) {
     this.size = size;
     this.stride = size + 2;

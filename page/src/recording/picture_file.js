@@ -1,4 +1,4 @@
-// What a picture's file says before its pixels are decoded: kind, depth, and the EXIF orientation,
+// What an image's file says before its pixels are decoded: kind, depth, and the EXIF orientation,
 // which is applied here, because browsers differ in which files they turn.
 
 import { InputError } from "./errors.js";
@@ -100,7 +100,7 @@ function about(view) {
 }
 
 /**
- * Look into a picture's file.
+ * Look into an image's file.
  * @param {ArrayBuffer} bytes
  * @param {string} name for messages
  * @returns {{bytes: Uint8Array, orientation: number}} the file without its orientation mark, and
@@ -128,7 +128,7 @@ export function openPicture(bytes, name) {
   return { bytes: plain, orientation: known ? mark.value : 1 };
 }
 
-/** Turn a square grey picture as its EXIF orientation says. */
+/** Turn a square grey image as its EXIF orientation says. */
 export function turned(pixels, size, orientation) {
   if (orientation === 1) return pixels;
   const last = size - 1;

@@ -95,7 +95,7 @@ function outsidePicture(signal, limits) {
   const cut = LEADS.filter((_, i) => shares[i] >= limits.pictureShare);
   if (!cut.length) return [];
   return [
-    `${named(cut)} clipped by the picture, which ends at ${limits.pictureLimit} mV either way: ` +
+    `${named(cut)} clipped by the image, which ends at ${limits.pictureLimit} mV either way: ` +
     `up to ${Math.round(Math.max(...shares) * 100)}% of the samples lie outside`,
   ];
 }
