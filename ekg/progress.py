@@ -11,7 +11,7 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-def say(line: str) -> None:
+def log_line(line: str) -> None:
     """Print a line for the user to standard error, above the bar where one is shown."""
     tqdm.write(line, file=sys.stderr)
     sys.stderr.flush()

@@ -52,7 +52,7 @@ def complain(problem: str) -> None:
     sys.exit(f"error: {problem}")
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Print one line on standard error."""
     print(line, file=sys.stderr, flush=True)
 
@@ -117,17 +117,17 @@ def record_cpu_lock(index: str) -> None:
         try:
             wheels = wheels_of(package, index)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            say(f"hashes of the CPU wheels are not recorded: {index} does not answer ({error})")
+            log(f"hashes of the CPU wheels are not recorded: {index} does not answer ({error})")
             return
         start = f"{package}-{version}+cpu-"
         hashes = sorted({sha for name, sha in wheels.items() if name.startswith(start) and sha})
         if not hashes:
-            say(f"hashes of the CPU wheels are not recorded: {index} gives none for {pin}")
+            log(f"hashes of the CPU wheels are not recorded: {index} gives none for {pin}")
             return
         lines += [f"{pin}+cpu", *(f"    --hash=sha256:{sha}" for sha in hashes)]
     content = re.sub(r"\n(?=    )", " \\\\\n", "\n".join(lines))
     CPU_LOCK.write_text(f"{content}\n", encoding="utf-8")
-    say(f"{CPU_LOCK.name}: hashes of the CPU wheels, from {index}")
+    log(f"{CPU_LOCK.name}: hashes of the CPU wheels, from {index}")
 
 
 def fingerprint(torch: str) -> str:
@@ -255,7 +255,7 @@ class Installer:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             (block,) = blocks_of(UV_LOCK.read_text(encoding="utf-8"))
-            say(f"{pin_of(block)} cannot be had here: pip installs, which takes longer")
+            log(f"{pin_of(block)} cannot be had here: pip installs, which takes longer")
             return None
         return place / "bin" / ("uv.exe" if os.name == "nt" else "uv")
 
@@ -268,7 +268,7 @@ class Installer:
             command, env=os.environ | self._uv_settings(), stdout=sys.stderr, check=False
         )
         if done.returncode:
-            say("uv failed (see above): pip installs, which takes longer")
+            log("uv failed (see above): pip installs, which takes longer")
             self.uv = None
         return not done.returncode
 
@@ -308,7 +308,7 @@ def install_lock(installer: Installer, torch: str, index: str) -> None:
     if recorded := cpu_lock_for(pins):
         installer.install(*BY_HASH, *place, "-r", str(recorded))
     else:
-        say(f"no hashes of the CPU wheels are recorded: those of {index} are not verified")
+        log(f"no hashes of the CPU wheels are recorded: those of {index} are not verified")
         installer.install("--no-deps", *place, *(f"{pin}+cpu" for pin in pins))
 
 
@@ -343,7 +343,7 @@ def build(folder: Path, asked: str | None, index: str, *, uv: bool = True) -> No
     free = shutil.disk_usage(folder.parent).free / 1e9
     name = "CPU wheels" if torch == "cpu" else "wheels of the lock"
     other = "" if asked or small else "; TORCH=cpu asks for the small ones"
-    say(
+    log(
         f"environment {folder}: PyTorch's {name} ({why}{other}): "
         f"{ESTIMATE['cpu' if small else 'cuda']}, 1 to 10 minutes; {free:,.0f} GB are free"
     )
@@ -360,7 +360,7 @@ def build(folder: Path, asked: str | None, index: str, *, uv: bool = True) -> No
     installer.install("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(fingerprint(torch))
     how = "uv" if installer.uv else "pip"
-    say(f"environment {folder}: made by {how} in {time.monotonic() - started:.0f} s")
+    log(f"environment {folder}: made by {how} in {time.monotonic() - started:.0f} s")
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def open_run_data(
     images: Path,
     split_file: Path,
     records: str | Path | None,
-    speak: Callable[[str], None],
+    log: Callable[[str], None],
     *,
     pinned: bool = False,
 ) -> Iterator[RunData]:
@@ -55,11 +55,11 @@ def open_run_data(
     data = config.data
     folds = divide(read_manifest(images), split_file, needed=("train", "val"))
     for note in folds.notes:
-        speak(f"note: {note}")
+        log(f"note: {note}")
     train = thin_out(folds.fold("train"), data.max_train_images)
     val = thin_out(folds.fold("val"), data.max_val_images)
     for name, rows in (("train", train), ("val", val)):
-        speak(f"{name}: {len(rows):,} images of {rows['record'].nunique():,} records")
+        log(f"{name}: {len(rows):,} images of {rows['record'].nunique():,} records")
 
     def fold(name: str, rows: pd.DataFrame, *, changed: bool) -> FoldData:
         # Unchanged images are the same pixels from everywhere: drawing them anew in each epoch

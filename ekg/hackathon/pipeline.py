@@ -54,25 +54,25 @@ class HackathonSettings:
 
 
 def run_hackathon(
-    settings: HackathonSettings, speak: Callable[[str], None] | None = None
+    settings: HackathonSettings, log: Callable[[str], None] | None = None
 ) -> dict[str, object]:
     """Do everything that is not done yet and write the report.
 
     A run killed anywhere goes on when it is called again with the same settings.
     """
-    say = speak or _say
+    log = log or _log
     out = settings.out
     with folder_lock(out, "rebuilding the hackathon"):
         _check_weights(settings)
-        images = _prepare(settings, say)
+        images = _prepare(settings, log)
         for train, config in settings.configs.items():
             for protocol in settings.protocols:
-                say(f"training: {train}, protocol: {protocol} ({PROTOCOLS[protocol]})")
-                _train_and_test(settings, images, train, config, protocol, say)
+                log(f"training: {train}, protocol: {protocol} ({PROTOCOLS[protocol]})")
+                _train_and_test(settings, images, train, config, protocol, log)
         return write_report(out, resamples=settings.resamples, seed=settings.seed)
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
@@ -95,12 +95,12 @@ def _check_weights(settings: HackathonSettings) -> None:
             ) from None
 
 
-def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.DataFrame:
+def _prepare(settings: HackathonSettings, log: Callable[[str], None]) -> pd.DataFrame:
     """Choose and draw the images, and write down records, images and folds."""
     out = settings.out
     records, notes = read_ptbdb(settings.records)
     for note in notes:
-        say(f"note: {note}")
+        log(f"note: {note}")
     headers = {one.record: one.header for one in records}
     sizes = {config.data.image_size for config in settings.configs.values()}
     if len(sizes) != 1:
@@ -135,7 +135,7 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
     for protocol, fold in folds.items():
         _write_table(out / split_file_name(protocol), images.assign(fold=fold))
     used = images["record"].nunique()
-    say(
+    log(
         f"{len(records):,} records, {sum(one.diagnosis is not None for one in records):,} of the "
         f"five classes, {used:,} used; {len(images):,} images, the same number of each class"
     )
@@ -190,14 +190,14 @@ def _train_and_test(
     train: str,
     config: TrainConfig,
     protocol: str,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     out = settings.out
     run = out / RUNS_FOLDER / run_name(train, protocol)
     split_file = out / split_file_name(protocol)
     folds = pd.read_csv(split_file, dtype={"fold": str})["fold"]
     _check_same_images(run, split_file)
-    train_hackathon(config, out / PICTURES_FOLDER, images, folds, run, split_file, speak=say)
+    train_hackathon(config, out / PICTURES_FOLDER, images, folds, run, split_file, log=log)
     rows = images.loc[folds == "test", list(COLUMNS)].reset_index(drop=True)
     model = load_colour_model(run, config)
     logits = logits_of_images(

@@ -23,8 +23,7 @@ from ekg.model import build_network, load_weights
 from ekg.model.ekg_model import EkgModel
 from ekg.model.networks import IMAGENET_MEAN, IMAGENET_STD, PAPER_NETWORK
 from ekg.model.weights import fill_network
-from ekg.progress import Progress
-from ekg.progress import say as say_to_user
+from ekg.progress import Progress, log_line
 from ekg.run import CHECKPOINT_FILE, WEIGHTS_FILE
 from ekg.training import compute, run_folder
 from ekg.training.checkpoint import save_checkpoint
@@ -145,13 +144,13 @@ def train_hackathon(
     run: Path,
     split_file: Path,
     *,
-    speak: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> None:
     """Train one network and leave its run folder; go on from a checkpoint if there is one.
 
-    `speak`: Takes each line for the user; standard error by default.
+    `log`: Takes each line for the user; standard error by default.
     """
-    say = speak or say_to_user
+    log = log or log_line
     with folder_lock(run, "training"), ExitStack() as stack:
         checkpoint = None
         if (run / CHECKPOINT_FILE).is_file():
@@ -163,7 +162,7 @@ def train_hackathon(
         world = World()
         if checkpoint is not None:
             state.from_checkpoint(checkpoint, world)
-            say("already finished" if state.finished else f"resuming at epoch {state.epoch}")
+            log("already finished" if state.finished else f"resuming at epoch {state.epoch}")
         else:
             environment = describe_environment(
                 settings,
@@ -183,7 +182,7 @@ def train_hackathon(
                 labels,
                 stack.enter_context(Loader(source, labels, config.compute.workers)),
             )
-        _run_epochs(config, state, settings, loaders, run, say)
+        _run_epochs(config, state, settings, loaders, run, log)
 
 
 def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
@@ -203,7 +202,7 @@ def _run_epochs(
     settings: compute.Compute,
     loaders: dict[str, tuple[pd.DataFrame, Any, Loader]],
     run: Path,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     world, n_classes = World(), len(HACKATHON_CLASSES)
     rows, labels, loader = loaders["train"]
@@ -248,7 +247,7 @@ def _run_epochs(
             run / CHECKPOINT_FILE,
             {**state.to_checkpoint(world), "config": config_to_dict(config)},
         )
-        say(line_of(row))
+        log(line_of(row))
     best_row = next(row for row in reversed(state.rows) if row["saved_model"])
     run_folder.finish(
         run,

@@ -105,7 +105,7 @@ def run_notebooks(
     if len(names) == 1 or jobs == 1:
         for source, target in zip(sources, targets, strict=True):
             run_notebook(source, target, parameters)
-            _say(target)
+            _log(target)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
@@ -116,8 +116,8 @@ def run_notebooks(
             for source, target in zip(sources, targets, strict=True)
         ]
         for future in futures:
-            _say(future.result())
+            _log(future.result())
 
 
-def _say(target: Path) -> None:
+def _log(target: Path) -> None:
     print(f"executed {target}", file=sys.stderr, flush=True)

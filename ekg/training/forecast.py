@@ -20,18 +20,18 @@ class Forecast:
     ):
         self._config, self._images, self._clock = config, images, clock
         self._start: tuple[int, float] | None = None
-        self._told = False
+        self._reported = False
 
     def after_steps(self, epoch: int, images: int) -> str:
         """Return the line to say once the speed is known, else nothing."""
-        if self._told:
+        if self._reported:
             return ""
         done, now = epoch * self._images + images, self._clock()
         if self._start is None:
             self._start = done, now
         if done - self._start[0] < _STEPS_MEASURED * self._config.training.batch_size:
             return ""
-        self._told = True
+        self._reported = True
         speed = (done - self._start[0]) / max(now - self._start[1], 1e-9)
         left = self._config.training.epochs * self._images - done
         line = (

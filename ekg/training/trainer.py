@@ -22,7 +22,7 @@ from ekg.model import EkgModel, build_network, load_weights
 from ekg.model.loading import weights_file_of
 from ekg.model.networks import PAPER_NETWORK
 from ekg.model.weights import fill_network
-from ekg.progress import Progress, say
+from ekg.progress import Progress, log_line
 from ekg.records.diagnoses import CLASSES
 from ekg.run import CHECKPOINT_FILE
 from ekg.training import compute, distributed, run_folder
@@ -37,7 +37,7 @@ from ekg.training.state import State, Sums, new_state
 from ekg.training.step import StepRunner
 from ekg.training.validation import FoldScores, class_weights, evaluate_fold
 
-Speak = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def train(
     records: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    speak: Speak | None = None,
+    log: Log | None = None,
 ) -> Result:
     """Train a network and leave its run folder.
 
-    `speak`: Takes each line for the user; standard error by default.
+    `log`: Takes each line for the user; standard error by default.
     """
     run = Path(run)
     on_gpu = config.compute.device.startswith(("auto", "cuda")) and torch.cuda.is_available()
@@ -82,16 +82,16 @@ def train(
             if checkpoint is not None:
                 run_folder.check_data(run, Path(images), Path(split_file))
             world.wait()  # every process has looked before the first one changes anything
-            tell = (speak or say) if world.is_first else _silent
+            log = (log or log_line) if world.is_first else _silent
             pinned = settings.device.type == "cuda"
             data = stack.enter_context(
-                open_run_data(config, Path(images), Path(split_file), records, tell, pinned=pinned)
+                open_run_data(config, Path(images), Path(split_file), records, log, pinned=pinned)
             )
             compute.seed_everything(config.training.seed)
-            course = _Course(config, settings, world, run, data, tell)
+            course = _Course(config, settings, world, run, data, log)
             if checkpoint is not None:
                 course.state.from_checkpoint(checkpoint, world)
-                tell(f"resuming at epoch {course.state.epoch}, step {course.state.step}")
+                log(f"resuming at epoch {course.state.epoch}, step {course.state.step}")
             elif world.is_first:
                 environment = describe_environment(
                     settings,
@@ -125,10 +125,10 @@ class _Course:
         world: distributed.World,
         run: Path,
         data: RunData,
-        speak: Speak,
+        log: Log,
     ):
         self.config, self.compute, self.world = config, settings, world
-        self.run, self.data, self.speak = run, data, speak
+        self.run, self.data, self.log = run, data, log
         model = build_model(config, settings)
         if world.size > 1:
             distributed.adapt_network(model, settings.device.type)
@@ -165,7 +165,7 @@ class _Course:
             row = self._measured_row()
             self._keep(row)
             left = "" if self.state.finished else time_left(self.state.rows, self.config)
-            self.speak(f"{line_of(row)}  {left}".rstrip())
+            self.log(f"{line_of(row)}  {left}".rstrip())
 
     def result(self) -> Result:
         """Say how the run ended."""
@@ -187,12 +187,12 @@ class _Course:
         sums, total = self.state.sums, len(self.data.train.labels)
         with self._progress(total, f"epoch {self.state.epoch}", sums.images) as progress:
 
-            def tell(count: int) -> None:
+            def show(count: int) -> None:
                 progress.note(f"loss {sums.loss / max(sums.images, 1):.4f}")
                 progress.update(count)
 
             try:
-                self.runner.run_epoch(self.data.train.loader, tell, self._between_steps)
+                self.runner.run_epoch(self.data.train.loader, show, self._between_steps)
             except (RuntimeError, MemoryError) as error:
                 if not memory.is_out_of_memory(error):
                     raise
@@ -201,7 +201,7 @@ class _Course:
     def _between_steps(self) -> None:
         """Say once how long it will take; save a checkpoint when it is time."""
         if line := self._forecast.after_steps(self.state.epoch, self.state.sums.images):
-            self.speak(line)
+            self.log(line)
         limit = 60.0 * self.config.training.checkpoint_minutes
         late = time.monotonic() - self._last_checkpoint >= limit
         if self.world.decided_by_first(late, self.compute.device):

@@ -55,7 +55,7 @@ def images(tmp_path):
     return folder, images
 
 
-def train(pictures, run, *overrides, part="all", speak=None):
+def train(pictures, run, *overrides, part="all", log=None):
     folder, images = pictures
     config = hackathon_config(part, [*TOY, *overrides])
     train_hackathon(
@@ -65,7 +65,7 @@ def train(pictures, run, *overrides, part="all", speak=None):
         images["fold"],
         run,
         folder.parent / "folds.csv",
-        speak=speak or (lambda line: None),
+        log=log or (lambda line: None),
     )
     return config
 
@@ -110,7 +110,7 @@ def test_a_run_goes_on_where_it_was_stopped(images, tmp_path):
         raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(images, tmp_path / "parts", speak=stop)
+        train(images, tmp_path / "parts", log=stop)
     assert len(pd.read_csv(tmp_path / "parts" / "train_results.csv")) == 1
     train(images, tmp_path / "parts")
     same = ["epoch", "train_loss", "val_loss", "val_accuracy", "train_accuracy"]

@@ -49,7 +49,7 @@ def go(toy_set, run, sections, **options):
         toy_set,
         toy_set / "split.csv",
         run,
-        speak=lambda line: None,
+        log=lambda line: None,
         **options,
     )
 
