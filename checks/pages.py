@@ -61,7 +61,7 @@ class Fact:
 
     page: str
     text: str
-    """With `{}` where the number stands."""
+    """With `{}` where the number is."""
     source: str
     """A JSON file, or `package.module` for a constant of the code."""
     key: str
@@ -76,7 +76,7 @@ class Registry:
     tables: list[MarkedTable]
     facts: list[Fact]
     by_hand: dict[tuple[str, str], str]
-    """Page and first line of a table that no measurement stands behind, and why."""
+    """Page and first line of a table that no measurement is behind, and why."""
 
 
 def read_registry(root: Path) -> Registry:

@@ -28,7 +28,7 @@ CHECKS: dict[str, Callable[[Repository], Iterator[Finding]]] = {
 """What `--only` takes; each gives one finding or more."""
 
 
-def repository_at_hand(*, full: bool = False, root: Path = ROOT) -> Repository:
+def find_repository(*, full: bool = False, root: Path = ROOT) -> Repository:
     """Return the repository that this code belongs to, with the reference data if it is there."""
     shared = Path(os.environ.get("EKG_SHARED") or root.parent / "shared")
     there = (shared / "golden" / "golden.csv").is_file()

@@ -1,4 +1,4 @@
-"""Slices of simulated records, made anew from seed and name alone."""
+"""Slices of simulated records, regenerated from seed and name alone."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def draw_records(
 
 
 def drawn_records(images: Path, names: Iterable[str]) -> Iterator[DrawnRecord]:
-    """Yield records of an image set with their pictures as they lie there, and no signal."""
+    """Yield records of an image set with their pictures as they are there, and no signal."""
     manifest = read_manifest(images)
     wanted = set(names)
     for name, rows in manifest[manifest["record"].isin(wanted)].groupby("record", sort=False):

@@ -217,7 +217,7 @@ def _images(
     """Return what gives the images of named records, and how it does.
 
     They are made again from the seeds where the simulator is still the same; else they are
-    read from the image set that the model was judged on, where that is here.
+    read from the image set that the model was evaluated on, where that is here.
     """
     facts = data_facts(folder, metrics)
     if facts is not None and facts.simulation.version == VERSION:

@@ -38,7 +38,7 @@ def load(
     engine
         "torch" or "onnx"; by default what the file is made for.
     seed
-        Decides, with each record's name, where its slices lie.
+        Decides, with each record's name, where its slices are.
 
     Returns
     -------

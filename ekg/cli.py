@@ -60,7 +60,7 @@ def verbs() -> list[str]:
 
 
 def module_of(verb: str) -> ModuleType | None:
-    """Import a verb's module; None where it lies beside the package and this is not a clone."""
+    """Import a verb's module; None where it is beside the package and this is not a clone."""
     name = VERBS[verb]
     if not name.startswith("ekg."):
         if CLONE is None:

@@ -116,7 +116,7 @@ class TrainingConfig:
     epochs: int = 300
     """At most this many epochs."""
     max_minutes: float = 180.0
-    """No epoch begins after so many minutes; 0: no limit. The schedule takes no notice of it."""
+    """No epoch begins after this many minutes; 0: no limit. The schedule takes no notice of it."""
     batch_size: int = 32
     """Images per step, over all processes together; the last partial batch is kept."""
     seed: int = PAPER_SEED
@@ -172,7 +172,7 @@ class EarlyStoppingConfig:
     after_epoch: int = 10
     """Checked when the epoch index is over this."""
     window: int = 10
-    """The last so many validation losses; the first of them is the reference."""
+    """The number of last validation losses; the first of them is the reference."""
     min_improvement: float = 0.0005
     """Go on if one of them is lower than the reference by more than this share."""
 

@@ -26,7 +26,7 @@ class EkgError(Exception):
         front = f"{self.path}: " if self.path else ""
         back = f"; {self.remedy}" if self.remedy else ""
         line = " ".join(f"{front}{self.problem}{back}".split())
-        # What a file says may stand in it: nothing that a terminal would obey comes through.
+        # What a file says may be in it: nothing that a terminal would obey comes through.
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
@@ -35,7 +35,7 @@ def _rebuild(kind: type[EkgError], problem: str, path: str | None, remedy: str |
 
 
 class EkgWarning(UserWarning):
-    """What a user should know and can go on with: the command line prints it as one line."""
+    """What a user should know and can continue: the command line prints it as one line."""
 
 
 class RecordError(EkgError):
@@ -59,7 +59,7 @@ class ConfigError(EkgError):
 
 
 class TrainingError(EkgError):
-    """Training that cannot start or go on."""
+    """Training that cannot start or continue."""
 
 
 class EvaluationError(EkgError):

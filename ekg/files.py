@@ -122,7 +122,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def is_temporary(path: str | Path) -> bool:
-    """Say whether a name was given out by `atomic_path` (left behind by a killed process)."""
+    """Return whether a name was given out by `atomic_path` (left behind by a killed process)."""
     name = Path(path).name
     return name.startswith(".") and _TEMPORARY_MARK in name
 
@@ -139,7 +139,7 @@ def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> 
     """Return the files with one of these endings in a folder and all folders below it.
 
     Links to folders are followed, each folder is entered once: under its own name where that
-    lies below `folder`, else by the first link in alphabetical order.
+    is below `folder`, else by the first link in alphabetical order.
     """
     found: list[Path] = []
     entered: set[str] = set()
@@ -177,7 +177,7 @@ def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> 
 
 
 def is_plain_relative(name: str) -> bool:
-    """Say whether a path from outside stays below the folder it is meant for."""
+    """Return whether a path from outside stays below the folder it is meant for."""
     return not _STRAYS.search(f"/{name}/")
 
 

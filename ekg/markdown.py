@@ -20,7 +20,7 @@ _MEASURED = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
 
 @dataclass(frozen=True)
 class HandTable:
-    """A table that stands outside all marks and has decimal numbers."""
+    """A table that is outside all marks and has decimal numbers."""
 
     header: str
     """Its first line."""
@@ -55,7 +55,7 @@ def table_lines(data: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 
 def blocks(text: str) -> dict[str, str]:
-    """Return what stands between each pair of marks, `<!-- NAME: begin -->` and `end`.
+    """Return what is between each pair of marks, `<!-- NAME: begin -->` and `end`.
 
     Marks inside fenced code count as text. A begin without its end gives the rest of the page.
     """
@@ -86,7 +86,7 @@ def hand_tables(text: str) -> Iterator[HandTable]:
 
 
 def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
+    """Replace what is between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8")
     if begin not in text or end not in text:
@@ -97,7 +97,7 @@ def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]
 
 
 def block_of(page: Path, mark: str) -> str:
-    """Return what stands between a page's two marks `<!-- mark: begin -->` and `end`."""
+    """Return what is between a page's two marks `<!-- mark: begin -->` and `end`."""
     return _parts(page, mark)[1]
 
 

@@ -121,7 +121,7 @@ def rules_description() -> dict[str, Any]:
 
 
 def slicing_description() -> dict[str, Any]:
-    """Describe where slices lie: `ekg.records.slicing` with the paper's seed."""
+    """Describe where slices are: `ekg.records.slicing` with the paper's seed."""
     config = SliceConfig()
     return {
         "rate": config.sampling_frequency,
@@ -133,7 +133,7 @@ def slicing_description() -> dict[str, Any]:
 
 
 def quality_description() -> dict[str, Any]:
-    """Describe what makes the page warn: the limits of the Python road, and its band-pass."""
+    """Describe what makes the page warn: the limits of the Python code, and its band-pass."""
     sections = scipy.signal.butter(
         2, quality._PASS_BAND, "bandpass", fs=SliceConfig().sampling_frequency, output="sos"
     )

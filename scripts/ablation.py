@@ -5,7 +5,7 @@ python scripts/ablation.py --records DIR --images DIR --split CSV [--only NAME .
 
 On a CPU the runs are small (224 pixels, a minute or two each). A setting is compared with the
 whole recipe under the same seed; the page shows the mean of these differences and their standard
-deviation. --real judges each run on recordings of hospitals too. Every run is a row of
+deviation. --real evaluates each run on recordings of hospitals too. Every run is a row of
 benchmarks/ablation.csv; runs that are there already are not run again.
 """
 
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=TABLE)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--train-images", type=int, default=1500, help="at most so many")
+    parser.add_argument("--train-images", type=int, default=1500, help="at most this many")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seeds", type=int, nargs="+", default=[44])
     parser.add_argument("--only", nargs="+", choices=list(CHOICES), default=list(CHOICES))
@@ -175,7 +175,7 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="NAME=FOLDER[:LABELS]",
-        help="recordings of hospitals to judge each run on",
+        help="recordings of hospitals to evaluate each run on",
     )
     parser.add_argument("--threads", type=int, default=0, help="as in `ekg train`")
     parser.add_argument("--workers", type=int, default=-1, help="as in `ekg train`")

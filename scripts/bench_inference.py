@@ -158,7 +158,7 @@ def keep_memory(keep: bool) -> None:
     """Tell the C library (glibc; elsewhere nothing is done) to keep freed memory, or not to.
 
     "Not" is the state that glibc reaches by itself after its first large blocks: blocks of
-    more than 32 MB are mapped anew each time.
+    more than 32 MB are mapped again each time.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

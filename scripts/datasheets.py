@@ -124,7 +124,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def with_tables(text: str, made: dict[str, list[str]]) -> str:
-    """Return a page with what stands between its marks made anew."""
+    """Return a page with what is between its marks regenerated."""
 
     def fill(match: re.Match[str]) -> str:
         lines = made.get(match["name"])

@@ -157,7 +157,7 @@ def wheels_of(package: str, index: str) -> dict[str, str]:
 
 
 def has_cpu_wheels(pins: list[str], index: str) -> bool:
-    """Say whether an index has the CPU wheels of these versions for this Python and machine."""
+    """Return whether an index has the CPU wheels of these versions for this Python and machine."""
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     for package, version in (pin.split("==") for pin in pins):
         start = f"{package}-{version}+cpu-{tag}-"
@@ -170,7 +170,7 @@ def has_cpu_wheels(pins: list[str], index: str) -> bool:
 
 
 def why_not_cpu(pins: list[str], index: str) -> str:
-    """Return why the CPU wheels cannot be had, empty where they can."""
+    """Return why the CPU wheels is not available, empty where they can."""
     answers: list[bool | str] = []
 
     def ask() -> None:
@@ -191,7 +191,7 @@ def why_not_cpu(pins: list[str], index: str) -> str:
 
 
 def sees_gpu() -> bool:
-    """Say whether the NVIDIA driver lists a GPU."""
+    """Return whether the NVIDIA driver lists a GPU."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True
@@ -228,7 +228,7 @@ def choose_torch(folder: Path, asked: str | None, index: str) -> tuple[str, str]
 
 
 class Installer:
-    """Installs into an environment by uv or, where that cannot be had or fails, by pip."""
+    """Installs into an environment by uv or, where that is not available or fails, by pip."""
 
     def __init__(self, python: Path, uv: bool):
         self.python = python
@@ -255,7 +255,7 @@ class Installer:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             (block,) = blocks_of(UV_LOCK.read_text(encoding="utf-8"))
-            log(f"{pin_of(block)} cannot be had here: pip installs, which takes longer")
+            log(f"{pin_of(block)} is not available here: pip installs, which takes longer")
             return None
         return place / "bin" / ("uv.exe" if os.name == "nt" else "uv")
 
@@ -277,7 +277,7 @@ class Installer:
         command = [str(self.python), "-m", "pip", "config", "list"]
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         lines = re.findall(r"(?m)^(global|install|:env:)\.([\w-]+)=(.*)$", listed)
-        # The environment's variables come before what stands in files.
+        # The environment's variables come before what is in files.
         lines.sort(key=lambda line: line[0] == ":env:")
         found = {name: str(ast.literal_eval(value)) for _, name, value in lines}
         web = [url for url in found.get("extra-index-url", "").split() if url.startswith("http")]

@@ -130,7 +130,7 @@ def results() -> list[str]:
 
 
 def page_with_results(page: str) -> str:
-    """Return the README with the table between its marks made anew."""
+    """Return the README with the table between its marks regenerated."""
     before, rest = page.split(BEGIN)
     return "\n".join([before + BEGIN, *results(), END]) + rest.split(END)[1]
 

@@ -1,7 +1,7 @@
-"""One process of the campaign: one target, one engine, so many cases.
+"""One process of the campaign: one target, one engine, this many cases.
 
 Run by `python -m campaigns.fuzzing`, which watches it from outside: how many cases are done,
-since when the present one runs, and with what bytes, stands in a small mapped file that
+since when the present one runs, and with what bytes, is in a small mapped file that
 survives any death.
 """
 

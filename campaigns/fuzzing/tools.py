@@ -27,7 +27,7 @@ def coverage_engine(
     version = _version(folder)
     if not version or problem:
         print(
-            f"atheris cannot be had here ({problem or 'it does not import'}): "
+            f"atheris is not available here ({problem or 'it does not import'}): "
             "inputs are made by plain mutation instead",
             file=sys.stderr,
         )

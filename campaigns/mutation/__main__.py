@@ -2,7 +2,7 @@
 
     make test-mutation                                     the whole campaign
     python -m campaigns.mutation --packages FOLDER --part split      one part, tables left alone
-    python -m campaigns.mutation --tables    put the tables anew, after verdicts were written
+    python -m campaigns.mutation --tables    write the tables again after verdicts
 
 Works on a copy in a temporary folder; mutmut (campaigns/mutation/requirements.txt) changes one
 thing at a time in the functions of the modules below and runs the tests that reach it. Ends

@@ -24,7 +24,7 @@ from ekg.seeds import generator_for
 class ImageChecksums:
     """The SHA-256 of the grey bytes of each image, as the manifest has them.
 
-    A bit that a disk has turned over changes what a network learns, or what it is judged by,
+    A bit that a disk has turned over changes what a network learns, or what it is evaluated by,
     without any other sign: a packed file has no checksums of its own, and readers of PNG files
     do not ask for theirs. Rows whose `sha256` is empty (sets that were made elsewhere) pass.
     """

@@ -42,7 +42,7 @@ class Batch:
 def epoch_order(n_images: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order of training images in an epoch: a function of seed and epoch alone.
 
-    That is what lets a resumed run go on in the middle of an epoch.
+    That is what lets a resumed run continue in the middle of an epoch.
     """
     return generator_for(seed, f"order of epoch {epoch}").permutation(n_images)
 

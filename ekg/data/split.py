@@ -70,7 +70,7 @@ def split_records(
     seed
         Seed of the shuffle or of the hash.
     keep_multi, keep_ectopy
-        Switch the paper's exclusions off; each combination of diagnoses is a class of its own.
+        Switch the paper's exclusions off; each combination of diagnoses is its own class.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def split_checksum(folds: Mapping[str, str]) -> str:
 
 
 def is_published_record_set(names: Iterable[str]) -> bool:
-    """Say whether these are exactly the 6,877 records A0001..A6877 of CPSC 2018."""
+    """Return whether these are exactly the 6,877 records A0001..A6877 of CPSC 2018."""
     return set(names) == {f"A{number:04d}" for number in range(1, PAPER_RECORDS + 1)}
 
 

@@ -62,7 +62,7 @@ def open_run_data(
         log(f"{name}: {len(rows):,} images of {rows['record'].nunique():,} records")
 
     def fold(name: str, rows: pd.DataFrame, *, changed: bool) -> FoldData:
-        # Unchanged images are the same pixels from everywhere: drawing them anew in each epoch
+        # Unchanged images are the same pixels from everywhere: drawing them again in each epoch
         # would only take time.
         packed = not changed and data.source == "records" and has_pack(images, data.image_size)
         source = open_source(

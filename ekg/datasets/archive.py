@@ -22,12 +22,12 @@ _MAX_MEMBERS = 500_000
 _CHUNK = 1 << 20
 _MAX_PADDING = 64 << 20
 _MAX_READ = 16 << 20
-"""Bytes read at once at the most: of headers, as a member's own content comes in chunks."""
+"""Bytes read at once at most: of headers, as a member's own content comes in chunks."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file is a zip or tar archive (tar: plain, or compressed by gzip or bzip2)."""
+    """Return whether a file is a zip or tar archive (tar: plain, gzip or bzip2)."""
     return path.is_file() and (zipfile.is_zipfile(path) or _is_tar(path))
 
 

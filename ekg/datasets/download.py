@@ -22,7 +22,7 @@ from ekg.files import atomic_open, atomic_path, folder_lock, sha256_of_file
 from ekg.progress import Progress
 
 FAILURES_NAME = "failures.csv"
-_HOPELESS = 20  # so many failures without one success: the network is down or the address wrong
+_HOPELESS = 20  # this many failures without one success: the network is down or the address wrong
 _UNPACKED = ".unpacked-"
 
 
@@ -86,7 +86,7 @@ def list_files(
     kept = folder / source.checksums
     ledger = Ledger(folder)
     if kept.exists() and ledger.noted(source.checksums) not in (None, sha256_of_file(kept)):
-        kept.unlink()  # a damaged list would name too few files: it is fetched anew
+        kept.unlink()  # a damaged list would name too few files: it is fetched again
     if local is not None and not kept.exists():
         for copy in sorted(local.rglob(source.checksums), key=lambda path: len(path.parts)):
             if source.select(parse_checksums(_text(copy), copy)):
@@ -109,7 +109,7 @@ def list_files(
         files = source.select(parse_checksums(_text(kept), kept))
     except DownloadError:
         if fetcher is not None:
-            kept.unlink()  # a list that cannot be read is not kept: the next run fetches it anew
+            kept.unlink()  # a list that cannot be read is not kept: the next run fetches it again
         raise
     if ledger.noted(source.checksums) != sha256_of_file(kept):
         ledger.add(source.checksums, sha256_of_file(kept))
@@ -271,7 +271,7 @@ def obtain(
     settings: HttpSettings | None = None,
     verify: bool = False,
 ) -> tuple[Plan, Outcome]:
-    """Bring a data set to this machine, or go on with it.
+    """Bring a data set to this machine, or continue it.
 
     `from_path`: A local folder or archive to take the files from instead of the network.
     """

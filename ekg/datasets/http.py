@@ -242,7 +242,7 @@ class HostPauses:
         self._not_before: dict[str, float] = {}
 
     def hold(self, url: str, seconds: float) -> None:
-        """Let nobody ask the host of `url` for so many seconds."""
+        """Let nobody ask the host of `url` for this many seconds."""
         host = urllib.parse.urlsplit(url).netloc
         with self._lock:
             moment = time.monotonic() + seconds

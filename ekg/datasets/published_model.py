@@ -1,4 +1,4 @@
-"""The paper's own model: its files, verified, in the folder where its facts stand."""
+"""The paper's own model: its files, verified, in the folder where its facts are."""
 
 from __future__ import annotations
 

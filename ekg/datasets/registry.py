@@ -24,7 +24,7 @@ class RemoteFile:
     """One file of a source."""
 
     path: str
-    """Where it lies below an address of the source, with forward slashes."""
+    """Where it is below an address of the source, with forward slashes."""
     local: str
     """Where it is put below the folder on this machine, with forward slashes."""
     sha256: str

@@ -329,7 +329,7 @@ def add_summary_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_summary(arguments: argparse.Namespace) -> int:
-    """Print a short table of a run: data, training, results, comparison, and where they lie."""
+    """Print a short table of a run: data, training, results, comparison, and where they are."""
     from ekg.evaluation.runs import run_summary
 
     for line in run_summary(arguments.run_folder, arguments.images, arguments.figures):

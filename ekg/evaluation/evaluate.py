@@ -175,7 +175,7 @@ def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> dic
 
 
 def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[str]:
-    """Say so if a run is evaluated on the images it was trained on, but under another split."""
+    """Warn if a run is evaluated on the images it was trained on, but under another split."""
     environment = settings.model / ENVIRONMENT_FILE
     if not environment.is_file():
         return []
@@ -195,7 +195,7 @@ def unlike_training(settings: EvaluationSettings, head: dict[str, Any]) -> list[
 
 
 def predictions_path(folder: Path, fold: str) -> Path:
-    """Return where a fold's predictions lie."""
+    """Return where a fold's predictions are."""
     return folder / f"predictions_{fold}.csv"
 
 

@@ -67,7 +67,7 @@ class ExternalSettings:
     unit: str | None = None
     """Of tables of numbers (CSV, NPY)."""
     limit: int | None = None
-    """Read a random sample of so many kept records."""
+    """Read a random sample of this many kept records."""
     resamples: int = RESAMPLES
     seed: int = SEED
 
@@ -110,7 +110,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         )
     temperature, model.temperature = model.temperature, None
     # Saved predictions are what the network itself says; what its temperature would make of
-    # them stands beside, under `calibration`.
+    # them is beside, under `calibration`.
     table = read_label_table(settings.labels) if settings.labels else {}
     found = named_records(settings.records, arrays=settings.fs is not None)
     rows = _rows_matched(settings, table, found)

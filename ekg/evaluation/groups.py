@@ -52,7 +52,7 @@ def _age(text: str) -> str:
 
 
 def metrics_by_group(people: Iterable[tuple[Person, bool]]) -> dict[str, dict[str, Any]]:
-    """Return how many records of each group were named rightly."""
+    """Return how many records of each group were named correctly."""
     people = list(people)
     return {
         kind: {

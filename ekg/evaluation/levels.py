@@ -1,4 +1,4 @@
-"""The levels at which predictions are judged: every image, record-weighted, per record."""
+"""The levels at which predictions are evaluated: every image, record-weighted, per record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEVELS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Units:
-    """What is judged at one level: images or records (a tied record in parts)."""
+    """What is evaluated at one level: images or records (a tied record in parts)."""
 
     labels: np.ndarray  # class indices, int (n,)
     predictions: np.ndarray  # class indices, int (n,)

@@ -118,7 +118,7 @@ def probability_metrics(units: Units) -> dict[str, Any]:
     Brier (1950): mean over units of the squared distance between the probabilities and the
     truth, summed over classes (0..2). Expected calibration error (Naeini 2015, Guo 2017): mean
     distance between confidence (largest probability) and accuracy over equal-width bins,
-    weighted by what lies in them. Log loss in nats.
+    weighted by what is in them. Log loss in nats.
     """
     probabilities = units.probabilities
     assert probabilities is not None

@@ -41,7 +41,7 @@ def classes_of(predictions: pd.DataFrame) -> tuple[str, ...]:
 
 
 def has_probabilities(predictions: pd.DataFrame) -> bool:
-    """Say whether probabilities were saved beside the hard labels."""
+    """Return whether probabilities were saved beside the hard labels."""
     return any(column.startswith(PROBABILITY_PREFIX) for column in predictions.columns)
 
 
@@ -197,7 +197,7 @@ def _check_probabilities(table: pd.DataFrame, classes: Sequence[str], path: str 
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise EvaluationError(
-            f"line {row + 2}: probabilities must lie in 0..1 and sum to 1", path=path
+            f"line {row + 2}: probabilities must be in 0..1 and sum to 1", path=path
         )
     index = pd.Series(range(len(classes)), index=list(classes))
     chosen = probabilities[np.arange(len(table)), index[table["pred"]].to_numpy()]

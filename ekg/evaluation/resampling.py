@@ -28,7 +28,7 @@ Metrics = dict[str, np.ndarray]
 
 
 def resample_counts(n_records: int, resamples: int, seed: int) -> np.ndarray:
-    """Draw how often each record stands in each resample.
+    """Draw how often each record is in each resample.
 
     Returns float32 (B, n_records); each row sums to `n_records`; `resamples`: Number of resamples
     B.
@@ -69,7 +69,7 @@ def confusion_metrics(units: Units, counts: np.ndarray) -> Metrics:
 def ranking_metrics(units: Units, counts: np.ndarray) -> Metrics:
     """Return one-vs-rest AUROC and average precision in each resample.
 
-    AUROC is the weighted share of (positive, negative) pairs that stand in the right order, a
+    AUROC is the weighted share of (positive, negative) pairs that are in the right order, a
     tie counting half (Hanley and McNeil 1982): a bilinear form in the counts of the positive
     and the negative records. Average precision is the mean of the precision at each positive's
     score, as in scikit-learn.

@@ -38,7 +38,7 @@ RECORDS_PER_CLASS = 6
 
 
 def stages_from_the_top(network: nn.Module) -> list[tuple[str, list[nn.Module]]]:
-    """Return the network's stages, last one first, each with its layers that can be drawn anew.
+    """Return the network's stages, last one first, each with its layers that can be redrawn.
 
     A stage is a child of the network, or a member of `features` where there is one.
     """

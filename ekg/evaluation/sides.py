@@ -126,7 +126,7 @@ def _from_metrics(path: Path, fold: str) -> Side | None:
 
 
 def relation(a: Side, b: Side) -> str:
-    """Say how the data of two sides are related."""
+    """Describe how the data of two sides are related."""
     if a.classes != b.classes or a.identity["records_sha256"] != b.identity["records_sha256"]:
         return DIFFERENT
     for kind, key in ((SAME_IMAGES, "images_sha256"), (SAME_SLICES, "slices_sha256")):
@@ -211,7 +211,7 @@ def misfit(a: Side, path: Path, images: ImageSet) -> str:
 
 
 def has_weights(path: Path) -> bool:
-    """Say whether a path is or holds weights that can be loaded."""
+    """Return whether a path is or holds weights that can be loaded."""
     from ekg.model.loading import weights_file_of
 
     if path.suffix in (".csv", ".json"):

@@ -1,4 +1,4 @@
-"""The whole road of the 2019 hackathon: records, images, folds, training, test, report."""
+"""The whole pipeline of the 2019 hackathon: records, images, folds, training, test, report."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run_hackathon(
 ) -> dict[str, object]:
     """Do everything that is not done yet and write the report.
 
-    A run killed anywhere goes on when it is called again with the same settings.
+    A killed run resumes when it is called again with the same settings.
     """
     log = log or _log
     out = settings.out
@@ -77,7 +77,7 @@ def _log(line: str) -> None:
 
 
 def _check_weights(settings: HackathonSettings) -> None:
-    """Find out that the weights to start from cannot be had before anything long is begun."""
+    """Find out that the initial weights are not available before anything long is begun."""
     for train, config in settings.configs.items():
         runs = [settings.out / RUNS_FOLDER / run_name(train, p) for p in settings.protocols]
         if all((run / FINISHED_FILE).is_file() for run in runs):
@@ -155,7 +155,7 @@ def _prepare(settings: HackathonSettings, log: Callable[[str], None]) -> pd.Data
 
 
 def _is_simulated(folder: Path) -> bool:
-    """Say whether `ekg.hackathon.simulated` made the records."""
+    """Return whether `ekg.hackathon.simulated` made the records."""
     path = folder / "settings.json"
     return path.is_file() and "patients_per_class" in read_json(path)
 
@@ -218,7 +218,7 @@ def _train_and_test(
 
 
 def _check_same_images(run: Path, split_file: Path) -> None:
-    """Refuse to go on with a run that was begun on other images or folds."""
+    """Refuse to continue a run that was begun on other images or folds."""
     path = run / ENVIRONMENT_FILE
     if not path.is_file():
         return

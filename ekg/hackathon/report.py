@@ -210,7 +210,7 @@ def _meaning(report: dict[str, Any]) -> list[str]:
         image, patient = gap["per_image"]["accuracy"], gap["per_patient"]["accuracy"]
         lines += [f"{TRAIN_PARTS[train].capitalize()}: {_gap_sentence(image, patient)}", ""]
     lines += [
-        "Divided by image, slices of one recording, and even the same seconds of it, stand on "
+        "Divided by image, slices of one recording, and even the same seconds of it, are on "
         "both sides, and most patients tested were also learned from. A network that has learned "
         "to know a person's trace then looks as if it knew the disease. Only the metrics divided "
         "by patient say what to expect of a person never seen before, and the published metrics "
@@ -320,7 +320,7 @@ def _units_of_matrix(matrix: np.ndarray) -> Units:
 
 
 def write_report(out: Path, *, resamples: int, seed: int) -> dict[str, Any]:
-    """Write hackathon.json and hackathon.md from what lies in `out`, and return the former."""
+    """Write hackathon.json and hackathon.md from what is in `out`, and return the former."""
     records = pd.read_csv(out / RECORDS_FILE, dtype=str, keep_default_na=False)
     runs = [
         _run_report(out, train, protocol, resamples=resamples, seed=seed)

@@ -31,7 +31,7 @@ OTHER = "Valvular heart disease"
 _SAMPLING_FREQUENCY = 1000
 _SETTINGS = "settings.json"
 _FRANK = ("vx", "vy", "vz")
-# What stands behind each reason for admission: one of these for each patient.
+# What is behind each reason for admission: one of these for each patient.
 _FINDINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Bundle branch block": (("LBBB",), ("RBBB",)),
     CONTROL: (("Normal",),),

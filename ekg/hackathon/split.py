@@ -159,7 +159,7 @@ def _by_patient(images: pd.DataFrame, seed: int) -> pd.Series:
 def acquaintance(
     images: pd.DataFrame, folds: pd.Series, fold: str = "test", seconds: float = SECONDS
 ) -> pd.Series:
-    """Say of each image of a fold how closely the network has met it in training."""
+    """Return the nearest training slice of each image of a fold."""
     train, rows = images[folds == "train"], images[folds == fold]
     patients = set(train["patient"])
     begins = {name: members["start"].to_numpy() for name, members in train.groupby("record")}
@@ -180,7 +180,7 @@ def acquaintance(
 def leakage(
     images: pd.DataFrame, folds: pd.Series, fold: str = "test", seconds: float = SECONDS
 ) -> dict[str, Any]:
-    """Count how much of a fold the network has met in training."""
+    """Count how much of a fold is close to training slices."""
     train, rows = images[folds == "train"], images[folds == fold]
     kinds = acquaintance(images, folds, fold, seconds)
     return {

@@ -39,7 +39,7 @@ COLOURS = 3
 
 
 class ColourModel(EkgModel):
-    """`EkgModel` for red, green and blue, each normalised with a mean and a deviation of its own.
+    """`EkgModel` for red, green and blue, each normalised with its own mean and deviation.
 
     Used by the hackathon's comparison alone.
     """
@@ -146,7 +146,7 @@ def train_hackathon(
     *,
     log: Callable[[str], None] | None = None,
 ) -> None:
-    """Train one network and leave its run folder; go on from a checkpoint if there is one.
+    """Train one network and leave its run folder; resume from a checkpoint if there is one.
 
     `log`: Takes each line for the user; standard error by default.
     """

@@ -42,7 +42,7 @@ def make_labelled_figure(
         axes.xaxis.set_minor_locator(MultipleLocator(layout.minor.seconds))
         axes.yaxis.set_major_locator(MultipleLocator(1.0))
         axes.yaxis.set_minor_locator(MultipleLocator(layout.minor.millivolts))
-        # A label at the very edge would stand in that of the neighbouring panel.
+        # A label at the very edge would be in that of the neighbouring panel.
         axes.xaxis.set_major_formatter(_formatter_up_to(0.99 * seconds))
         axes.yaxis.set_major_formatter(_formatter_up_to(0.99 * max(layout.millivolts)))
         axes.grid(True, which="major", color="#AAAAAA", linewidth=0.6)
@@ -318,7 +318,7 @@ def save_image(
         raise ImageError(f"style {style!r} is not one of {', '.join(STYLES)}")
     if not 0 <= start <= n_samples - length:
         raise ImageError(
-            f"a slice of {length} samples from sample {start} does not lie within its {n_samples} "
+            f"a slice of {length} samples from sample {start} is not within its {n_samples} "
             "samples",
             path=record.header.path,
             remedy=(

@@ -61,7 +61,7 @@ def read_external_image(path: str | Path, size: int) -> np.ndarray:
 
 
 def _bits_a_channel(image: Image.Image, path: Path) -> int:
-    """Return the depth in the file: Pillow cuts colours of 16 bits to 8 in silence."""
+    """Return the depth in the file: Pillow cuts colours of 16 bits to 8 silently."""
     if image.format == "PNG":
         with open(path, "rb") as stream:
             return stream.read(25)[24]

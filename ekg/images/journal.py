@@ -1,4 +1,4 @@
-"""An append-only file of what is finished, so that an interrupted run can go on."""
+"""An append-only file of what is finished, so that an interrupted run can resume."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Layout:
     seconds: float = 2.5
     """Length of one slice."""
     millivolts: tuple[float, float] = (-3.0, 3.0)
-    """Range of every panel; what lies outside is clipped."""
+    """Range of every panel; what is outside is clipped."""
     inches: float = 20.0
     """Side of the figure: line widths in points are fractions of it."""
     trace_width: float = 1.5

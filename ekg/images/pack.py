@@ -64,7 +64,7 @@ class PackWriter:
 
     Workers leave the pixels of a record in a file of their own; the writer appends it to the
     unfinished pack and notes it in a journal. Going on after an interruption, the records at the
-    front of the pack that are still the same are kept and the rest is appended anew.
+    front of the pack that are still the same are kept and the rest is appended again.
     """
 
     def __init__(self, folder: Path, size: int):
@@ -93,7 +93,7 @@ class PackWriter:
         shutil.rmtree(self.folder / _RAW, ignore_errors=True)
 
     def matches_next(self, entry: dict[str, Any]) -> bool:
-        """Say whether the pack's next record is this one, drawn alike; if so step over it."""
+        """Return whether the pack's next record is this one, drawn alike; if so step over it."""
         if self._front >= len(self._order):
             return False
         packed = self._journal.get(self._order[self._front])

@@ -36,7 +36,7 @@ class ImageSetConfig:
     size: int = 800
     """Pixels on a side."""
     seed: int = PAPER_SEED
-    """With a record's name it decides where the slices lie."""
+    """With a record's name it decides where the slices are."""
     slices: SliceConfig = field(default_factory=SliceConfig)
     keep_multi: bool = False
     """Draw records with several diagnoses too; the paper leaves them out."""

@@ -129,7 +129,7 @@ class Renderer:
         self._pixels: np.ndarray = np.asarray(self._agg)
         self._background = np.full_like(self._pixels, 255)
         self._background[..., :3] = self.static.background[..., None]
-        # One path serves every trace: Agg reads these vertices anew at each call.
+        # One path serves every trace: Agg reads these vertices again at each call.
         vertices = np.column_stack([layout.times, np.zeros(layout.samples)])
         self._heights = vertices[:, 1]
         self._panels = [

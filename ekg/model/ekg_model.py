@@ -94,7 +94,7 @@ class EkgModel(nn.Module):
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What stands beside the weights in a file, for `save_weights`."""
+        """What is beside the weights in a file, for `save_weights`."""
         return {
             "network": self.network_name,
             "network_options": self.network_options,

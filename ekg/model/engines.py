@@ -50,7 +50,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 
 
 def for_inference(model: EkgModel) -> EkgModel:
-    """Return a copy of a model, of its own kind, with a folded network; see `fold_batch_norm`."""
+    """Return a copy of a model, of the same kind, with a folded network; see `fold_batch_norm`."""
     fast = copy.deepcopy(model)
     fast.network = fold_batch_norm(model.network)
     return fast.eval()

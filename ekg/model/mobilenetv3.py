@@ -110,7 +110,7 @@ class InvertedResidual(nn.Module):
 
     The input is added to the output where both have the same shape. A block with expansion 1
     has no widening step, and its activation comes before squeeze-and-excite; in the others it
-    comes after. An empty place (`nn.Identity`) stands where a wide block has no
+    comes after. An empty place (`nn.Identity`) is where a wide block has no
     squeeze-and-excite, so that the names of the weights do not shift.
     """
 

@@ -70,7 +70,7 @@ def build_backbone(
         None: fresh weights. "imagenet": torchvision's first set (IMAGENET1K_V1), from torch's
         cache or the network. Else the path of a file with those weights.
     train
-        "all", or "final": every weight but the final layer's is frozen. (Batch norm goes on
+        "all", or "final": every weight but the final layer's is frozen. (Batch norm continues
         following the mean and variance of the batches in training mode, as it did in the 2019
         hackathon.)
 
@@ -83,7 +83,7 @@ def build_backbone(
     Raises
     ------
     ModelError
-        If a name is unknown or the weights cannot be had.
+        If a name is unknown or the weights are not available.
     """
     import torchvision  # takes a second that the paper's network does not need
 

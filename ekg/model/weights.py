@@ -82,7 +82,7 @@ def _checksum(header: dict[str, Any], tensors: bytes) -> str:
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a state dict and what stands beside it, to the CPU."""
+    """Read a state dict and what is beside it, to the CPU."""
     path = Path(path)
     if not path.is_file():
         raise ModelError("weights file not found", path=path, remedy="check the path")
@@ -137,7 +137,7 @@ def _decoded(value: str) -> Any:
 
 
 def archive_is_whole(path: Path) -> bool:
-    """Say whether every part of a torch file has its checksum, which torch itself does not ask.
+    """Return whether every part of a torch file has its checksum, which torch itself does not ask.
 
     Files of the old form, before torch wrote zip archives, have no checksums and count as whole.
     """

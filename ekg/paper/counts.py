@@ -39,7 +39,7 @@ def published_training_images(run: RunFiles) -> pd.DataFrame | None:
     """Return the published training set's images by class, None when nothing tells.
 
     The published work gives class weights (total / count, divided by the largest), from which
-    `smallest count / weight` gives every count back; the smallest stands in `class_counts_train`.
+    `smallest count / weight` gives every count back; the smallest is in `class_counts_train`.
     """
     info = run.model_info
     try:

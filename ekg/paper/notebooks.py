@@ -99,7 +99,7 @@ def _own_kernel_manager() -> type:
 def run_notebooks(
     names: Sequence[str], output: Path, parameters: dict[str, Any], jobs: int = 1
 ) -> None:
-    """Execute several notebooks, `jobs` at a time, each in a process of its own."""
+    """Execute several notebooks, `jobs` at a time, each in its own process."""
     sources = [source_of(name) for name in names]
     targets = [output / f"{name}.ipynb" for name in names]
     if len(names) == 1 or jobs == 1:

@@ -124,7 +124,7 @@ def _summary(run: RunFiles) -> list[str]:
 
 
 def _items(output: Path, items: list[Item]) -> list[str]:
-    """Return the items in order; figures one column wide stand side by side."""
+    """Return the items in order; figures one column wide are side by side."""
     lines: list[str] = []
     row: list[str] = []
     for item in [*items, None]:
@@ -184,6 +184,6 @@ def _foot(run: RunFiles) -> str:
     made = "python -m ekg paper --run " + ("published" if run.is_published else run.folder.name)
     return (
         f"<h2>How this page was made</h2><p>From saved results alone, with <code>"
-        f"{html.escape(made)}</code>. Every figure lies beside this page as PDF and PNG, every "
+        f"{html.escape(made)}</code>. Every figure is beside this page as PDF and PNG, every "
         f"table as CSV and Markdown; the executed notebooks hold the code. {NOT_CLINICAL}</p>"
     )

@@ -20,11 +20,11 @@ def doubts(run: RunFiles, figures: dict[str, dict[str, Any]]) -> list[str]:
     """Return the reservations about a run's results, one sentence or two each."""
     found = [*_of_the_data(run), *_of_the_folds(figures), *_of_the_run(run, figures)]
     found.append(
-        "Only recordings with exactly one diagnosis of the classes above were judged. Real "
+        "Only recordings with exactly one diagnosis of the classes above were evaluated. Real "
         "patients have other and several diagnoses; among them the figures would be lower."
     )
     found.append(
-        "The network reads images drawn exactly as in training. How it fares on paper prints, "
+        "The network reads images drawn exactly as in training. How it performs on paper prints, "
         "photographs, other machines or other hospitals is not shown by these figures."
     )
     return found
@@ -45,7 +45,7 @@ def _of_the_data(run: RunFiles) -> list[str]:
         )
         found.append(
             "The folds are divided by record. The headers name no patient: if a patient has "
-            "several records they may lie in different folds, which would make the figures too "
+            "several records they may be in different folds, which would make the figures too "
             "good."
         )
     return found
@@ -126,7 +126,7 @@ def what_was_done(run: RunFiles) -> list[str]:
         paragraphs.append(f"This is the published model, from its own saved predictions ({PAPER}).")
     elif not run.config:
         paragraphs.append(
-            "The network was judged as it is: how it was trained was not saved here. The task is "
+            "The network was evaluated as is: how it was trained was not saved here. The task is "
             f"that of {PAPER}. This project is an independent implementation."
         )
     else:

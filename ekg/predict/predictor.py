@@ -103,7 +103,7 @@ class Predictor:
     engine
         From `ekg.model.engines.open_engine`.
     seed
-        Decides, with each record's name, where its slices lie: as in the image sets.
+        Decides, with each record's name, where its slices are: as in the image sets.
     explainer
         Writes an image of each verdict: of the slice in which its class is surest.
     part

@@ -16,7 +16,7 @@ DERIVED: Mapping[str, tuple[float, float]] = {
 
 
 def derivable(missing: list[str]) -> bool:
-    """Say whether all missing leads follow from leads I and II."""
+    """Return whether all missing leads follow from leads I and II."""
     return all(lead in DERIVED for lead in missing)
 
 

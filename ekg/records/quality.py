@@ -94,7 +94,7 @@ def blank_slices(signal: np.ndarray, starts: np.ndarray, length: int) -> np.ndar
 
 
 def is_flat_throughout(signal: np.ndarray) -> bool:
-    """Say whether no lead of a signal, shape (12, N), ever changes: there is no EKG in it."""
+    """Return whether no lead of a signal, shape (12, N), ever changes: there is no EKG in it."""
     return bool((np.ptp(signal, axis=1) <= FLAT_STEP).all())
 
 
@@ -149,7 +149,7 @@ def _outside_image(signal: np.ndarray) -> list[str]:
         return []
     return [
         f"{_named(cut)} clipped by the image, which ends at {IMAGE_LIMIT:g} mV either way: "
-        f"up to {shares.max():.0%} of the samples lie outside"
+        f"up to {shares.max():.0%} of the samples are outside"
     ]
 
 

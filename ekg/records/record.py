@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the image."""
 LEAD_PREFIX = re.compile(r"^((mdc|ecg|ekg|lead)[\s_]+)+")
-"""What may stand before a lead's name, in small letters."""
+"""What may be before a lead's name, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def headers_below(folder: str | Path) -> list[Path]:
 
 
 def names_of_files(folder: str | Path, files: list[Path]) -> dict[str, Path]:
-    """Give each record a name of its own.
+    """Give each record its own name.
 
     Returns
     -------
@@ -215,7 +215,7 @@ def read_record(
         The record: its header, its signal file, or the name without extension.
     sampling_frequency
         Hz; a record of another rate is resampled to it (polyphase filter, as in
-        `scipy.signal.resample_poly`, which also removes what lies above the new Nyquist
+        `scipy.signal.resample_poly`, which also removes what is above the new Nyquist
         frequency).
     begin, end
         Seconds from the recording's begin: read this part of it alone.
@@ -307,7 +307,7 @@ def standard_lead(written: str) -> str | None:
 
 
 def _places_of_leads(header: Header) -> dict[str, int]:
-    """Return where each lead stands among the header's signals, in the order of `LEADS`."""
+    """Return where each lead is among the header's signals, in the order of `LEADS`."""
     places: dict[str, int] = {}
     for index, written in enumerate(header.leads):
         lead = standard_lead(written)

@@ -1,4 +1,4 @@
-"""Where a header's signal files lie, and whether they are what the header says."""
+"""Where a header's signal files are, and whether they are what the header says."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SignalFile:
 
     @property
     def is_moved(self) -> bool:
-        """Say whether it lies under another name than the header's: only its sums can vouch."""
+        """Return whether it is under another name than the header's: only its sums can vouch."""
         return self.path.name != self.wanted
 
     @property
@@ -160,7 +160,7 @@ def unverified(header: Path, file: SignalFile, why: str) -> RecordError:
 def check_signal_files(
     path: Path, fields: PlainRecord | wfdb.Record, files: list[SignalFile]
 ) -> int:
-    """Refuse files of another kind and truncated ones, which wfdb may read in silence."""
+    """Refuse files of another kind and truncated ones, which wfdb may read silently."""
     longest = fields.sig_len or 0
     for number, file in enumerate(files):
         members = [i for i, name in enumerate(fields.file_name) if name == f"f{number}.dat"]

@@ -98,7 +98,7 @@ _ATRIAL_SHARE = np.array([1.0, 1.0, 0.95, 0.65, 0.50, 0.48, 0.52, 0.60])[:, None
 def atrial_lead_field(ventricular: np.ndarray) -> np.ndarray:
     """Return lead vectors for the atria, shape (8, 3).
 
-    The atria lie behind the ventricles, far from the electrodes V2-V6 and nearest to V1: the
+    The atria are behind the ventricles, far from the electrodes V2-V6 and nearest to V1: the
     chest leads see less of them than of an equal dipole in the ventricles.
     """
     return np.vstack([DOWER[:2], ventricular[2:]]) * _ATRIAL_SHARE

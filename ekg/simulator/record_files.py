@@ -58,7 +58,7 @@ def simulation_of(folder: Path) -> dict[str, Any] | None:
 
 
 def digitised(signal: np.ndarray) -> np.ndarray:
-    """Return millivolts as whole microvolts, int16; what lies beyond is clipped."""
+    """Return millivolts as whole microvolts, int16; what is beyond is clipped."""
     return np.clip(np.round(signal * GAIN), -32767, 32767).astype(np.int16)
 
 
@@ -92,7 +92,7 @@ def write_record(folder: Path, name: str, settings: SimulationSettings) -> tuple
 
 
 def is_whole(folder: Path, name: str) -> bool:
-    """Say whether a record's header and all bytes of its signal are there.
+    """Return whether a record's header and all bytes of its signal are there.
 
     The header is written last and both files appear whole, so this is a check against
     interrupted runs and copies, not against edits.

@@ -70,7 +70,7 @@ def secondary_t_vector(
     The ventricular gradient, the area of QRS and T together, does not depend on the order of
     activation (Wilson 1934). So a wide QRS in one direction draws ST and T in the other: the
     secondary, discordant change of bundle branch block and ventricular ectopy. Only a share of
-    it is put into the bell-shaped T wave; with all of it T would stand taller than in real
+    it is put into the bell-shaped T wave; with all of it T would be taller than in real
     recordings.
     """
     change = area(qrs) - area(usual)

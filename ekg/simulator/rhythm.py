@@ -13,7 +13,7 @@ from ekg.simulator.population import Population
 class Beats:
     """The beats of a recording, in order of time."""
 
-    # Onset of each QRS, s from the first sample; the first beats lie before it, the last ones after
+    # Onset of each QRS, s from the first sample; the first beats are before it, the last ones after
     # the end
     onset: np.ndarray
     # "N" conducted, "A" premature atrial, "V" premature ventricular; shape as `onset`
@@ -66,7 +66,7 @@ def fibrillation_intervals(
 
 
 def regular_beats(generator: np.random.Generator, intervals: np.ndarray, start: float) -> Beats:
-    """Return conducted beats at the given intervals; the first lies up to one RR before start."""
+    """Return conducted beats at the given intervals; the first is up to one RR before start."""
     onset = start - generator.random() * intervals[0] + np.concatenate([[0], np.cumsum(intervals)])
     return Beats(onset, np.full(len(onset), "N"), onset.copy())
 

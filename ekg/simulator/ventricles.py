@@ -68,7 +68,7 @@ def left_bundle_branch_block(
     """Return a QRS of left bundle branch block.
 
     No septal q in I, V5, V6; broad, notched or slurred R there; rS or QS in V1-V3 (Surawicz
-    2009). The notch stands between the moments when activation, crossing the septum slowly,
+    2009). The notch is between the moments when activation, crossing the septum slowly,
     reaches the endocardium and then the epicardium of the lateral wall (Strauss 2011).
     """
     notch = generator.uniform(0.65, 1.25)

@@ -62,7 +62,7 @@ def _take(path: Path, stem: str, folder: Path, weights_sha256: str) -> list[str]
         )
     content = read_json(path)
     if "pooled_of" in content:
-        return []  # made anew below
+        return []  # regenerated below
     suffixes = {weights_sha256: OWN, published_weights(): PUBLISHED}
     if content.get("weights_sha256") not in suffixes:
         raise EvaluationError(

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on, in one file that is never half-written."""
+"""Everything a run needs to resume, in one file that is never half-written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
         try:
             torch.save({"version": _VERSION, **content}, stream)
         except RuntimeError as error:
-            # Over a full disk torch raises this one; what the disk said stands behind it.
+            # Over a full disk torch raises this one; what the disk said is behind it.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise

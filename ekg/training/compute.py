@@ -104,7 +104,7 @@ def _compile(config: ComputeConfig, device: torch.device) -> bool:
 
 
 def has_compiler() -> bool:
-    """Say whether torch.compile can build code for the CPU here."""
+    """Return whether torch.compile can build code for the CPU here."""
     return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
 
 
@@ -145,7 +145,7 @@ def keep_freed_memory() -> bool:
     """Tell the C library to keep freed memory instead of handing it back to the system.
 
     At 800 pixels each layer's result is tens of megabytes. By default glibc maps such blocks
-    anew each time and the system fills every page with zeros first: about half of all the time a
+    again each time and the system fills every page with zeros first: about half of all the time a
     CPU spends in training. Returns whether it was done (Linux with glibc).
     """
     trim_threshold, mmap_max = -1, -4  # the numbers of mallopt(3)
@@ -157,7 +157,7 @@ def keep_freed_memory() -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether torch raised this for lack of memory."""
+    """Return whether torch raised this for lack of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )

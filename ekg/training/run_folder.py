@@ -1,4 +1,4 @@
-"""The folder of a run: what lies there, and who may write into it."""
+"""The folder of a run: what is there, and who may write into it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ekg.training.history import write_history
 def checkpoint_to_resume(
     folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool
 ) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, None for a run that begins."""
+    """Return the checkpoint to resume from, None for a run that begins."""
     path = folder / CHECKPOINT_FILE
     if resume:
         if not path.is_file():
@@ -44,7 +44,7 @@ def checkpoint_to_resume(
 
 
 def check_data(folder: Path, images: Path, split_file: Path) -> None:
-    """Refuse to go on with other images or another split than the run began with."""
+    """Refuse to continue other images or another split than the run began with."""
     path = folder / ENVIRONMENT_FILE
     known = read_json(path) if path.is_file() else {}
     known = known if isinstance(known, dict) else {}

@@ -168,7 +168,7 @@ class _Course:
             self.log(f"{line_of(row)}  {left}".rstrip())
 
     def result(self) -> Result:
-        """Say how the run ended."""
+        """Describe how the run ended."""
         rows = self.state.rows
         best = [row for row in rows if row["saved_model"]][-1]
         return Result(
@@ -247,7 +247,7 @@ class _Course:
     def _keep(self, row: dict[str, Any]) -> None:
         """Write weights (if best), history and checkpoint, in this order.
 
-        A run killed in between goes on from the checkpoint before, and writes the same again.
+        A run killed in between resumes from the previous checkpoint, and writes the same again.
         """
         state = self.state
         state.rows.append(row)

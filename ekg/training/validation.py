@@ -113,7 +113,7 @@ def _as_measured(model: nn.Module) -> nn.Module:
 
 
 def _places(batches: list[np.ndarray], rank: int, processes: int) -> np.ndarray:
-    """Return where the rows of one process stand among the rows of all batches."""
+    """Return where the rows of one process are among the rows of all batches."""
     places, start = [], 0
     for batch in batches:
         places.append(share_of(np.arange(start, start + len(batch)), rank, processes))

@@ -14,7 +14,7 @@
 # # Comparison
 #
 # The run beside the stored best model, and beside the published one. On different data nothing
-# is subtracted: the figures stand side by side and say nothing about each other.
+# is subtracted: the figures are side by side and say nothing about each other.
 #
 # Research only: not for clinical use.
 

@@ -13,7 +13,7 @@ from checks.findings import (
     summary_line,
     table_lines,
 )
-from checks.runner import CHECKS, repository_at_hand, run_checks
+from checks.runner import CHECKS, find_repository, run_checks
 from ekg.cli import main
 from ekg.errors import EkgError
 
@@ -62,10 +62,10 @@ def test_paths_inside_and_outside(tmp_path):
 
 def test_reference_data_is_found_by_its_golden_file(tmp_path, monkeypatch):
     monkeypatch.setenv("EKG_SHARED", str(tmp_path))
-    assert repository_at_hand().shared is None
+    assert find_repository().shared is None
     (tmp_path / "golden").mkdir()
     (tmp_path / "golden" / "golden.csv").touch()
-    assert repository_at_hand(full=True).shared == tmp_path
+    assert find_repository(full=True).shared == tmp_path
 
 
 def test_an_input_that_cannot_be_read_fails_its_check_and_no_other(empty, monkeypatch):

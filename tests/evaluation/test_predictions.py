@@ -104,7 +104,7 @@ def put(column, row, value):
         (put("image", 1, "a-s00.png"), "duplicate image"),
         (put("p_AF", 1, "many"), "line 3: `p_AF` is not a number"),
         (put("p_AF", 1, float("nan")), "line 3: `p_AF` is not a number"),
-        (put("p_AF", 1, 0.5), "line 3: probabilities must lie in 0..1"),
+        (put("p_AF", 1, 0.5), "line 3: probabilities must be in 0..1"),
         (put("pred", 2, "AF"), "line 4: `pred` is not the class of the largest"),
         (lambda t: t.drop(index=1), "line 2: `weight` is not 1/"),
     ],

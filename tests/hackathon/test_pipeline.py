@@ -1,4 +1,4 @@
-"""The hackathon's whole road at toy size, and its report."""
+"""The whole hackathon pipeline at toy size, and its report."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The page's modules against the Python road: pixels, samples, slices, warnings, refusals."""
+"""The page's modules against the Python code: pixels, samples, slices, warnings, refusals."""
 
 import hashlib
 

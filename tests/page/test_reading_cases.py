@@ -30,7 +30,7 @@ def checker(renderer):
 
 
 def fits(found, wanted):
-    """Say whether each warning has the words that the table gives."""
+    """Return whether each warning has the words that the table gives."""
     return len(found) == len(wanted) and all(w in f for f, w in zip(found, wanted, strict=True))
 
 

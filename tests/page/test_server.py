@@ -65,7 +65,7 @@ def test_a_taken_port_and_a_missing_page_are_named(tmp_path):
         make_server(tmp_path, 0)
     for name in ("page.json", "index.html"):
         (tmp_path / name).touch()
-    with make_server(tmp_path, 0) as server, pytest.raises(PageError, match="cannot be had"):
+    with make_server(tmp_path, 0) as server, pytest.raises(PageError, match="is not available"):
         make_server(tmp_path, server.server_address[1])
     with pytest.raises(PageError, match="not one of 0 to 65535"):
         make_server(tmp_path, 70_000)

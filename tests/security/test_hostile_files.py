@@ -159,7 +159,7 @@ def test_a_bomb_in_a_png_text_or_profile_stays_small(tmp_path, kind):
 
 
 def memory_of(code):
-    """Run code in a process of its own; return by how many MiB its peak grew."""
+    """Run code in its own process; return by how many MiB its peak grew."""
     program = """
         import resource
         from ekg.errors import EkgError

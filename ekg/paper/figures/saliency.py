@@ -294,7 +294,7 @@ def _points(value: float) -> str:
 
 @journal_figure
 def randomised_figure(stages: Sequence[str], correlations: np.ndarray, title: str) -> Figure:
-    """Draw how alike the maps stay while the network's weights are drawn anew.
+    """Draw how alike the maps stay while the network's weights are redrawn.
 
     `correlations`: Mean rank correlation with the trained network's maps, float (n_stages,).
     """

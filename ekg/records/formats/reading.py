@@ -54,7 +54,7 @@ def open_recording(
 
 
 def _read(path: Path, form: Format, fs: float | None, unit: str | None) -> FoundRecording:
-    from ekg.records.formats.mends import LARGEST_FILE
+    from ekg.records.formats.corrections import LARGEST_FILE
 
     if form.is_array:
         return read_array(path, form, fs, unit)

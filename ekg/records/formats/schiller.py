@@ -1,4 +1,4 @@
-"""Schiller XML (SEMA, AT-10 and kin): no kept library reads it, and its samples are plain text."""
+"""Schiller XML (SEMA, AT-10 and similar): no library reads it; its samples are plain text."""
 
 from __future__ import annotations
 

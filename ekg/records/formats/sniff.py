@@ -95,7 +95,7 @@ def format_of(path: str | Path) -> Format | None:
 
 
 def _belongs_to_wfdb(path: Path) -> bool:
-    """Return whether a signal file lies beside its header: it is read through that."""
+    """Return whether a signal file is beside its header: it is read through that."""
     return path.suffix.lower() in {".mat", ".dat"} and path.with_suffix(".hea").is_file()
 
 

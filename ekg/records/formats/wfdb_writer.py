@@ -69,7 +69,7 @@ def record_name(path: Path) -> str:
 
 
 def _check_not_another(header: Path, text: str) -> None:
-    """Refuse to replace a record by another; the signals' checksums stand in the header."""
+    """Refuse to replace a record by another; the signals' checksums are in the header."""
     if header.exists() and header.read_text(encoding="utf-8", errors="replace") != text:
         raise RecordError(
             "already exists with other content",

@@ -223,7 +223,7 @@ def _training(
 
 
 def _images(config: TrainConfig) -> str:
-    """Say where in its record a training image lies, and how it is changed."""
+    """Describe where in its record a training image is, and how it is changed."""
     changed = ", ".join(
         f"{name.replace('_', ' ')} {value:g}"
         for name, value in vars(config.augmentation).items()

@@ -121,7 +121,7 @@ def _use() -> list[str]:
             "The authors' aim: a reader that works on the image of a standard strip rather than "
             "on one maker's signal format, and so carries over between machines.",
             "Here: the reference that a reproduction is compared with (`docs/evaluation.md`), and "
-            "an outside judge of simulated records. For people who study such networks.",
+            "an independent check of simulated records. For people who study such networks.",
         ),
         *out_of_scope(),
         *heading("Factors"),
@@ -243,7 +243,7 @@ def _elsewhere(compared: Path | None) -> list[str]:
             "On small samples, per record, as computed for the card of "
             f"[{compared.name}](../{compared.name}/README.md), which has them by class, sex and "
             "age. Most of the CPSC 2018 records there were in this network's training set: that "
-            "row shows that the rebuilt road is faithful, and is no test."
+            "row shows that the reimplementation is faithful; it is not a test."
         ),
         *table(["source", "records", *(f.replace("_", " ") for f in METRICS)], rows),
     ]
@@ -261,7 +261,7 @@ def _limits() -> list[str]:
             "Premature complexes, records with several diagnoses and everything outside the seven "
             "classes were left out of its training: it names one of its seven classes whatever it "
             "is shown.",
-            "The folds are separated by record. Whether two records of one patient lie in "
+            "The folds are separated by record. Whether two records of one patient are in "
             "different folds cannot be checked.",
             "No temperature was fitted to its probabilities, and how well they are calibrated on "
             "its own folds cannot be told from the published files.",

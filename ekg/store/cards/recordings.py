@@ -45,7 +45,7 @@ def recordings_section(folder: Path, *, simulated: bool) -> list[str]:
     lines = heading("On recordings of hospitals")
     if not results[OWN]:
         return lines + paragraph(
-            "Not measured: no results of `python -m ekg external` lie beside this model."
+            "Not measured: no results of `python -m ekg external` are beside this model."
         )
     lines += paragraph(
         "Per record, the same slices for each model (`python -m ekg external`; metrics and "

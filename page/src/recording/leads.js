@@ -5,7 +5,7 @@ import { InputError } from "./errors.js";
 
 const PREFIX = new RegExp(rules.leadPrefix);
 
-/** Where each lead stands among a header's signals, as [lead, place] in the order of the leads. */
+/** Where each lead is among a header's signals, as [lead, place] in the order of the leads. */
 export function placesOfLeads(header) {
   const known = new Map(rules.leads.map((lead) => [lead.toLowerCase(), lead]));
   const places = new Map();

@@ -15,7 +15,7 @@ const ascii = (view, at, length) => {
   return text;
 };
 
-/** Where the orientation's value lies in an EXIF block, and the value; null without one. */
+/** Where the orientation's value is in an EXIF block, and the value; null without one. */
 function orientationIn(view, begin, end) {
   const at = ascii(view, begin, 6) === "Exif\0\0" ? begin + 6 : begin;
   const order = ascii(view, at, 2);
@@ -104,7 +104,7 @@ function about(view) {
  * @param {ArrayBuffer} bytes
  * @param {string} name for messages
  * @returns {{bytes: Uint8Array, orientation: number}} the file without its orientation mark, and
- *   the mark (1: as it lies)
+ *   the mark (1: as it is)
  */
 export function openPicture(bytes, name) {
   const view = new DataView(bytes);

@@ -1,4 +1,4 @@
-// What may be wrong with a recording, in words: the checks of the Python road, with its limits.
+// What may be wrong with a recording, in words: the checks of the Python code, with its limits.
 
 import { general } from "./errors.js";
 import { LEADS } from "./header.js";

@@ -12,7 +12,7 @@ import pytest
 
 from campaigns.fuzzing import format_files
 from ekg.errors import EkgError, RecordError
-from ekg.records.formats import mends
+from ekg.records.formats import corrections
 from ekg.records.opening import read_record
 
 XML = ("aecg.xml", "muse.xml", "sierra103.xml", "schiller.xml")
@@ -105,7 +105,7 @@ def test_too_large_files_are_refused_before_they_are_read(every_file, write):
     for name in NAMES:
         path = write(every_file[name], name)
         with open(path, "r+b") as stream:
-            stream.truncate(mends.LARGEST_FILE + 1)  # sparse: takes no space
+            stream.truncate(corrections.LARGEST_FILE + 1)  # sparse: takes no space
         with pytest.raises(RecordError, match="bytes, more than"):
             read_record(path)
 
@@ -143,7 +143,7 @@ def test_huge_counts_in_scp_are_refused(every_file, write, name, place, value):
     content = every_file[name]
     sections = {
         number: content[begin + 16 : end]
-        for number, (begin, end) in mends._sections(content).items()
+        for number, (begin, end) in corrections._sections(content).items()
         if number
     }
     leads = bytearray(sections[place])

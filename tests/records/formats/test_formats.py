@@ -211,7 +211,7 @@ def test_scp_that_counts_from_zero_is_read(write):
 
 
 def _sections_of(content):
-    from ekg.records.formats.mends import _sections
+    from ekg.records.formats.corrections import _sections
 
     return _sections(content)
 

@@ -1,4 +1,4 @@
-"""What the library gets wrong or cannot stand, by format: checked before and after it reads."""
+"""What the library gets wrong or cannot read, by format: checked before and after it reads."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _sections(content: bytes) -> dict[int, tuple[int, int]]:
 def _check_scp(path: Path, content: bytes) -> None:
     """Compare the checksums of what the signal is made of; the library only warns of them.
 
-    Other sections may well have changed: whoever takes the names out seldom counts again.
+    Other sections may well have changed: de-identified files often keep the old sum.
     """
     sections = _sections(content)
     for identity in _SIGNAL_SECTIONS:
@@ -214,7 +214,7 @@ def _scp_counted_from_one(content: bytes) -> bytes | None:
 
 
 def check_after(found: FoundRecording, form: Format, record: ECGRecord) -> FoundRecording:
-    """Look at what the library returned for what it passes over in silence."""
+    """Look at what the library returned for what it passes over silently."""
     if form.key == "scp":
         begins = {lead.annotations.get("start_sample", "1") for lead in record.leads}
         if len(begins) > 1:
