@@ -170,7 +170,7 @@ def has_cpu_wheels(pins: list[str], index: str) -> bool:
 
 
 def why_not_cpu(pins: list[str], index: str) -> str:
-    """Return why the CPU wheels is not available, empty where they can."""
+    """Return why the CPU wheels are not available, empty where they can."""
     answers: list[bool | str] = []
 
     def ask() -> None:

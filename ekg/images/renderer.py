@@ -125,7 +125,10 @@ class Renderer:
         self.layout = layout
         self.static = static_layers(self.size, layout)
         dpi = self.size / layout.inches
+        # The compiled class itself, not a matplotlib figure: the same code gets the same numbers,
+        # so clipping, simplification, snapping and rounding are matplotlib's to the last bit.
         self._agg: Any = _agg_module().RendererAgg(self.size, self.size, dpi)
+        # A view of Agg's buffer, not a copy: writing into it sets the background of a panel.
         self._pixels: np.ndarray = np.asarray(self._agg)
         self._background = np.full_like(self._pixels, 255)
         self._background[..., :3] = self.static.background[..., None]
@@ -182,11 +185,14 @@ class Renderer:
         for ((top, bottom, left, right), trace, border), lead in zip(
             self._panels, signal, strict=True
         ):
-            # A border reaches half a pixel into its neighbours: on those drawn before, it
-            # stays; those drawn after cover it. Hence the background panel by panel.
+            # A border reaches half a pixel into its neighbours. It stays on panels drawn before
+            # and is covered by those drawn after, as in a whole figure: hence the background
+            # panel by panel, not once.
             self._pixels[top:bottom, left:right] = self._background[top:bottom, left:right]
             self._heights[:] = lead
+            # None: no fill. A fill would change the pixels between trace and axis.
             draw_path(*trace, None)
             for side in border:
                 draw_path(*side, None)
+        # The image is grey, so one channel of RGBA has it all; a copy, as the buffer is reused.
         return np.ascontiguousarray(self._pixels[..., 0])

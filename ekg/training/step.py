@@ -59,11 +59,13 @@ class StepRunner:
         order = epoch_order(len(self.labels), self.config.training.seed, state.epoch)
         batches = batches_of(order, self.config.training.batch_size)
         mine = [share_of(batch, world.rank, world.size) for batch in batches]
+        # The order depends on seed and epoch alone, so a resumed run continues at its step.
         remaining = range(state.step, len(batches))
         state.model.train()
         started = time.monotonic() - state.sums.seconds
         images = loader.batches([mine[step] for step in remaining], state.epoch)
         for step, part in zip(remaining, images, strict=True):
+            # The rate of a step is that of its middle: the last one of a cosine is not zero.
             self._step(batches[step], part, (step + 0.5) / len(batches))
             state.step = step + 1
             state.sums.seconds = time.monotonic() - started
@@ -80,6 +82,7 @@ class StepRunner:
         rate = self.config.optimizer.learning_rate * rate_factor(progress, self.config.schedule)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
+        # The weighted mean is over the whole batch, not over this process's part of it.
         total_weight = float(self.weights[self.labels[batch]].sum())
         labels = torch.from_numpy(part.labels).to(self.compute.device, non_blocking=True)
         if self.world.size > 1:
@@ -94,9 +97,11 @@ class StepRunner:
         state.optimizer.zero_grad(set_to_none=True)
         state.scaler.scale(loss * self.world.size).backward()
         if training.gradient_clip > 0:
+            # The limit is for the true gradient, without the scale of float16.
             state.scaler.unscale_(state.optimizer)
             nn.utils.clip_grad_norm_(state.model.parameters(), training.gradient_clip)
-        # Looked at before the weights move on a CPU, where waiting costs nothing.
+        # Reading a loss makes a GPU wait: there it is read every few steps. On a CPU waiting costs
+        # nothing, and a loss that is not a number stops the run before the weights change.
         correct = (logits.detach().argmax(1) == labels).sum()
         self._unseen.append((state.step, part.rows, loss.detach(), correct, len(batch)))
         if self._look_every == 1:

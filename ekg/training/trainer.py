@@ -154,7 +154,10 @@ class _Course:
         if self.world.size > 1:
             ids = [self.compute.device.index] if self.compute.device.type == "cuda" else None
             return nn.parallel.DistributedDataParallel(
-                model, device_ids=ids, broadcast_buffers=False
+                # Batch norm is computed over the whole batch: buffers are equal already.
+                model,
+                device_ids=ids,
+                broadcast_buffers=False,
             )
         return model
 
@@ -222,6 +225,7 @@ class _Course:
         best_loss = min((row["val_loss"] for row in state.rows), default=math.nan)
         best_f1 = max((row["val_macro_f1"] for row in state.rows), default=-math.inf)
         by_f1 = self.config.training.best_by == "val_macro_f1"
+        # "not >=" is true for the first epoch (best is NaN), so that there are always weights.
         better = val.macro_f1 > best_f1 if by_f1 else not val.loss >= best_loss
         first = not state.rows
         minutes = state.minutes
