@@ -96,7 +96,7 @@ function outsidePicture(signal, limits) {
   if (!cut.length) return [];
   return [
     `${named(cut)} clipped by the image, which ends at ${limits.pictureLimit} mV either way: ` +
-    `up to ${Math.round(Math.max(...shares) * 100)}% of the samples lie outside`,
+    `up to ${Math.round(Math.max(...shares) * 100)}% of the samples are outside`,
   ];
 }
 

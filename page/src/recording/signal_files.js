@@ -42,12 +42,12 @@ function missing(header, wanted, candidates, files) {
     .map((file) => file.name).sort();
   const there = names.slice(0, SHOWN).join(", ") + (names.length > SHOWN ? ", ..." : "");
   return new InputError(
-    `${notThere(wanted)} (looked for ${lookedFor(header, wanted).join(", ")}, in any letter ` +
-    `case; beside the header: ${there || "no signal file"})`,
+    `${notThere(wanted)} (looked for ${lookedFor(header, wanted).join(", ")}, ignoring case; ` +
+    `beside the header: ${there || "no signal file"})`,
     {
       file: header.fileName,
-      remedy: "give the header and its signal file together, and write the file's name as it is " +
-        "into the header's signal lines",
+      remedy: "give the header and its signal file together, and correct the file name in the " +
+        "header's signal lines",
     });
 }
 
