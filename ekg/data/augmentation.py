@@ -67,14 +67,7 @@ def page_columns(
 
     The second, third and fourth three leads each begin where the three before them end.
 
-    Parameters
-    ----------
-    signal
-        The whole record, shape (12, N).
-    length
-        Samples of a slice.
-    generator
-        Places the page in the record.
+    `signal`: The whole record, shape (12, N).
     """
     last = signal.shape[1] - 4 * length
     if last < 0:
