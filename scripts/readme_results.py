@@ -81,8 +81,7 @@ def quick_recipe() -> list[str]:
         for name in ("record_weighted_accuracy", "record_weighted_macro_f1")
     )
     return [
-        "| The earlier quick recipe, which a clock could shorten, with "
-        f"{len(rows) - 2} seeds, simulated test, record-weighted "
+        f"| `make reproduce` without a GPU, {len(rows) - 2} seeds, simulated test, record-weighted "
         f"| accuracy {accuracy}, macro F1 {macro_f1} | `scripts/seeds.py` |"
     ]
 
