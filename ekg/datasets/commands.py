@@ -166,7 +166,7 @@ def _report(plan: Plan, outcome: Outcome) -> None:
         file, reason = next(iter(sorted(outcome.failures.items())))
         raise DownloadError(
             f"{have:,} of {len(plan.files):,} files are here; {len(outcome.failures):,} could "
-            f"not be had, the first is {file}: {reason}; {FAILURES_NAME} lists them"
+            f"not be fetched, first {file}: {reason}; {FAILURES_NAME} lists them"
             + ("" if have else f"; {by_hand(plan.source, plan.folder)}"),
             path=plan.folder,
             remedy="run the same command again to resume",

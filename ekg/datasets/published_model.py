@@ -28,7 +28,7 @@ def fetch_published_model(
         file, reason = next(iter(sorted(outcome.failures.items())))
         raise DownloadError(
             f"{len(outcome.failures)} of {len(plan.files)} files of the published model could "
-            f"not be had, the first is {file}: {reason}",
+            f"not be fetched, first {file}: {reason}",
             path=folder,
             remedy=f"fetch them from {source.homepage} (best_model_for_paper/) by hand and run "
             "this command with --from FOLDER",

@@ -127,7 +127,7 @@ def check_address(address: str) -> None:
     """
     parts = urllib.parse.urlsplit(address)
     if parts.username is not None or parts.password is not None:
-        # The address itself is left out of the message: it holds a secret.
+        # The address itself is left out of the message: it contains a secret.
         raise DownloadError(
             f"the address of {parts.hostname} contains a user name", remedy="leave it out"
         )

@@ -335,5 +335,5 @@ def run_summary(arguments: argparse.Namespace) -> int:
     for line in run_summary(arguments.run_folder, arguments.images, arguments.figures):
         print(line)
     if arguments.started:
-        print(f"time      {(time.time() - arguments.started) / 60:.1f} minutes in all")
+        print(f"time      {(time.time() - arguments.started) / 60:.1f} minutes in total")
     return 0

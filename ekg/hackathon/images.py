@@ -160,11 +160,11 @@ def _check_kind(folder: Path, wanted: dict[str, float]) -> None:
     path = folder / _DESCRIPTION
     if not path.is_file():
         if any(folder.glob("all/*/*.png")):
-            raise ImageError("holds other images", path=folder, remedy="choose another folder")
+            raise ImageError("contains other images", path=folder, remedy="choose another folder")
         write_json(path, wanted)
     elif (found := read_json(path)) != wanted:
         raise ImageError(
-            f"holds images made with {found}, not {wanted}",
+            f"contains images made with {found}, not {wanted}",
             path=folder,
             remedy="choose another folder, or delete it",
         )

@@ -89,7 +89,7 @@ def _needs_work(folder: Path, settings: PtbdbLikeSettings) -> bool:
     if not path.is_file():
         if any(folder.rglob("*.hea")):
             raise RecordError(
-                "holds records that were not simulated here",
+                "contains records that were not simulated here",
                 path=folder,
                 remedy="choose another folder",
             )
@@ -97,7 +97,7 @@ def _needs_work(folder: Path, settings: PtbdbLikeSettings) -> bool:
         return True
     if (found := read_json(path)) != wanted:
         raise ConfigError(
-            f"holds a set simulated with {found}, not {wanted}",
+            f"contains a set simulated with {found}, not {wanted}",
             path=folder,
             remedy="choose another folder",
         )

@@ -20,8 +20,8 @@ PER_RECORD = 5
 """Slices a record in the hackathon's stored code; those behind its results are lost."""
 
 PROTOCOLS: dict[str, str] = {
-    "images": "images are divided at random, whoever they are of, as in 2019",
-    "patients": "patients are divided, so that nobody is in two folds",
+    "images": "images are split at random, regardless of patient, as in 2019",
+    "patients": "patients are split: nobody is in two folds",
 }
 ACQUAINTANCE: dict[str, str] = {
     "seconds": "a training slice overlaps it",

@@ -119,7 +119,7 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
         return
     if (out / MANIFEST).exists() or any((out / "all").glob("*/*")):
         raise ImageError(
-            "holds images that this command did not write",
+            "contains images that this command did not write",
             path=out,
             remedy="choose another folder",
         )
@@ -162,8 +162,7 @@ def _claim_source(out: Path, source: Path, headers: Mapping[str, Path], journal:
             files = tuple(str(file) for file, _, _ in entry.get("sources", ()))
             if header is None or fingerprint(header, files) != entry.get("sources"):
                 raise ImageError(
-                    f"holds the images of the records in {known}, now those in {source} are "
-                    "asked for",
+                    f"contains the images of the records in {known}, not of those in {source}",
                     path=out,
                     remedy="choose another folder, or delete this one to draw the set again",
                 )

@@ -44,7 +44,7 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     index = read_manifest(folder / INDEX)
     if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(index):
         raise ImageError(
-            f"holds {images.dtype} of shape {images.shape}, the index has {len(index)} rows",
+            f"contains {images.dtype} of shape {images.shape}, the index has {len(index)} rows",
             path=folder / PACK,
             remedy="delete both and pack the set again",
         )

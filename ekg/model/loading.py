@@ -52,7 +52,7 @@ def weights_file_of(path: str | Path) -> Path:
             else "train this run for at least one epoch, or fetch it"
         )
         raise ModelError(
-            f"holds several weights files ({names})" if found else f"contains no {WEIGHTS_FILE}",
+            f"contains several weights files ({names})" if found else f"contains no {WEIGHTS_FILE}",
             path=path,
             remedy="give the file" if found else missing,
         )

@@ -166,7 +166,7 @@ def _load_torch(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         if "unsupported" in str(error).lower():
             raise ModelError(
-                "refused: it holds more than tensors, and reading it could run code",
+                "refused: it contains more than tensors, and reading it could run code",
                 path=path,
                 remedy="ask its author for the state dict alone, as .safetensors",
             ) from None

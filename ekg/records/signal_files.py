@@ -213,7 +213,7 @@ def _check_kind(header: Path, file: Path, form: str, offset: int, frame: int) ->
     problem = None
     if order != "<" or type_of_data != TYPE_OF_FORMAT.get(form):
         ends = "" if order == "<" else ", most significant byte first"
-        problem = f"holds {type_of_data} numbers{ends}, the header says format {form}"
+        problem = f"contains {type_of_data} numbers{ends}, the header says format {form}"
     elif rows != frame:
         problem = f"has {rows} rows, the header says {frame} signals"
     elif begin != offset:

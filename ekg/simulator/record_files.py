@@ -153,13 +153,13 @@ def _check_settings(folder: Path, settings: SimulationSettings, overwrite: bool)
         found = read_json(path)
         if not isinstance(found, dict) or _EARLIER | found != wanted:
             raise ConfigError(
-                f"holds records simulated with {found}, not {wanted}",
+                f"contains records simulated with {found}, not {wanted}",
                 path=folder,
                 remedy="choose another folder, or use --overwrite to simulate them again",
             )
     elif not overwrite and any(folder.glob("*.hea")):
         raise RecordError(
-            "holds records that were not simulated here",
+            "contains records that were not simulated here",
             path=folder,
             remedy="choose another folder",
         )

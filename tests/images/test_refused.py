@@ -224,7 +224,7 @@ def test_a_folder_of_another_maker_is_refused(few, tmp_path, name):
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text("")
     assert error_of(ImageError, lambda: make_image_set(few, out, TINY)) == (
-        f"{out}: holds images that this command did not write; choose another folder"
+        f"{out}: contains images that this command did not write; choose another folder"
     )
 
 

@@ -291,7 +291,7 @@ def test_matlab_files_that_the_header_does_not_fit_are_refused(make_record, tmp_
     path, values = make_record(), np.arange(60_000, dtype=np.int16).reshape(12, 5000)
     for content, words in [
         ({"ecgdata": values}, r"the samples begin at byte 28, the header says 24"),
-        ({"val": values.astype(float)}, r"holds float64 numbers, the header says format 16"),
+        ({"val": values.astype(float)}, r"contains float64 numbers, the header says format 16"),
         ({"val": values.T}, r"has 5000 rows, the header says 12 signals"),
     ]:
         scipy.io.savemat(tmp_path / "A0001.mat", content, format="4")

@@ -54,9 +54,9 @@ def test_summary_ends_with_the_time_taken(capsys):
     assert main(["summary", "--run", str(run), "--started", str(int(time.time()) - 90)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "Not for clinical use." in lines[1]
-    assert re.fullmatch(r"time      1\.[56] minutes in all", lines[-1])
+    assert re.fullmatch(r"time      1\.[56] minutes in total", lines[-1])
     assert main(["summary", "--run", str(run)]) == 0
-    assert "minutes in all" not in capsys.readouterr().out
+    assert "minutes in total" not in capsys.readouterr().out
 
 
 def test_store_names_what_it_kept(tmp_path, capsys):

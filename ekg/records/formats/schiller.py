@@ -21,7 +21,7 @@ def read_schiller(path: Path) -> FoundRecording:
     rhythms = [wave for wave in root.iter("wavedata") if wave.findtext("type") == _RHYTHM]
     if not rhythms:
         raise RecordError(
-            "holds no rhythm (`wavedata` of type `ECG_RHYTHMS`)",
+            "contains no rhythm (`wavedata` of type `ECG_RHYTHMS`)",
             path=path,
             remedy="export the recording with its full disclosure of ten seconds",
         )

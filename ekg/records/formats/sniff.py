@@ -70,7 +70,7 @@ _REFUSED = (
         Format(
             "ishne_annotations",
             "ISHNE annotations",
-            "it holds beats without a signal",
+            "it contains beats without a signal",
             "give the recording that belongs to it",
         ),
     ),

@@ -299,7 +299,7 @@ def _limits(simulated: bool) -> list[str]:
             "A simulated EKG is a textbook's idea of a disease with noise on it: the metrics of "
             "the folds say nothing about patients."
         )
-        patients = "Each simulated record is a person of its own, so no person is in two folds."
+        patients = "Each simulated record is of another person, so no person is in two folds."
     else:
         data = "The metrics of the folds hold for this data set alone."
         patients = (

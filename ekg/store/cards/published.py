@@ -264,12 +264,12 @@ def _limits() -> list[str]:
             "The folds are separated by record. Whether two records of one patient are in "
             "different folds cannot be checked.",
             "No temperature was fitted to its probabilities, and how well they are calibrated on "
-            "its own folds cannot be told from the published files.",
+            "its own folds is not known.",
             "The published slices cannot be recovered; a rebuild reads other slices of the same "
             "records.",
             "The recordings are of patients of Chinese hospitals, published without names; how "
             "consent was given, see the data sheet. Metrics by sex, age or origin were not "
-            "published. That it treats people alike cannot be claimed.",
+            "published. Whether it treats people alike is not known.",
             "A research object, **not for clinical use**: a wrong `Normal` may keep somebody from "
             "help.",
         ),

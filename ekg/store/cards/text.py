@@ -124,7 +124,7 @@ def risks(*, simulated: bool) -> list[str]:
             source,
             "A wrong `Normal` may keep somebody from help, a wrong disease may frighten: "
             "`predict`, the page and every report say that they are not for clinical use.",
-            "It cannot be said to treat groups of people alike: see the few metrics by sex and "
+            "Whether it treats groups of people alike is not known: see the few metrics by sex and "
             "age, and what is not known.",
             "Large probabilities look like certainty. They are calibrated, if at all, for data "
             "like the validation fold's.",
