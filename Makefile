@@ -41,7 +41,7 @@ MODEL ?=#? model for predict, external, export and page; default: the default mo
 PATHS ?=#? records, folders or images for `make predict`
 TORCH ?=#? cuda or cpu wheels of PyTorch; default: cpu where there is no GPU
 PYTHON ?=#? existing Python environment to use instead of .venv
-SIMULATED ?= 1500#+ number of records of DATASET=synthetic (synthetic-NAME is another such set)
+SIMULATED ?= 1500#? number of records of DATASET=synthetic (synthetic-NAME is another such set)
 SEED ?= 44#+ seed of simulation, slices and split
 BASELINE ?=#+ what `make compare` compares with; default: the default model
 LABELS ?=#+ label file for `make external`, where headers have no diagnosis
