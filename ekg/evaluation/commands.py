@@ -15,7 +15,7 @@ from ekg.records.array_options import add_array_options
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `python -m ekg compare`."""
     parser.add_argument(
-        "a", type=Path, metavar="A", help="a run, a stored model, predictions or published figures"
+        "a", type=Path, metavar="A", help="a run, a stored model, predictions or published results"
     )
     parser.add_argument(
         "b",
@@ -58,7 +58,7 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_compare(arguments: argparse.Namespace) -> int:
-    """Compare two models, or a model with published figures, on the same records."""
+    """Compare two models, or a model with published results, on the same records."""
     from ekg.errors import EvaluationError
     from ekg.evaluation.comparison import check_demands, compare_sides, parse_demand
     from ekg.evaluation.comparison_report import markdown_report, terminal_lines
@@ -169,7 +169,7 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
-    """Judge a model on folds of an image set: predictions, metrics with intervals, saliency."""
+    """Evaluate a model on folds of an image set: predictions, metrics with intervals, saliency."""
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
     from ekg.evaluation.published import reproduced_lines
     from ekg.evaluation.runs import fold_summary
@@ -305,7 +305,7 @@ def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_runs(arguments: argparse.Namespace) -> int:
-    """List runs with the settings in which they differ and their main figures."""
+    """List runs with the settings that differ and their main metrics."""
     import json
 
     from ekg.evaluation.runs import as_json, find_runs, read_run, run_lines
