@@ -98,7 +98,7 @@ def run_one(
         run_ekg("evaluate", model=run, **data, fold="test", out=run)
     real: dict[str, float] = {}
     for source in arguments.real:
-        real |= judged_on_recordings(run, source)
+        real |= metrics_on_recordings(run, source)
     history = pd.read_csv(run / "train_results.csv")
     best = history[history["saved_model"]].iloc[-1]
     test = json.loads((run / "metrics.json").read_text())["test"]["record_weighted"]
@@ -119,16 +119,16 @@ def run_one(
     }
 
 
-def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
-    """Return the figures per record on one source of recordings, NAME=FOLDER[:LABELS]."""
+def metrics_on_recordings(run: Path, source: str) -> dict[str, float]:
+    """Return the metrics per record on one source of recordings, NAME=FOLDER[:LABELS]."""
     name, _, place = source.partition("=")
     folder, _, labels = place.partition(":")
     out = run / f"on-{name}"
     if not (out / "external.json").is_file():
         more = {"labels": labels} if labels else {}
         run_ekg("external", model=run, records=folder, **more, name=name, resamples=0, out=out)
-    figures = json.loads((out / "external.json").read_text())["external"]["per_record"]
-    return {f"{name}_{metric}": round(float(figures[metric]), 4) for metric in REAL_METRICS}
+    found = json.loads((out / "external.json").read_text())["external"]["per_record"]
+    return {f"{name}_{metric}": round(float(found[metric]), 4) for metric in REAL_METRICS}
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class Verdict:
     """The project's message, or the traceback of a finding."""
 
 
-def judge(target: Target, data: bytes, folder: Path) -> Verdict:
+def run_case(target: Target, data: bytes, folder: Path) -> Verdict:
     """Run one case."""
     if folder.exists():
         shutil.rmtree(folder)
