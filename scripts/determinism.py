@@ -218,7 +218,7 @@ def walk(variation: Variation, folder: Path, size: int, records: int, locales: P
         place = folder / "somewhere" / "else entirely"
         place.mkdir(parents=True)
         name = "../.."
-    road = commands(name, variation.jobs, size, records)
+    steps = commands(name, variation.jobs, size, records)
     if variation.shuffled:
         # The records come into being in another order before the pipeline finds them.
         simulate_backwards(folder / "data" / "synthetic" / "records", records)
@@ -226,7 +226,7 @@ def walk(variation: Variation, folder: Path, size: int, records: int, locales: P
         "umask": variation.umask,
         "locale": locale,
         "shuffled": variation.shuffled,
-        "commands": road,
+        "commands": steps,
     }
     done = subprocess.run(
         [sys.executable, "-c", WALKER, json.dumps(plan)],
