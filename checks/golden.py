@@ -82,8 +82,8 @@ def make_golden_set(root: Path) -> tuple[Path, int]:
     for record in drawn:
         logits = logits_of(model, record.images)
         for row, values in zip(_rows_of(record), logits, strict=True):
-            said = zip(model.classes, values, strict=True)
-            rows.append(row | {f"{_LOGIT}{name}": f"{value:.6f}" for name, value in said})
+            detail = zip(model.classes, values, strict=True)
+            rows.append(row | {f"{_LOGIT}{name}": f"{value:.6f}" for name, value in detail})
     folder = root / FOLDER
     write_text(folder / TABLE, pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
     write_json(
@@ -155,12 +155,12 @@ def _pixels(
         for column in found
         if (found[column] != table[column]).any()
     }
-    said = f"{len(table)} slices of {len(drawn)} records"
+    detail = f"{len(table)} slices of {len(drawn)} records"
     if not wrong:
-        return agree(PIXELS, compared, f"{said}, all equal", True)
+        return agree(PIXELS, compared, f"{detail}, all equal", True)
     parts = "; ".join(f"{column} differs: {some(names)}" for column, names in wrong.items())
     made = f"made with matplotlib {facts['matplotlib']}, here {mpl.__version__}"
-    return agree(PIXELS, compared, f"{said}: {parts} ({made}); {_REMEDY}", False)
+    return agree(PIXELS, compared, f"{detail}: {parts} ({made}); {_REMEDY}", False)
 
 
 def _logits(

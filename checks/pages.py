@@ -151,12 +151,12 @@ def _marked_table(
     lines = found.splitlines()
     wrong = [number for number, (a, b) in enumerate(zip(lines, expected, strict=False)) if a != b]
     if len(lines) != len(expected):
-        said = f"{len(lines)} lines, not {len(expected)}"
+        detail = f"{len(lines)} lines, not {len(expected)}"
     elif wrong:
-        said = f"{len(wrong)} lines differ, first {lines[wrong[0]]!r} for {expected[wrong[0]]!r}"
+        detail = f"{len(wrong)} lines differ, first {lines[wrong[0]]!r} for {expected[wrong[0]]!r}"
     else:
-        said = f"{len(lines)} lines equal"
-    return agree(TABLES, compared, said, lines == expected)
+        detail = f"{len(lines)} lines equal"
+    return agree(TABLES, compared, detail, lines == expected)
 
 
 class _Maker:
@@ -295,8 +295,8 @@ def _cards(repository: Repository) -> Iterator[Finding]:
         compared = f"{repository.short(path)} = made from its files"
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         wrong = [a for a, b in zip(lines, expected.splitlines(), strict=False) if a != b]
-        said = f"{len(lines)} lines" + (f", {len(wrong)} differ: {wrong[0]!r}" if wrong else "")
-        yield agree(CARDS, compared, said, lines == expected.splitlines())
+        detail = f"{len(lines)} lines" + (f", {len(wrong)} differ: {wrong[0]!r}" if wrong else "")
+        yield agree(CARDS, compared, detail, lines == expected.splitlines())
     for folder in stored_models(repository.root):
         if folder / "README.md" not in cards:
             yield agree(

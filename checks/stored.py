@@ -158,8 +158,8 @@ def _files(folder: Path) -> Finding:
         for name, expected in sums.items()
         if not (folder / name).is_file() or sha256_of_file(folder / name) != expected
     ]
-    said = f"{len(sums) - len(wrong)} of {len(sums)} files equal"
-    return agree(FILES, compared, said + (f"; not: {some(wrong)}" if wrong else ""), not wrong)
+    detail = f"{len(sums) - len(wrong)} of {len(sums)} files equal"
+    return agree(FILES, compared, detail + (f"; not: {some(wrong)}" if wrong else ""), not wrong)
 
 
 def _metrics(folder: Path) -> Finding:
@@ -181,8 +181,8 @@ def _metrics(folder: Path) -> Finding:
                 problems.append(f"{fold}: {len(wrong)} differ: {some(wrong)}")
     except EkgError as error:
         return agree(FIGURES, compared, str(error), False)
-    said = f"{count} metrics computed" + (", all equal" if not problems else "")
-    return agree(FIGURES, compared, "; ".join([said, *problems]), not problems)
+    detail = f"{count} metrics computed" + (", all equal" if not problems else "")
+    return agree(FIGURES, compared, "; ".join([detail, *problems]), not problems)
 
 
 def _predictions(repository: Repository, folder: Path) -> Iterator[Finding]:
@@ -264,19 +264,19 @@ class _ReadAgain:
     def finding(self, folder: Path, stored: dict[str, Any], source: str) -> Finding:
         """Hold it against the stored metrics of the fold."""
         largest = max(self.differences, default=float("inf"))
-        said = (
+        detail = (
             f"{len(self.slices)} images of {self.looked_at} of {self.records} records ({source}), "
             f"largest difference of a probability {largest:.2g}"
         )
         if self.others:
-            said += f"; other images than the file's: {some(self.others)}"
+            detail += f"; other images than the file's: {some(self.others)}"
         ok = not self.others and largest <= TOLERANCE
         if self.whole and "slices_sha256" in stored:
             same = digest_of_lines(self.slices) == stored["slices_sha256"]
-            said += "; checksum of all slices " + ("equal" if same else "differs")
+            detail += "; checksum of all slices " + ("equal" if same else "differs")
             ok = ok and same
         compared = f"{folder.name}: read again = predictions_{self.fold}.csv"
-        return agree(PREDICTIONS, compared, said, ok)
+        return agree(PREDICTIONS, compared, detail, ok)
 
 
 def _read_again(

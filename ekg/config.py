@@ -203,7 +203,7 @@ class ComputeConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything `python -m ekg train` can be told: one TOML file."""
+    """Every setting of `python -m ekg train`: one TOML file."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -398,7 +398,7 @@ def _build(kind: type, values: Mapping[str, Any], prefix: str) -> Any:
 
 
 def _checked(hint: Any, value: Any, name: str) -> Any:
-    """Return `value` as the type `hint` asks for, or say that it does not fit."""
+    """Return `value` as the type `hint` asks for, or raise an error."""
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
         choices = typing.get_args(hint)

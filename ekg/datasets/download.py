@@ -61,7 +61,7 @@ class Outcome:
 
 
 def by_hand(source: Source, folder: Path) -> str:
-    """Return one sentence that says what to put where without a network on this machine."""
+    """Return instructions for a machine without a network."""
     below = f"the folder {source.folder} and {source.checksums}" if source.folder else "all files"
     if source.files:
         below = ", ".join(file.path for file in source.files)

@@ -134,7 +134,7 @@ def _confusion(content: Mapping[str, Any]) -> list[str]:
 
 
 def _groups(metrics: Mapping[str, Any]) -> list[str]:
-    """Return accuracy by what the headers say of sex and age; nothing where they say nothing."""
+    """Return accuracy by the headers' sex and age; nothing where they state neither."""
     rows = [
         [kind, name, str(f["records"]), with_interval(f["accuracy"], f.get("interval"))]
         for kind, names in metrics.get("groups", {}).items()

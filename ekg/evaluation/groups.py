@@ -1,4 +1,4 @@
-"""How well a model does on groups of people, by what the headers say of sex and age."""
+"""Accuracy by groups of people, from the sex and age in the headers."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Person:
 
 def person_of(comments: Iterable[str]) -> Person:
     """Return the groups of a header's person."""
-    said: dict[str, str] = {}
+    stated: dict[str, str] = {}
     for line in comments:
         name, colon, value = line.partition(":")
         if colon:
-            said.setdefault(name.strip().lower(), value.strip())
-    return Person(_sex(said.get("sex", "")), _age(said.get("age", "")))
+            stated.setdefault(name.strip().lower(), value.strip())
+    return Person(_sex(stated.get("sex", "")), _age(stated.get("age", "")))
 
 
 def _sex(text: str) -> str:

@@ -104,10 +104,10 @@ def build_published_metrics(folder: Path) -> dict[str, Any]:
 def _optimizer(text: str) -> str:
     """Return `SGD (... lr: 0.001, momentum: 0.9, ...)` in words."""
     name, _, rest = text.partition(" (")
-    said = dict(pair.split(": ") for pair in rest.rstrip(")").split(", ") if ": " in pair)
+    values = dict(pair.split(": ") for pair in rest.rstrip(")").split(", ") if ": " in pair)
     return (
-        f"{name} with learning rate {said['lr']}, momentum {said['momentum']} and weight decay "
-        f"{said['weight_decay']}"
+        f"{name} with learning rate {values['lr']}, momentum {values['momentum']} and weight decay "
+        f"{values['weight_decay']}"
     )
 
 
@@ -180,7 +180,7 @@ def criteria(metrics: dict[str, Any], published: dict[str, Any]) -> Iterator[Cri
 
 
 def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None = None) -> list[str]:
-    """Return the lines that say whether a run reproduces the paper; none on other data.
+    """Return the lines on whether a run reproduces the paper; none on other data.
 
     `published`: The published metrics, by default the stored ones.
     """

@@ -25,7 +25,7 @@ def digest_of_lines(lines: Iterable[str]) -> str:
 
 
 def fingerprints(predictions: pd.DataFrame, rows: pd.DataFrame | None = None) -> dict[str, str]:
-    """Return what tells whether two folds are the same data.
+    """Return the checksums that identify the data of a fold.
 
     Returns `records_sha256` over `record,label`; with manifest rows also `slices_sha256` over
     `record,diagnosis,start` and `images_sha256` over `record,slice,sha256` of the pixels.

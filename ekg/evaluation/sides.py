@@ -42,7 +42,7 @@ class Side:
 
 
 def load_side(path: str | Path, fold: str) -> Side | None:
-    """Return what a path says of a fold, None where it has no result for this fold."""
+    """Return the results of a path for a fold, None where there are none."""
     path = Path(path)
     if not path.exists():
         raise EvaluationError(

@@ -270,7 +270,7 @@ def _row(
     val_macro_f1: float,
     better: bool,
 ) -> dict[str, Any]:
-    """Return the epoch's row of the history; `saved_model` tells the best accuracy so far."""
+    """Return the epoch's row of the history; `saved_model` marks the best accuracy so far."""
     sums, minutes = state.sums, state.minutes
     best = min((row["val_loss"] for row in state.rows), default=val_loss)
     on_gpu = settings.device.type == "cuda"

@@ -230,13 +230,13 @@ def _draw_slices(
 
 @dataclass(frozen=True)
 class Glance:
-    """What a quick look at a header's text tells, without any check."""
+    """Facts from a quick look at a header's text, without any check."""
 
     files: tuple[str, ...]
     """The header and the signal files that it names."""
     diagnoses: tuple[str, ...]
     images: int
-    """How many images to expect; 0 where that cannot be told."""
+    """How many images to expect; 0 where that is unknown."""
 
 
 def glance(header: Path, config: ImageSetConfig) -> Glance:

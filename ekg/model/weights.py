@@ -77,8 +77,11 @@ def _json(content: Any) -> bytes:
 def _checksum(header: dict[str, Any], tensors: bytes) -> str:
     """Return the SHA-256 over header and tensors; the checksum itself is left out."""
     metadata = header.get("__metadata__", {})
-    told = {**header, "__metadata__": {k: metadata[k] for k in sorted(metadata) if k != _CHECKSUM}}
-    return hashlib.sha256(_json(told) + tensors).hexdigest()
+    content = {
+        **header,
+        "__metadata__": {k: metadata[k] for k in sorted(metadata) if k != _CHECKSUM},
+    }
+    return hashlib.sha256(_json(content) + tensors).hexdigest()
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

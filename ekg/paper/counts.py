@@ -36,7 +36,7 @@ def _count(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def published_training_images(run: RunFiles) -> pd.DataFrame | None:
-    """Return the published training set's images by class, None when nothing tells.
+    """Return the published training set's images by class, None when unknown.
 
     The published work gives class weights (total / count, divided by the largest), from which
     `smallest count / weight` gives every count back; the smallest is in `class_counts_train`.

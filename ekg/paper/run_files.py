@@ -161,7 +161,7 @@ class RunFiles:
 
     @cached_property
     def dataset(self) -> str:
-        """The dataset's short name, as the results say."""
+        """The dataset's short name, from the results."""
         if self.is_published:
             return PUBLISHED_DATASET
         found = self.metrics.get("dataset") or self.dataset_info.get("dataset")
@@ -212,7 +212,7 @@ class RunFiles:
     def folds(self) -> tuple[str, ...]:
         """The folds whose predictions were saved: validation and test at most.
 
-        The training fold's figures would say how well it was learnt by heart.
+        The training fold's metrics would show memorisation.
         """
         return tuple(fold for fold in ("val", "test") if self.predictions_path(fold) is not None)
 
@@ -271,7 +271,7 @@ class RunFiles:
         return FOLD_NAMES[fold] + (f" n = {count_of(numbers[0], 'record')}" if numbers else "")
 
     def numbers(self, fold: str) -> tuple[int, int] | None:
-        """Return the records and images of a fold, None when nothing tells."""
+        """Return the records and images of a fold, None when unknown."""
         figures = self.metrics.get(fold) or {}
         if "records" in figures and "images" in figures:
             return int(figures["records"]), int(figures["images"])

@@ -35,7 +35,7 @@ def _of_the_data(run: RunFiles) -> list[str]:
     if run.dataset == "synthetic":
         found.append(
             "The recordings are simulated. The metrics show that the pipeline works and that the "
-            "network learns what the simulator draws; they say nothing about patients and cannot "
+            "network learns what the simulator draws; they show nothing about patients and cannot "
             "be set beside metrics from real recordings."
         )
     else:
@@ -77,7 +77,7 @@ def _of_the_folds(figures: dict[str, dict[str, Any]]) -> list[str]:
 
 def _of_the_run(run: RunFiles, figures: dict[str, dict[str, Any]]) -> list[str]:
     found = [
-        "This is one training with one seed. The intervals tell how the metrics would vary with "
+        "This is one training with one seed. The intervals show how the metrics would vary with "
         "other records of the same kind, not with another training."
     ]
     if not figures:
