@@ -83,7 +83,7 @@ def make_golden_set(root: Path) -> tuple[Path, int]:
         logits = logits_of(model, record.images)
         for row, values in zip(_rows_of(record), logits, strict=True):
             named = zip(model.classes, values, strict=True)
-            rows.append(row | {f"{_LOGIT}{name}": f"{value:.6f}" for name, value in detail})
+            rows.append(row | {f"{_LOGIT}{name}": f"{value:.6f}" for name, value in named})
     folder = root / FOLDER
     write_text(folder / TABLE, pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
     write_json(
