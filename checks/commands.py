@@ -18,7 +18,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: all)",
     )
     parser.add_argument(
-        "--full", action="store_true", help="look at every image and record, not at a sample"
+        "--full", action="store_true", help="check every image and record, not a sample"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings here")
 
@@ -28,10 +28,10 @@ def run_verify(arguments: argparse.Namespace) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     from checks.findings import as_json, exit_status, table_lines
-    from checks.runner import repository_at_hand, run_checks
+    from checks.runner import find_repository, run_checks
     from ekg.files import write_json
 
-    findings = run_checks(repository_at_hand(full=arguments.full), arguments.only)
+    findings = run_checks(find_repository(full=arguments.full), arguments.only)
     print("\n".join(table_lines(findings)))
     if arguments.json:
         write_json(arguments.json, as_json(findings))

@@ -33,7 +33,7 @@ class Repository:
     shared: Path | None = None
     """The folder of reference data, None where it is absent."""
     full: bool = False
-    """Look at every image and record instead of a sample."""
+    """Check every image and record instead of a sample."""
 
     def short(self, path: Path) -> str:
         """Return a path as it is read from the top folder."""
@@ -80,7 +80,7 @@ def table_lines(findings: Sequence[Finding]) -> list[str]:
 def summary_line(findings: Sequence[Finding]) -> str:
     """Return `12 passed, 1 failed, 2 skipped (skipped is not passed)`."""
     verdicts = Counter(finding.verdict for finding in findings)
-    note = " (not looked at: skipped is not passed)" if verdicts["skipped"] else ""
+    note = " (not checked: skipped is not passed)" if verdicts["skipped"] else ""
     return (
         f"{verdicts['pass']} passed, {verdicts['fail']} failed, {verdicts['skipped']} skipped{note}"
     )

@@ -37,7 +37,7 @@ PIXELS, LOGITS, SPLIT = "golden-pixels", "golden-logits", "golden-split"
 SIZE = 800
 SPLIT_RECORDS = 500
 _PER_CLASS = 2
-_REMEDY = "if the change is meant: python scripts/golden_set.py"
+_REMEDY = "if the change is intended: python scripts/golden_set.py"
 _LOGIT = "logit_"
 
 
@@ -69,20 +69,7 @@ def golden_splits(records: int, seed: int) -> dict[str, dict[str, Any]]:
 
 
 def make_golden_set(root: Path) -> tuple[Path, int]:
-    """Write the golden set of the repository at `root` from what its code does now.
-
-    Returns
-    -------
-    folder : Path
-        Where it lies.
-    slices : int
-        How many slices it has.
-
-    Raises
-    ------
-    EvaluationError
-        If there is no stored model of our own, whose logits belong into it.
-    """
+    """Write the golden set of the repository at `root` from what its code does now."""
     stored = default_stored(root)
     if stored is None:
         raise EvaluationError("no stored model of our own", path=root / "best_model_for_paper")
@@ -93,10 +80,10 @@ def make_golden_set(root: Path) -> tuple[Path, int]:
         golden_names(settings.seed), settings, Renderer(SIZE), slice_seed=PAPER_SEED
     )
     for record in drawn:
-        logits = logits_of(model, record.pictures)
+        logits = logits_of(model, record.images)
         for row, values in zip(_rows_of(record), logits, strict=True):
-            said = zip(model.classes, values, strict=True)
-            rows.append(row | {f"{_LOGIT}{name}": f"{value:.6f}" for name, value in said})
+            named = zip(model.classes, values, strict=True)
+            rows.append(row | {f"{_LOGIT}{name}": f"{value:.6f}" for name, value in named})
     folder = root / FOLDER
     write_text(folder / TABLE, pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
     write_json(
@@ -117,7 +104,7 @@ def make_golden_set(root: Path) -> tuple[Path, int]:
 
 
 def _rows_of(record: DrawnRecord) -> Iterator[dict[str, Any]]:
-    for number, (start, picture) in enumerate(zip(record.starts, record.pictures, strict=True)):
+    for number, (start, image) in enumerate(zip(record.starts, record.images, strict=True)):
         yield {
             "record": record.name,
             "diagnosis": "+".join(record.diagnoses),
@@ -125,7 +112,7 @@ def _rows_of(record: DrawnRecord) -> Iterator[dict[str, Any]]:
             "signal_sha256": record.signal_sha256,
             "slice": number,
             "start": int(start),
-            "pixels_sha256": sha256_of(picture),
+            "pixels_sha256": sha256_of(image),
         }
 
 
@@ -168,12 +155,12 @@ def _pixels(
         for column in found
         if (found[column] != table[column]).any()
     }
-    said = f"{len(table)} slices of {len(drawn)} records"
+    detail = f"{len(table)} slices of {len(drawn)} records"
     if not wrong:
-        return agree(PIXELS, compared, f"{said}, all equal", True)
+        return agree(PIXELS, compared, f"{detail}, all equal", True)
     parts = "; ".join(f"{column} differs: {some(names)}" for column, names in wrong.items())
     made = f"made with matplotlib {facts['matplotlib']}, here {mpl.__version__}"
-    return agree(PIXELS, compared, f"{said}: {parts} ({made}); {_REMEDY}", False)
+    return agree(PIXELS, compared, f"{detail}: {parts} ({made}); {_REMEDY}", False)
 
 
 def _logits(
@@ -195,7 +182,7 @@ def _logits(
             False,
         )
     model = load_model(stored)
-    found = np.concatenate([logits_of(model, record.pictures) for record in drawn])
+    found = np.concatenate([logits_of(model, record.images) for record in drawn])
     expected = table[[f"{_LOGIT}{name}" for name in model.classes]].to_numpy(np.float64)
     if found.shape != expected.shape:
         return agree(LOGITS, compared, f"{len(found)} slices, not {len(expected)}", False)

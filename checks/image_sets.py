@@ -47,10 +47,10 @@ def check_image_sets(repository: Repository) -> Iterator[Finding]:
     for folder in folders:
         compared = f"{repository.short(folder)}: pixels = SHA-256 of the manifest"
         try:
-            said, problems = look_at(folder, repository.full)
+            detail, problems = look_at(folder, repository.full)
         except EkgError as error:
-            said, problems = "", [str(error)]
-        yield agree(NAME, compared, "; ".join([*filter(None, [said]), *problems]), not problems)
+            detail, problems = "", [str(error)]
+        yield agree(NAME, compared, "; ".join([*filter(None, [detail]), *problems]), not problems)
     if not folders:
         yield skipped(
             NAME, "pixels of the image sets = their manifests", "no image set under data/"
@@ -60,12 +60,7 @@ def check_image_sets(repository: Repository) -> Iterator[Finding]:
 def look_at(folder: Path, full: bool) -> tuple[str, list[str]]:
     """Return what was looked at in one set, and what is wrong with it.
 
-    Parameters
-    ----------
-    folder
-        The image set.
-    full
-        Look at the pixels of all images, not only of a sample.
+    `full`: Look at the pixels of all images, not only of a sample.
     """
     manifest = read_manifest(folder)
     description = read_json(folder / "dataset.json")
@@ -104,7 +99,7 @@ def look_at(folder: Path, full: bool) -> tuple[str, list[str]]:
             looked.append(f"{len(chosen)} packed")
     if not looked:
         problems.append("dataset.json names neither PNG files nor a pack")
-    return f"{', '.join(looked)} of {len(manifest)} images looked at", problems
+    return f"{', '.join(looked)} of {len(manifest)} images checked", problems
 
 
 def _sample(manifest: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -138,16 +133,16 @@ def check_splits(repository: Repository) -> Iterator[Finding]:
         folds = split_records(labels)
         sizes = dict(Counter(folds.values()))
         ok = split_checksum(folds) == PAPER_SPLIT_SHA256 and sizes == PAPER_FOLD_SIZES
-        said = f"{repository.short(path)}: sizes {sizes}"
+        detail = f"{repository.short(path)}: sizes {sizes}"
         if repository.shared is not None and path.is_relative_to(repository.shared):
             # This file also says which fold each record was in.
             given = read_split(path)
             moved = [name for name in folds if folds[name] != given.get(name)]
             ok = ok and not moved
-            said = f"reference labels: {len(folds) - len(moved)} of {len(folds)} folds equal" + (
+            detail = f"reference labels: {len(folds) - len(moved)} of {len(folds)} folds equal" + (
                 f"; not: {some(moved)}" if moved else ""
             )
-        yield agree(PAPER, compared, said, ok)
+        yield agree(PAPER, compared, detail, ok)
     if not found:
         yield skipped(PAPER, compared, "no labels of all CPSC 2018 records here")
     yield from _image_set_splits(repository)

@@ -61,7 +61,7 @@ class Fact:
 
     page: str
     text: str
-    """With `{}` where the number stands."""
+    """With `{}` where the number is."""
     source: str
     """A JSON file, or `package.module` for a constant of the code."""
     key: str
@@ -76,17 +76,11 @@ class Registry:
     tables: list[MarkedTable]
     facts: list[Fact]
     by_hand: dict[tuple[str, str], str]
-    """Page and first line of a table that no measurement stands behind, and why."""
+    """Page and first line of a table that no measurement is behind, and why."""
 
 
 def read_registry(root: Path) -> Registry:
-    """Read `pages.toml`.
-
-    Raises
-    ------
-    EkgError
-        If it is missing or an entry has a field that is not known.
-    """
+    """Read `pages.toml`."""
     path = root / REGISTRY
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -142,9 +136,9 @@ def _marked_table(
     page = repository.root / table.page
     found = blocks(page.read_text(encoding="utf-8")).get(table.mark) if page.is_file() else None
     if found is None:
-        return agree(TABLES, compared, "the page has no such marks", False)
+        return agree(TABLES, compared, "the page lacks the marks", False)
     if table.source.startswith(_REFERENCE) and repository.shared is None:
-        return skipped(TABLES, compared, "no reference data here")
+        return skipped(TABLES, compared, "no reference data")
     source = _path(repository, table.source)
     unmeasured = found.startswith(NOT_MEASURED) or not found
     if not source.exists():
@@ -157,12 +151,12 @@ def _marked_table(
     lines = found.splitlines()
     wrong = [number for number, (a, b) in enumerate(zip(lines, expected, strict=False)) if a != b]
     if len(lines) != len(expected):
-        said = f"{len(lines)} lines, not {len(expected)}"
+        detail = f"{len(lines)} lines, not {len(expected)}"
     elif wrong:
-        said = f"{len(wrong)} lines differ, first {lines[wrong[0]]!r} for {expected[wrong[0]]!r}"
+        detail = f"{len(wrong)} lines differ, first {lines[wrong[0]]!r} for {expected[wrong[0]]!r}"
     else:
-        said = f"{len(lines)} lines equal"
-    return agree(TABLES, compared, said, lines == expected)
+        detail = f"{len(lines)} lines equal"
+    return agree(TABLES, compared, detail, lines == expected)
 
 
 class _Maker:
@@ -173,13 +167,7 @@ class _Maker:
         self._made: dict[str, Any] = {}
 
     def lines(self, table: MarkedTable) -> list[str]:
-        """Return the lines that a block should have.
-
-        Raises
-        ------
-        EkgError
-            If the source lacks a column, or the function is not there or fails on the source.
-        """
+        """Return the lines that a block should have."""
         if table.columns:
             path = _path(self._repository, table.source)
             rows = pd.read_csv(path, dtype=str)
@@ -222,7 +210,7 @@ def load_script(path: Path) -> ModuleType:
     name = f"_ekg_script_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise EkgError("no such script", path=path)
+        raise EkgError("script not found", path=path)
     module = importlib.util.module_from_spec(spec)
     paths, modules = list(sys.path), set(sys.modules)
     sys.path.insert(0, str(path.parent))
@@ -307,8 +295,8 @@ def _cards(repository: Repository) -> Iterator[Finding]:
         compared = f"{repository.short(path)} = made from its files"
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         wrong = [a for a, b in zip(lines, expected.splitlines(), strict=False) if a != b]
-        said = f"{len(lines)} lines" + (f", {len(wrong)} differ: {wrong[0]!r}" if wrong else "")
-        yield agree(CARDS, compared, said, lines == expected.splitlines())
+        detail = f"{len(lines)} lines" + (f", {len(wrong)} differ: {wrong[0]!r}" if wrong else "")
+        yield agree(CARDS, compared, detail, lines == expected.splitlines())
     for folder in stored_models(repository.root):
         if folder / "README.md" not in cards:
             yield agree(

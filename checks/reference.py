@@ -31,7 +31,7 @@ def check_reference(repository: Repository) -> Iterator[Finding]:
     logits = f"the published network's logits = golden logits, within {TOLERANCE:g}"
     if repository.shared is None:
         for name, compared in ((PIXELS, pixels), (LOGITS, logits)):
-            yield skipped(name, compared, "no reference data here; EKG_SHARED names its folder")
+            yield skipped(name, compared, "no reference data; EKG_SHARED names its folder")
         return
     table = pd.read_csv(repository.shared / "golden" / "golden.csv", dtype={"record": str})
     weights = sorted((repository.shared / "published_model").glob("*.model"))
@@ -46,10 +46,8 @@ def check_reference(repository: Repository) -> Iterator[Finding]:
             drawn = np.stack([renderer.draw(signal[:, s : s + _LENGTH]) for s in rows["start"]])
             wrong += [
                 f"{record} from {start}"
-                for picture, start, expected in zip(
-                    drawn, rows["start"], rows["sha256"], strict=True
-                )
-                if sha256_of(picture) != expected
+                for image, start, expected in zip(drawn, rows["start"], rows["sha256"], strict=True)
+                if sha256_of(image) != expected
             ]
             if model is not None:
                 found = np.abs(logits_of(model, drawn) - rows[columns].to_numpy(np.float64))

@@ -11,7 +11,7 @@ from checks.golden import check_golden
 from checks.image_sets import check_image_sets, check_splits
 from checks.pages import check_pages
 from checks.reference import check_reference
-from checks.stored import check_published_figures, check_stored_models
+from checks.stored import check_published_metrics, check_stored_models
 from ekg.errors import EkgError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +20,7 @@ CHECKS: dict[str, Callable[[Repository], Iterator[Finding]]] = {
     "reference": check_reference,
     "golden": check_golden,
     "splits": check_splits,
-    "published-figures": check_published_figures,
+    "published-figures": check_published_metrics,
     "stored-models": check_stored_models,
     "manifests": check_image_sets,
     "pages": check_pages,
@@ -28,7 +28,7 @@ CHECKS: dict[str, Callable[[Repository], Iterator[Finding]]] = {
 """What `--only` takes; each gives one finding or more."""
 
 
-def repository_at_hand(*, full: bool = False, root: Path = ROOT) -> Repository:
+def find_repository(*, full: bool = False, root: Path = ROOT) -> Repository:
     """Return the repository that this code belongs to, with the reference data if it is there."""
     shared = Path(os.environ.get("EKG_SHARED") or root.parent / "shared")
     there = (shared / "golden" / "golden.csv").is_file()
@@ -38,26 +38,11 @@ def repository_at_hand(*, full: bool = False, root: Path = ROOT) -> Repository:
 def run_checks(repository: Repository, only: Sequence[str] | None = None) -> list[Finding]:
     """Run checks one after the other.
 
-    Parameters
-    ----------
-    repository
-        Whose files are looked at.
-    only
-        Names of `CHECKS`; all by default.
-
-    Returns
-    -------
-    list of Finding
-        In the order of `CHECKS`. An input that cannot be read is a failed check, not an end.
-
-    Raises
-    ------
-    EkgError
-        If a name is unknown.
+    `only`: Names of `CHECKS`; all by default.
     """
     unknown = [name for name in only or () if name not in CHECKS]
     if unknown:
-        raise EkgError(f"no check {unknown[0]!r}", remedy=f"choose among {', '.join(CHECKS)}")
+        raise EkgError(f"unknown check {unknown[0]!r}", remedy=f"choose from {', '.join(CHECKS)}")
     findings: list[Finding] = []
     for name, check in CHECKS.items():
         if only and name not in only:

@@ -1,4 +1,4 @@
-"""Slices of simulated records, made anew from seed and name alone."""
+"""Slices of simulated records, regenerated from seed and name alone."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class DrawnRecord:
-    """A simulated record and its pictures."""
+    """A simulated record and its images."""
 
     name: str
     diagnoses: tuple[str, ...]
     signal: np.ndarray
-    """float64 (12, N), mV, as read from its files; empty where only its pictures are known."""
+    """float64 (12, N), mV, as read from its files; empty where only its images are known."""
     starts: np.ndarray
     """First sample of each slice."""
-    pictures: np.ndarray
+    images: np.ndarray
     """uint8 (slices, size, size)."""
 
     @property
@@ -66,12 +66,12 @@ def draw_records(
             diagnoses = write_record(Path(folder), name, settings)
             signal = read_record(Path(folder) / name).signal
             starts = slice_starts(name, signal.shape[1], slices, seed=slice_seed)
-            pictures = [renderer.draw(signal[:, s : s + slices.length]) for s in starts]
-            yield DrawnRecord(name, diagnoses, signal, starts, np.array(pictures, np.uint8))
+            images = [renderer.draw(signal[:, s : s + slices.length]) for s in starts]
+            yield DrawnRecord(name, diagnoses, signal, starts, np.array(images, np.uint8))
 
 
 def drawn_records(images: Path, names: Iterable[str]) -> Iterator[DrawnRecord]:
-    """Yield records of an image set with their pictures as they lie there, and no signal."""
+    """Yield records of an image set with their pictures as they are there, and no signal."""
     manifest = read_manifest(images)
     wanted = set(names)
     for name, rows in manifest[manifest["record"].isin(wanted)].groupby("record", sort=False):
@@ -83,11 +83,11 @@ def drawn_records(images: Path, names: Iterable[str]) -> Iterator[DrawnRecord]:
         yield DrawnRecord(str(name), label, np.empty((12, 0)), starts, pictures)
 
 
-def logits_of(model: EkgModel, pictures: np.ndarray) -> np.ndarray:
-    """Return a model's logits on the CPU, float64 (n, classes), for uint8 pictures."""
+def logits_of(model: EkgModel, images: np.ndarray) -> np.ndarray:
+    """Return a model's logits on the CPU, float64 (n, classes), for uint8 images."""
     with torch.inference_mode():
         parts = [
             model(batch[:, None]).double().numpy()
-            for batch in torch.from_numpy(pictures).split(_AT_ONCE)
+            for batch in torch.from_numpy(images).split(_AT_ONCE)
         ]
     return np.concatenate(parts)

@@ -19,10 +19,10 @@ from ekg.config import SliceConfig
 from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import digest_of_lines, probabilities_of, read_predictions
 from ekg.evaluation.published import (
-    FIGURES_FILE,
-    build_published_figures,
+    PUBLISHED_METRICS_FILE,
+    build_published_metrics,
     prediction_folder,
-    read_published_figures,
+    read_published_metrics,
 )
 from ekg.evaluation.recomputed import differing, differing_in_fold
 from ekg.evaluation.runs import flatten
@@ -32,7 +32,7 @@ from ekg.images.record_images import ImageSetConfig, image_name
 from ekg.images.renderer import Renderer
 from ekg.model import EkgModel, load_model
 from ekg.model.engines import OnnxEngine
-from ekg.model.export import LARGEST_DIFFERENCE, check_pictures, largest_difference
+from ekg.model.export import LARGEST_DIFFERENCE, check_images, largest_difference
 from ekg.model.loading import weights_file_of
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL, default_model
 from ekg.progress import Progress
@@ -53,27 +53,7 @@ class DataFacts:
 
 
 def data_facts(folder: Path, metrics: dict[str, Any]) -> DataFacts | None:
-    """Return how a stored model's validation and test images were made.
-
-    Parameters
-    ----------
-    folder
-        The stored model's.
-    metrics
-        Its `metrics.json`, which says by checksum which image set it was judged on.
-
-    Returns
-    -------
-    DataFacts or None
-        From `dataset.json` where that is of the same image set; else the project's default
-        seeds, which the predictions themselves then confirm or refute. None where the records
-        were not simulated.
-
-    Raises
-    ------
-    EvaluationError
-        If `dataset.json` cannot be understood.
-    """
+    """Return how a stored model's validation and test images were made."""
     path = folder / DATASET_FILE
     content = read_json(path) if path.is_file() else {}
     if not content or content.get("manifest_sha256") != metrics.get("manifest_sha256"):
@@ -104,24 +84,24 @@ def data_facts(folder: Path, metrics: dict[str, Any]) -> DataFacts | None:
 NAME = "published-figures"
 
 
-def check_published_figures(repository: Repository) -> Iterator[Finding]:
-    """Compute the published model's figures from its predictions again."""
-    compared = f"figures computed from preds_test.csv and preds_val.csv = {FIGURES_FILE}"
+def check_published_metrics(repository: Repository) -> Iterator[Finding]:
+    """Compute the published model's metrics from its predictions again."""
+    compared = f"metrics computed from preds_test.csv and preds_val.csv = {PUBLISHED_METRICS_FILE}"
     try:
         folder = prediction_folder()
     except EvaluationError as error:
         yield skipped(NAME, compared, f"{error.problem}; {error.remedy}")
         return
-    stored = read_published_figures(
+    stored = read_published_metrics(
         repository.root / PUBLISHED_FOLDER.parent.name / PUBLISHED_FOLDER.name
     )
-    built = build_published_figures(folder)
+    built = build_published_metrics(folder)
     count, wrong = differing(stored, built)
     wrong += sorted(flatten(stored).keys() - flatten(built).keys())
     yield agree(
         NAME,
         compared,
-        f"{count} figures computed, "
+        f"{count} metrics computed, "
         + (f"{len(wrong)} differ: {some(wrong)}" if wrong else "all equal"),
         not wrong,
     )
@@ -135,7 +115,7 @@ TOLERANCE = 1e-3
 """Of a probability."""
 SAMPLE = 14
 """Records of a fold that are drawn and read again without `--full`."""
-_ONNX_PICTURES = 16
+_ONNX_IMAGES = 16
 _SEED = 44
 
 
@@ -161,7 +141,7 @@ def check_stored_models(repository: Repository) -> Iterator[Finding]:
             yield skipped(name, f"models in {STORED}/", "no stored model of our own")
     for folder in folders:
         yield _files(folder)
-        yield _figures(folder)
+        yield _metrics(folder)
         yield from _predictions(repository, folder)
 
 
@@ -176,22 +156,22 @@ def _files(folder: Path) -> Finding:
         for name, expected in sums.items()
         if not (folder / name).is_file() or sha256_of_file(folder / name) != expected
     ]
-    said = f"{len(sums) - len(wrong)} of {len(sums)} files equal"
-    return agree(FILES, compared, said + (f"; not: {some(wrong)}" if wrong else ""), not wrong)
+    detail = f"{len(sums) - len(wrong)} of {len(sums)} files equal"
+    return agree(FILES, compared, detail + (f"; not: {some(wrong)}" if wrong else ""), not wrong)
 
 
-def _figures(folder: Path) -> Finding:
+def _metrics(folder: Path) -> Finding:
     """Compute `metrics.json` from the saved predictions again."""
     compared = f"{folder.name}: metrics.json = computed from predictions_*.csv"
     try:
         metrics: dict[str, Any] = {**Run(folder).metrics}
         problems = []
         if metrics.get("weights_sha256") != sha256_of_file(weights_file_of(folder)):
-            problems.append("its figures are of other weights")
+            problems.append("its metrics are of other weights")
         count = 0
         for fold in FOLDS:
             if fold not in metrics:
-                problems.append(f"no figures of fold {fold}")
+                problems.append(f"no metrics of fold {fold}")
                 continue
             several, wrong = differing_in_fold(folder, metrics, fold)
             count += several
@@ -199,8 +179,8 @@ def _figures(folder: Path) -> Finding:
                 problems.append(f"{fold}: {len(wrong)} differ: {some(wrong)}")
     except EkgError as error:
         return agree(FIGURES, compared, str(error), False)
-    said = f"{count} figures computed" + (", all equal" if not problems else "")
-    return agree(FIGURES, compared, "; ".join([said, *problems]), not problems)
+    detail = f"{count} metrics computed" + (", all equal" if not problems else "")
+    return agree(FIGURES, compared, "; ".join([detail, *problems]), not problems)
 
 
 def _predictions(repository: Repository, folder: Path) -> Iterator[Finding]:
@@ -210,17 +190,17 @@ def _predictions(repository: Repository, folder: Path) -> Iterator[Finding]:
         model = load_model(folder)
         metrics: dict[str, Any] = {**Run(folder).metrics}
         try:
-            draw, source = _pictures(repository, folder, metrics)
+            draw, source = _images(repository, folder, metrics)
         except _NotAtHandError as error:
             yield skipped(PREDICTIONS, compared, str(error))
-            yield _onnx(folder, model, list(check_pictures(model.image_size)))
+            yield _onnx(folder, model, list(check_images(model.image_size)))
             return
-        pictures = []
+        images = []
         for fold in FOLDS:
             again = _read_again(repository, folder, fold, draw, model)
-            pictures += again.pictures
+            images += again.images
             yield again.finding(folder, metrics.get(fold, {}), source)
-        yield _onnx(folder, model, pictures or list(check_pictures(model.image_size)))
+        yield _onnx(folder, model, images or list(check_images(model.image_size)))
     except EkgError as error:
         yield agree(PREDICTIONS, compared, str(error), False)
 
@@ -229,13 +209,13 @@ class _NotAtHandError(Exception):
     """The images can neither be made again nor are they here."""
 
 
-def _pictures(
+def _images(
     repository: Repository, folder: Path, metrics: dict[str, Any]
 ) -> tuple[Callable[[list[str]], Iterator[DrawnRecord]], str]:
     """Return what gives the images of named records, and how it does.
 
     They are made again from the seeds where the simulator is still the same; else they are
-    read from the image set that the model was judged on, where that is here.
+    read from the image set that the model was evaluated on, where that is here.
     """
     facts = data_facts(folder, metrics)
     if facts is not None and facts.simulation.version == VERSION:
@@ -276,25 +256,25 @@ class _ReadAgain:
     """`record,class,start` of each image."""
     differences: list[float] = field(default_factory=list)
     """Largest difference of a probability, for each record."""
-    pictures: list[np.ndarray] = field(default_factory=list)
+    images: list[np.ndarray] = field(default_factory=list)
     """The first of each record."""
 
     def finding(self, folder: Path, stored: dict[str, Any], source: str) -> Finding:
         """Hold it against the stored metrics of the fold."""
         largest = max(self.differences, default=float("inf"))
-        said = (
+        detail = (
             f"{len(self.slices)} images of {self.looked_at} of {self.records} records ({source}), "
             f"largest difference of a probability {largest:.2g}"
         )
         if self.others:
-            said += f"; other images than the file's: {some(self.others)}"
+            detail += f"; other images than the file's: {some(self.others)}"
         ok = not self.others and largest <= TOLERANCE
         if self.whole and "slices_sha256" in stored:
             same = digest_of_lines(self.slices) == stored["slices_sha256"]
-            said += "; checksum of all slices " + ("equal" if same else "differs")
+            detail += "; checksum of all slices " + ("equal" if same else "differs")
             ok = ok and same
         compared = f"{folder.name}: read again = predictions_{self.fold}.csv"
-        return agree(PREDICTIONS, compared, said, ok)
+        return agree(PREDICTIONS, compared, detail, ok)
 
 
 def _read_again(
@@ -319,9 +299,9 @@ def _read_again(
                 again.others.append(record.name)
                 continue
             again.slices += [f"{record.name},{label},{start}" for start in record.starts]
-            found = softmax(logits_of(model, record.pictures), axis=1)
+            found = softmax(logits_of(model, record.images), axis=1)
             again.differences.append(float(np.abs(found - stored).max()))
-            again.pictures.append(record.pictures[0])
+            again.images.append(record.images[0])
     return again
 
 
@@ -334,20 +314,18 @@ def _sample(predictions: pd.DataFrame, name: str) -> list[str]:
     return records["record"].iloc[np.argsort(turn.to_numpy(), kind="stable")[:SAMPLE]].tolist()
 
 
-def _onnx(folder: Path, model: EkgModel, pictures: list[np.ndarray]) -> Finding:
-    compared = (
-        f"{folder.name}: {ONNX_FILE} says what the weights say, within {LARGEST_DIFFERENCE:g}"
-    )
+def _onnx(folder: Path, model: EkgModel, images: list[np.ndarray]) -> Finding:
+    compared = f"{folder.name}: {ONNX_FILE} agrees with the weights within {LARGEST_DIFFERENCE:g}"
     if not (folder / ONNX_FILE).is_file():
         return skipped(ONNX, compared, f"no {ONNX_FILE} beside the weights")
     engine = OnnxEngine(folder / ONNX_FILE, threads=1)
     if engine.weights_sha256 != sha256_of_file(weights_file_of(folder)):
         return agree(ONNX, compared, "it was made from other weights; export it again", False)
-    pictures = pictures[:_ONNX_PICTURES]
-    largest = largest_difference(model, engine, np.stack(pictures))
+    images = images[:_ONNX_IMAGES]
+    largest = largest_difference(model, engine, np.stack(images))
     return agree(
         ONNX,
         compared,
-        f"{len(pictures)} pictures, largest difference {largest:.2g}",
+        f"{len(images)} images, largest difference {largest:.2g}",
         largest <= LARGEST_DIFFERENCE,
     )

@@ -28,7 +28,7 @@ __all__ = ["Prediction", "Predictor", "Record", "load", "read_record", "read_str
 def load(
     model: str | Path | None = None, *, engine: str | None = None, seed: int = PAPER_SEED
 ) -> Predictor:
-    """Load a model that reads records and pictures.
+    """Load a model that reads records and images.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def load(
     engine
         "torch" or "onnx"; by default what the file is made for.
     seed
-        Decides, with each record's name, where its slices lie.
+        Decides, with each record's name, where its slices are.
 
     Returns
     -------
     Predictor
-        With `predict(record)`, `predict_picture_file(path)` and `saliency(record)`. One
+        With `predict(record)`, `predict_image_file(path)` and `saliency(record)`. One
         predictor is for one thread.
 
     Raises

@@ -60,7 +60,7 @@ def verbs() -> list[str]:
 
 
 def module_of(verb: str) -> ModuleType | None:
-    """Import a verb's module; None where it lies beside the package and this is not a clone."""
+    """Import a verb's module; None where it is beside the package and this is not a clone."""
     name = VERBS[verb]
     if not name.startswith("ekg."):
         if CLONE is None:
@@ -81,7 +81,7 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     for verb in [chosen] if chosen else verbs():
         module = module_of(verb)
         if module is None:
-            summary = "Works only in a clone of the project."
+            summary = "Only in a clone of the project."
             subparser = subparsers.add_parser(verb, help=summary, description=summary)
             subparser.set_defaults(run=_refuse)
             continue
@@ -162,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: this needs {error.name}; install it with `{package}`", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
+        print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader (`| head`) has gone: nothing left to say, and nothing to flush at exit.

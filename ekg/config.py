@@ -95,6 +95,13 @@ class AugmentationConfig:
     """Standard deviation of white noise added to each lead, mV."""
     time_shift: float = 0.0
     """Move the slice by up to this many seconds either way, inside the record."""
+    columns: float = 0.0
+    """Share of the slices whose four columns of leads follow each other, as on a 3x4 page
+    (records of 10 s or more)."""
+    missing_leads: float = 0.0
+    """Share of the slices in which one to three leads are left blank."""
+    page_errors: float = 0.0
+    """Share of the slices with the errors of a recording that was read from a page."""
 
     @property
     def active(self) -> bool:
@@ -109,9 +116,9 @@ class TrainingConfig:
     epochs: int = 300
     """At most this many epochs."""
     max_minutes: float = 180.0
-    """No epoch begins after so many minutes; 0: no limit. The schedule takes no notice of it."""
+    """No epoch begins after this many minutes; 0: no limit. The schedule takes no notice of it."""
     batch_size: int = 32
-    """Images a step, over all processes together; the last partial batch is kept."""
+    """Images per step, over all processes together; the last partial batch is kept."""
     seed: int = PAPER_SEED
     """NumPy's seed (order of images, slices); torch gets seed + 1 and CUDA seed + 2."""
     train_loss_pass: bool = True
@@ -165,7 +172,7 @@ class EarlyStoppingConfig:
     after_epoch: int = 10
     """Checked when the epoch index is over this."""
     window: int = 10
-    """The last so many validation losses; the first of them is the reference."""
+    """The number of last validation losses; the first of them is the reference."""
     min_improvement: float = 0.0005
     """Go on if one of them is lower than the reference by more than this share."""
 
@@ -196,7 +203,7 @@ class ComputeConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything `python -m ekg train` can be told: one TOML file."""
+    """Every setting of `python -m ekg train`: one TOML file."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -278,6 +285,9 @@ def _problems(config: TrainConfig) -> list[str]:
     for name in ("baseline_wander", "noise", "time_shift"):
         value = getattr(config.augmentation, name)
         need(value >= 0, f"augmentation.{name}", value, ">= 0")
+    for name in ("columns", "missing_leads", "page_errors"):
+        value = getattr(config.augmentation, name)
+        need(0 <= value <= 1, f"augmentation.{name}", value, "0 to 1")
     if data.source != "records" and (data.slices == "random" or config.augmentation.active):
         problems.append(
             f'field `data.source` is "{data.source}": random slices and augmentation change the '
@@ -289,19 +299,8 @@ def _problems(config: TrainConfig) -> list[str]:
 def load_config(path: str | Path | None, overrides: Iterable[str] = ()) -> TrainConfig:
     """Read an experiment file and apply overrides.
 
-    Parameters
-    ----------
-    path
-        A TOML file whose tables are the fields of `TrainConfig`; what it leaves out keeps its
-        default. None: the defaults, the paper's recipe.
-    overrides
-        `section.field=value` each, value in TOML; quotes may be left off a string.
-
-    Raises
-    ------
-    ConfigError
-        Naming the file and the field, if the file is not TOML, a field is unknown, or a value
-        has the wrong type or is out of range.
+    `path`: A TOML file whose tables are the fields of `TrainConfig`; what it leaves out keeps its
+    default. None: the defaults, the paper's recipe.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -348,12 +347,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         if not text.strip():
             # As a TOML file it would mean the paper's recipe; as a file it was cut off.
-            raise ConfigError(
-                "is empty", path=path, remedy="leave it out if the paper's recipe is meant"
-            )
+            raise ConfigError("is empty", path=path, remedy="leave it out for the paper's recipe")
         return tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError("no such experiment file", path=path, remedy="see experiments/") from None
+        raise ConfigError(
+            "experiment file not found", path=path, remedy="see experiments/"
+        ) from None
     except IsADirectoryError:
         raise ConfigError("is a folder, not an experiment file", path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -384,7 +383,7 @@ def _build(kind: type, values: Mapping[str, Any], prefix: str) -> Any:
     unknown = [name for name in values if name not in hints]
     if unknown:
         raise ConfigError(
-            f"unknown field `{prefix}{unknown[0]}`", remedy=f"known here: {', '.join(hints)}"
+            f"unknown field `{prefix}{unknown[0]}`", remedy=f"known fields: {', '.join(hints)}"
         )
     arguments = {}
     for name, value in values.items():
@@ -399,7 +398,7 @@ def _build(kind: type, values: Mapping[str, Any], prefix: str) -> Any:
 
 
 def _checked(hint: Any, value: Any, name: str) -> Any:
-    """Return `value` as the type `hint` asks for, or say that it does not fit."""
+    """Return `value` as the type `hint` asks for, or raise an error."""
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
         choices = typing.get_args(hint)
@@ -412,8 +411,8 @@ def _checked(hint: Any, value: Any, name: str) -> Any:
         items = value if isinstance(value, list | tuple) else [value]
         return tuple(_checked(typing.get_args(hint)[0], item, name) for item in items)
     if origin in (types.UnionType, typing.Union):
-        raise TypeError(f"no union types in configurations: {name}")
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[hint]
+        raise TypeError(f"configurations have no union types: {name}")
+    wanted = {bool: "true or false", int: "an integer", float: "a number", str: "a text"}[hint]
     is_bool = isinstance(value, bool)
     if hint is float and isinstance(value, int) and not is_bool:
         value = float(value)

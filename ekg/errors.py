@@ -9,20 +9,6 @@ class EkgError(Exception):
     """Anything a user can put right.
 
     The command line prints the message as one line on standard error and exits with status 2.
-
-    Parameters
-    ----------
-    problem
-        What is wrong, in plain words, naming the field where there is one.
-    path
-        The file or folder concerned, if any; it is put in front of the message.
-    remedy
-        What to do about it, if anything can be done.
-
-    Examples
-    --------
-    >>> print(EkgError("field `gain` is 0", path="A0001.hea", remedy="correct the header"))
-    A0001.hea: field `gain` is 0; correct the header
     """
 
     def __init__(self, problem: str, *, path: str | Path | None = None, remedy: str | None = None):
@@ -40,7 +26,7 @@ class EkgError(Exception):
         front = f"{self.path}: " if self.path else ""
         back = f"; {self.remedy}" if self.remedy else ""
         line = " ".join(f"{front}{self.problem}{back}".split())
-        # What a file says may stand in it: nothing that a terminal would obey comes through.
+        # What a file says may be in it: nothing that a terminal would obey comes through.
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
@@ -49,7 +35,7 @@ def _rebuild(kind: type[EkgError], problem: str, path: str | None, remedy: str |
 
 
 class EkgWarning(UserWarning):
-    """What a user should know and can go on with: the command line prints it as one line."""
+    """What a user should know and can continue: the command line prints it as one line."""
 
 
 class RecordError(EkgError):
@@ -57,7 +43,7 @@ class RecordError(EkgError):
 
 
 class ImageError(EkgError):
-    """An image, image set or picture setting that cannot be used."""
+    """An image, image set or image setting that cannot be used."""
 
 
 class SplitError(EkgError):
@@ -73,7 +59,7 @@ class ConfigError(EkgError):
 
 
 class TrainingError(EkgError):
-    """Training that cannot start or go on."""
+    """Training that cannot start or continue."""
 
 
 class EvaluationError(EkgError):

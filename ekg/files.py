@@ -47,18 +47,6 @@ DAMAGE = (
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `target`; move it onto `target` when the block succeeds.
 
-    Parameters
-    ----------
-    target
-        The file to be made. Its folder is made when missing.
-
-    Yields
-    ------
-    Path
-        A name in the same folder (so that `os.replace` is atomic) with the same suffix.
-
-    Notes
-    -----
     The bytes are flushed to the disk before the move. When the block fails the temporary file
     is removed and `target` stays as it was. An error of the disk (full, say) names `target`.
     """
@@ -124,13 +112,7 @@ def _without_nan(content: Any) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file.
-
-    Raises
-    ------
-    EkgError
-        If the file is missing or is not JSON.
-    """
+    """Read a JSON file."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -140,21 +122,13 @@ def read_json(path: str | Path) -> Any:
 
 
 def is_temporary(path: str | Path) -> bool:
-    """Say whether a name was given out by `atomic_path` (left behind by a killed process)."""
+    """Return whether a name was given out by `atomic_path` (left behind by a killed process)."""
     name = Path(path).name
     return name.startswith(".") and _TEMPORARY_MARK in name
 
 
 def remove_leftovers(folder: str | Path, *patterns: str) -> None:
-    """Remove what `atomic_path` had begun in runs that were killed.
-
-    Parameters
-    ----------
-    folder
-        A folder in which nobody else writes (see `folder_lock`).
-    patterns
-        Further places below it, e.g. `all/*/.*`.
-    """
+    """Remove what `atomic_path` had begun in runs that were killed."""
     for pattern in (".*", *patterns):
         for path in Path(folder).glob(pattern):
             if _UNFINISHED.search(path.name) and path.is_file():
@@ -165,20 +139,7 @@ def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> 
     """Return the files with one of these endings in a folder and all folders below it.
 
     Links to folders are followed, each folder is entered once: under its own name where that
-    lies below `folder`, else by the first link in alphabetical order.
-
-    Parameters
-    ----------
-    folder
-        Where to look; names that begin with a dot are passed over.
-    suffixes
-        Endings in small letters, such as `.hea`; letter case is free. All files without any.
-
-    Raises
-    ------
-    EkgError
-        If a folder cannot be read, or a link to a folder or to such a file leads nowhere: what
-        lies there would be missing without a word.
+    is below `folder`, else by the first link in alphabetical order.
     """
     found: list[Path] = []
     entered: set[str] = set()
@@ -192,7 +153,7 @@ def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> 
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
-            raise EkgError(f"cannot be looked into ({error.strerror})", path=place) from None
+            raise EkgError(f"cannot be read ({error.strerror})", path=place) from None
         for entry in entries:
             path = place / entry.name
             if entry.name.startswith("."):
@@ -207,28 +168,16 @@ def files_below(folder: str | Path, suffixes: Collection[str] | None = None) -> 
                 and path.suffix.lower() in {"", *(suffixes or ())}
             ):
                 raise EkgError(
-                    f"is a link that leads nowhere ({os.readlink(path)})",  # noqa: PTH115
+                    f"is a broken link ({os.readlink(path)})",  # noqa: PTH115
                     path=path,
-                    remedy="mount or fetch what it leads to, or remove the link",
+                    remedy="mount or fetch its target, or remove the link",
                 )
         links.sort()
     return found
 
 
 def is_plain_relative(name: str) -> bool:
-    """Say whether a path from outside stays below the folder it is meant for.
-
-    Parameters
-    ----------
-    name
-        A path with forward slashes, from an archive, a publisher's list or a manifest.
-
-    Returns
-    -------
-    bool
-        False for an empty or absolute path, for `.`, `..` or an empty part, and for a
-        backslash, a colon (drive letters) or a control character.
-    """
+    """Return whether a path from outside stays below the folder it is meant for."""
     return not _STRAYS.search(f"/{name}/")
 
 
@@ -242,21 +191,6 @@ def sha256_of_file(path: str | Path) -> str:
 def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
     """Hold `folder/.lock` so that two runs do not write into one folder.
 
-    Parameters
-    ----------
-    folder
-        The folder; it is made when missing.
-    what
-        What is being done there, for the message ("drawing images").
-
-    Raises
-    ------
-    EkgError
-        If another process holds the lock. The operating system frees the lock when that
-        process ends, however it ends.
-
-    Notes
-    -----
     Files that killed runs left unfinished in the folder are removed.
     """
     from filelock import FileLock, Timeout
@@ -270,7 +204,7 @@ def folder_lock(folder: str | Path, what: str) -> Iterator[None]:
         raise EkgError(
             f"another process is {what} in this folder",
             path=folder,
-            remedy="wait for it to end or choose another folder",
+            remedy="wait for it to finish or choose another folder",
         ) from None
     try:
         remove_leftovers(folder)

@@ -22,7 +22,7 @@ _MEASURED = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
 
 @dataclass(frozen=True)
 class HandTable:
-    """A table that stands outside all marks and has decimal numbers."""
+    """A table that is outside all marks and has decimal numbers."""
 
     header: str
     """Its first line."""
@@ -122,7 +122,7 @@ def wrapped(text: str, width: int = 98) -> str:
 
 
 def blocks(text: str) -> dict[str, str]:
-    """Return what stands between each pair of marks, `<!-- NAME: begin -->` and `end`.
+    """Return what is between each pair of marks, `<!-- NAME: begin -->` and `end`.
 
     Marks inside fenced code count as text. A begin without its end gives the rest of the page.
     """
@@ -153,24 +153,7 @@ def hand_tables(text: str) -> Iterator[HandTable]:
 
 
 def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`.
-
-    Parameters
-    ----------
-    page
-        A Markdown file that has both marks.
-    name
-        Name of the marks.
-    table
-        Rows; missing values are left blank.
-    columns
-        The columns to show, in order.
-
-    Raises
-    ------
-    SystemExit
-        If the page lacks the marks.
-    """
+    """Replace what is between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8")
     if begin not in text or end not in text:
@@ -181,13 +164,7 @@ def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]
 
 
 def block_of(page: Path, mark: str) -> str:
-    """Return what stands between a page's two marks `<!-- mark: begin -->` and `end`.
-
-    Raises
-    ------
-    EkgError
-        If the page or a mark is missing.
-    """
+    """Return what is between a page's two marks `<!-- mark: begin -->` and `end`."""
     return _parts(page, mark)[1]
 
 
@@ -202,9 +179,9 @@ def _parts(page: Path, mark: str) -> tuple[str, str, str]:
     try:
         text = page.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise EkgError("no such page", path=page) from None
+        raise EkgError("page not found", path=page) from None
     if text.count(begin) != 1 or text.count(end) != 1:
-        raise EkgError(f"the marks {begin.strip()} and {end} must stand there once", path=page)
+        raise EkgError(f"must contain the marks {begin.strip()} and {end} once each", path=page)
     before, rest = text.split(begin)
     block, after = rest.split(end)
     return before + begin, block, end + after

@@ -18,32 +18,20 @@ PUBLISHED_FOLDER = STORED_MODELS / PUBLISHED_MODEL
 
 
 def default_model(stored: Path = STORED_MODELS) -> Path:
-    """Return the stored model that is used where none is named.
-
-    Raises
-    ------
-    ModelError
-        If `best_model_for_paper/default` does not name one.
-    """
+    """Return the stored model that is used where none is named."""
     file = stored / DEFAULT_FILE
     name = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     if not name or Path(name).name != name or not (stored / name).is_dir():
         raise ModelError(
-            f"names no folder beside it ({name!r})" if name else "missing",
+            f"must name a folder beside it ({name!r})" if name else "missing",
             path=file,
-            remedy="write the name of a stored model into it, or give --model",
+            remedy="put the name of a stored model into it, or use --model",
         )
     return stored / name
 
 
 def needs_clone(what: str, files: str) -> None:
-    """Refuse what works only in a clone.
-
-    Raises
-    ------
-    EkgError
-        In an installed package, which does not have these files.
-    """
+    """Refuse what works only in a clone."""
     if CLONE is None:
         raise EkgError(
             f"{what} needs {files}, which the installed package does not have",

@@ -11,7 +11,7 @@ from tqdm import tqdm
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-def say(line: str) -> None:
+def log_line(line: str) -> None:
     """Print a line for the user to standard error, above the bar where one is shown."""
     tqdm.write(line, file=sys.stderr)
     sys.stderr.flush()
@@ -22,16 +22,7 @@ class Progress:
 
     Use as a context manager.
 
-    Parameters
-    ----------
-    total
-        How many things there are, None when unknown.
-    what
-        A short description ("drawing").
-    unit
-        The name of one thing ("image"); "B" shows bytes in binary units.
-    done
-        How many were finished before (a resumed run).
+    `total`: How many things there are, None when unknown.
     """
 
     def __init__(self, total: int | None, what: str, unit: str, done: int = 0):

@@ -130,7 +130,7 @@ class Run:
         for fold in FOLDS:
             if not isinstance(content.get(fold, {}), dict):
                 raise EvaluationError(
-                    f"field `{fold}` is no table of figures", path=path, remedy=remedy
+                    f"`{fold}` must be a table of metrics", path=path, remedy=remedy
                 )
         return cast(Metrics, content)
 
@@ -191,7 +191,7 @@ class Run:
             ) from None
         missing = [c for c in ("epoch", "train_loss", "val_loss") if c not in table.columns]
         if missing or table.empty:
-            problem = f"column `{missing[0]}` is missing" if missing else "no epoch in it"
+            problem = f"column `{missing[0]}` is missing" if missing else "it has no epochs"
             raise EvaluationError(
                 f"not a training history ({problem})", path=path, remedy="train again"
             )
@@ -281,5 +281,5 @@ class Run:
             return {}
         content = read_json(path)
         if not isinstance(content, dict):
-            raise EvaluationError("holds no named values", path=path, remedy="make it again")
+            raise EvaluationError("has no named values", path=path, remedy="make it again")
         return content

@@ -11,13 +11,6 @@ def generator_for(seed: int, name: str) -> np.random.Generator:
     """Return the random generator of one named thing.
 
     It depends on the seed and the name alone: not on order, worker count or what else there is.
-
-    Parameters
-    ----------
-    seed
-        The stated seed of the whole work.
-    name
-        The thing's own name, e.g. a record's.
     """
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))

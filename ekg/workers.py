@@ -56,23 +56,11 @@ def _one_thread_each() -> Iterator[None]:
 class Lost:
     """Result of a job whose worker process was ended from outside twice."""
 
-    reason: str = "its worker process was ended from outside twice (out of memory, perhaps)"
+    reason: str = "its worker process was killed twice (perhaps out of memory)"
 
 
 class Workers:
-    """Worker processes that are started again when one of them is killed.
-
-    Parameters
-    ----------
-    jobs
-        Number of worker processes; 1 means this process itself.
-    warm_up, arguments
-        Called once in each worker when it starts.
-    start_method
-        `fork`, `forkserver` or `spawn`. By default `fork` on Linux while this process has no
-        other thread (the workers then inherit all that is warm), `forkserver` or else `spawn`
-        where forking would not be safe.
-    """
+    """Worker processes that are started again when one of them is killed."""
 
     def __init__(
         self,
@@ -82,7 +70,7 @@ class Workers:
         start_method: str | None = None,
     ):
         if jobs < 1:
-            raise EkgError(f"{jobs} worker processes", remedy="give at least 1 (-j)")
+            raise EkgError(f"{jobs} worker processes", remedy="use -j 1 or more")
         self.jobs = jobs
         self._warm_up, self._arguments = warm_up, arguments
         self._method = start_method
@@ -152,27 +140,8 @@ def in_order(
 ) -> Iterator[tuple[Any, Any]]:
     """Do jobs in parallel and give their results in the order of the jobs.
 
-    Parameters
-    ----------
-    workers
-        Where they run.
-    function
-        What is done with each job.
-    work
-        Pairs of an item and its job, taken as they are needed. Where the job is None there is
-        nothing to do and the result is None.
-    window
-        At most this many jobs are under way: memory does not grow with their number. By
-        default four for each worker, and one where there is one.
-    may_start
-        Asked before each further job, with the number under way; when it says no, results
-        are given first. When it says no with none under way, the work ends.
-
-    Yields
-    ------
-    item, result
-        When a worker is killed, the jobs that were under way are done again, one at a time; of
-        the one whose worker is killed again the result is `Lost`.
+    `work`: Pairs of an item and its job, taken as they are needed. Where the job is None there is
+    nothing to do and the result is None.
     """
     window = window or (1 if workers.jobs == 1 else 4 * workers.jobs)
     remaining = iter(work)

@@ -24,24 +24,8 @@ from ekg.records.record import LEAD_PREFIX, LEADS
 _POINTS_PER_INCH = 72.0
 
 
-def picture_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
-    """Describe the picture so that another program can draw its traces exactly.
-
-    Parameters
-    ----------
-    renderer
-        At the model's image size.
-
-    Returns
-    -------
-    description : dict
-        `size`, `samples`, `seconds`; `trace` (stroke `width` and `simplify` threshold, pixels);
-        `panels`, one a lead: `lead`, `area` (pixels x1, y1, x2, y2), `scaleX`, `shiftX`,
-        `scaleY`, `shiftY` (pixel = value * scale + shift, y downwards) and `border`, the four
-        lines as x1, y1, x2, y2, width, already on whole pixels.
-    background : bytes
-        Grey levels of paper and grid, row by row.
-    """
+def image_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
+    """Describe the image so that another program can draw its traces exactly."""
     layout = renderer.layout
     panels = []
     for lead, panel in zip(LEADS, renderer.static.panels, strict=True):
@@ -58,7 +42,7 @@ def picture_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
                 },
                 "scaleX": float(matrix[0, 0]),
                 "shiftX": float(matrix[0, 2]),
-                # Agg counts rows from the top: matplotlib mirrors the picture, in this order.
+                # Agg counts rows from the top: matplotlib mirrors the image, in this order.
                 "scaleY": float(-matrix[1, 1]),
                 "shiftY": float(-matrix[1, 2] + renderer.size),
                 "border": [_border_line(renderer, side) for side in panel.border],
@@ -98,17 +82,7 @@ def _border_line(renderer: Renderer, side: Stroke) -> dict[str, float]:
 
 
 def model_description(model: EkgModel, weights_sha256: str, onnx_sha256: str) -> dict[str, Any]:
-    """Describe the model for the page's text and for its first check.
-
-    Parameters
-    ----------
-    model
-        The model that was exported.
-    weights_sha256
-        Checksum of its weights file.
-    onnx_sha256
-        Checksum of the exported file, which the page compares before it uses it.
-    """
+    """Describe the model for the page's text and for its first check."""
     return {
         "name": model.name,
         "version": __version__,
@@ -124,15 +98,7 @@ def model_description(model: EkgModel, weights_sha256: str, onnx_sha256: str) ->
 
 
 def rules_description() -> dict[str, Any]:
-    """Describe what the reader of records needs to know: `ekg.records` reads by the same.
-
-    Returns
-    -------
-    dict
-        `leads`, `leadPrefix` (a regular expression) and `derived` (weights of I and II);
-        `millivolts` by unit; the limits; how signal files are named, and how files of other
-        kinds begin (`otherKinds`, `matlab4Types`, `typeOfFormat`).
-    """
+    """Describe what the reader of records needs to know: `ekg.records` reads by the same."""
     return {
         "leads": list(LEADS),
         "leadPrefix": LEAD_PREFIX.pattern,
@@ -155,7 +121,7 @@ def rules_description() -> dict[str, Any]:
 
 
 def slicing_description() -> dict[str, Any]:
-    """Describe where slices lie: `ekg.records.slicing` with the paper's seed."""
+    """Describe where slices are: `ekg.records.slicing` with the paper's seed."""
     config = SliceConfig()
     return {
         "rate": config.sampling_frequency,
@@ -167,15 +133,7 @@ def slicing_description() -> dict[str, Any]:
 
 
 def quality_description() -> dict[str, Any]:
-    """Describe what makes the page warn: the limits of the Python road, and its band-pass.
-
-    Returns
-    -------
-    dict
-        `limits` and `band` for signals (`sections` and `initial` state of the filter as
-        `scipy.signal.sosfiltfilt` runs it, `pad` samples at both ends, `relations` the
-        projection on what is zero in the limb leads), `picture` for images.
-    """
+    """Describe what makes the page warn: the limits of the Python code, and its band-pass."""
     sections = scipy.signal.butter(
         2, quality._PASS_BAND, "bandpass", fs=SliceConfig().sampling_frequency, output="sos"
     )
@@ -188,8 +146,8 @@ def quality_description() -> dict[str, Any]:
             "flatStep": quality.FLAT_STEP,
             "clippedSeconds": quality.CLIPPED_SECONDS,
             "clippedDistance": quality.CLIPPED_DISTANCE,
-            "pictureLimit": quality.PICTURE_LIMIT,
-            "pictureShare": quality.PICTURE_SHARE,
+            "pictureLimit": quality.IMAGE_LIMIT,
+            "pictureShare": quality.IMAGE_SHARE,
             "spanLow": quality.SPAN_LIMITS[0],
             "spanHigh": quality.SPAN_LIMITS[1],
             "tallLimit": quality.TALL_LIMIT,

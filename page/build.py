@@ -18,8 +18,8 @@ from ekg.records.record import find_records, read_header
 from ekg.simulator.record_files import SimulationSettings, simulate_folder
 from page import PageError
 from page.assets import (
+    image_description,
     model_description,
-    picture_description,
     quality_description,
     rules_description,
     slicing_description,
@@ -45,23 +45,8 @@ class BuiltPage:
 def build_page(model_path: str | Path, out: str | Path, sources: Path = SOURCES) -> BuiltPage:
     """Build the static page.
 
-    Parameters
-    ----------
-    model_path
-        A run folder, a folder of `best_model_for_paper/` or a weights file; its images must have
-        the paper's size and its classes must be the seven.
-    out
-        The folder to be made. It is replaced whole, and only when everything in it is ready.
-    sources
-        The folder `page/`, with onnxruntime-web installed in it.
-
-    Raises
-    ------
-    PageError
-        If onnxruntime-web is not installed, the folder is not a page, or the model reads
-        something else than the page can draw.
-    ModelError
-        If the model cannot be loaded or exported.
+    `model_path`: A run folder, a folder of `best_model_for_paper/` or a weights file; its images
+    must have the paper's size and its classes must be the seven.
     """
     out = Path(out)
     runtime = sources / RUNTIME_FOLDER
@@ -73,7 +58,9 @@ def build_page(model_path: str | Path, out: str | Path, sources: Path = SOURCES)
                 remedy="run `make page`, or `npm ci` in that folder",
             )
     if out.exists() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise PageError("holds other things than a built page", path=out, remedy="name another")
+        raise PageError(
+            "contains files that are not of a built page", path=out, remedy="name another"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         folder = Path(scratch) / "page"
@@ -122,14 +109,14 @@ def _write_assets(weights: Path, folder: Path) -> ExportReport:
     model = load_model(weights)
     if tuple(model.classes) != CLASSES or isinstance(model.metadata["mean"], list):
         raise PageError(
-            "the page shows the seven classes of the paper, read from grey pictures; this model "
-            "reads something else",
+            "the page shows the seven classes of the paper, read from grey images; this model "
+            "does not",
             path=weights,
             remedy="choose another model",
         )
     folder.mkdir()
     report = export_onnx(model, folder / "model.onnx", weights=weights)
-    description, background = picture_description(Renderer(model.image_size))
+    description, background = image_description(Renderer(model.image_size))
     (folder / "background.bin").write_bytes(background)
     _write_json(folder / "picture.json", description)
     write_rules(folder)

@@ -28,7 +28,7 @@ def run_page(arguments: argparse.Namespace) -> int:
     built = build_page(model, arguments.out)
     print(
         f"{built.folder}: {built.size_bytes / 1e6:.1f} MB, model {model}, largest difference from "
-        f"torch {built.export.largest_difference:.1e} over {built.export.pictures} pictures. "
+        f"torch {built.export.largest_difference:.1e} over {built.export.images} images. "
         "Not for clinical use."
     )
     return 0

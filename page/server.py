@@ -96,21 +96,11 @@ class _Server(ThreadingHTTPServer):
 def make_server(folder: str | Path, port: int) -> ThreadingHTTPServer:
     """Bind a server for a built page to 127.0.0.1.
 
-    Parameters
-    ----------
-    folder
-        What `build_page` made.
-    port
-        1 to 65535, or 0 for any free one (`server_address[1]` says which).
-
-    Raises
-    ------
-    PageError
-        If the folder holds no page or the port is taken.
+    `port`: 1 to 65535, or 0 for any free one (`server_address[1]` says which).
     """
     folder = Path(folder)
     if not (folder / MARK).is_file() or not (folder / "index.html").is_file():
-        raise PageError("holds no built page", path=folder, remedy="build it with `make page`")
+        raise PageError("contains no built page", path=folder, remedy="build it with `make page`")
     if not 0 <= port <= 65535:
         raise PageError(f"port {port} is not one of 0 to 65535", remedy="choose another port")
     try:
@@ -119,5 +109,5 @@ def make_server(folder: str | Path, port: int) -> ThreadingHTTPServer:
         if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
             raise
         raise PageError(
-            f"port {port} cannot be had ({error.strerror})", remedy="choose another with --port"
+            f"port {port} is not available ({error.strerror})", remedy="choose another with --port"
         ) from None

@@ -5,7 +5,7 @@ python scripts/ablation.py --records DIR --images DIR --split CSV [--only NAME .
 
 On a CPU the runs are small (224 pixels, a minute or two each). A setting is compared with the
 whole recipe under the same seed; the page shows the mean of these differences and their standard
-deviation. --real judges each run on recordings of hospitals too. Every run is a row of
+deviation. --real evaluates each run on recordings of hospitals too. Every run is a row of
 benchmarks/ablation.csv; runs that are there already are not run again.
 """
 
@@ -99,7 +99,7 @@ def run_one(
         run_ekg("evaluate", model=run, **data, fold="test", out=run)
     real: dict[str, float] = {}
     for source in arguments.real:
-        real |= judged_on_recordings(run, source)
+        real |= metrics_on_recordings(run, source)
     trained = Run(run)
     history, finished = trained.history, trained.finished
     figures = trained.fold_metrics("test")
@@ -122,32 +122,20 @@ def run_one(
     }
 
 
-def judged_on_recordings(run: Path, source: str) -> dict[str, float]:
-    """Return the figures per record on one source of recordings, NAME=FOLDER[:LABELS]."""
+def metrics_on_recordings(run: Path, source: str) -> dict[str, float]:
+    """Return the metrics per record on one source of recordings, NAME=FOLDER[:LABELS]."""
     name, _, place = source.partition("=")
     folder, _, labels = place.partition(":")
     out = run / f"on-{name}"
     if not (out / "external.json").is_file():
         more = {"labels": labels} if labels else {}
         run_ekg("external", model=run, records=folder, **more, name=name, resamples=0, out=out)
-    figures = json.loads((out / "external.json").read_text())["external"]["per_record"]
-    return {f"{name}_{metric}": round(float(figures[metric]), 4) for metric in REAL_METRICS}
+    found = json.loads((out / "external.json").read_text())["external"]["per_record"]
+    return {f"{name}_{metric}": round(float(found[metric]), 4) for metric in REAL_METRICS}
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a setting: means over seeds, and differences from the whole recipe.
-
-    Parameters
-    ----------
-    runs
-        One row a run, as benchmarks/ablation.csv holds them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text. A difference is the mean (standard deviation, n - 1) of those between runs of
-        the same seed.
-    """
+    """Return one row a setting: means over seeds, and differences from the whole recipe."""
     scored = [str(name) for name in runs if str(name).endswith("_macro_f1")]
     sources = [name.removesuffix("_macro_f1") for name in scored if name != "val_macro_f1"]
     whole = runs[runs["setting"] == "modern"].set_index("seed")
@@ -181,7 +169,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=TABLE)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--train-images", type=int, default=1500, help="at most so many")
+    parser.add_argument("--train-images", type=int, default=1500, help="at most this many")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seeds", type=int, nargs="+", default=[44])
     parser.add_argument("--only", nargs="+", choices=list(CHOICES), default=list(CHOICES))
@@ -190,7 +178,7 @@ def main() -> None:
         nargs="+",
         default=[],
         metavar="NAME=FOLDER[:LABELS]",
-        help="recordings of hospitals to judge each run on",
+        help="recordings of hospitals to evaluate each run on",
     )
     parser.add_argument("--threads", type=int, default=0, help="as in `ekg train`")
     parser.add_argument("--workers", type=int, default=-1, help="as in `ekg train`")

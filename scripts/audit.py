@@ -23,7 +23,7 @@ KNOWN, NOT_AUDITED = 1, 3
 
 
 def install(folder: Path) -> Path:
-    """Return pip-audit's Python, in an environment of its own."""
+    """Return pip-audit's Python, in its own environment."""
     python = folder / "bin" / "python"
     if not (folder / "bin" / "pip-audit").exists():
         venv.create(folder, with_pip=True, clear=True)
@@ -87,7 +87,7 @@ def report(found: list[dict[str, object]]) -> int:
     for entry in bad:
         for weakness in entry["vulns"]:  # type: ignore[attr-defined]
             fixed = ", ".join(weakness["fix_versions"]) or "no version yet"
-            print(f"{entry['name']} {entry['version']}: {weakness['id']}, mended in {fixed}")
+            print(f"{entry['name']} {entry['version']}: {weakness['id']}, fixed in {fixed}")
     print(f"{len(found)} packages: {len(bad)} with a known vulnerability, {len(unknown)} not found")
     if bad:
         return KNOWN

@@ -1,8 +1,8 @@
-"""Measure how fast pictures and records are read, and write a CSV.
+"""Measure how fast images and records are read, and write a CSV.
 
     python scripts/bench_inference.py --out benchmarks/inference.csv
 
-Five forms of the paper's network, from uint8 pictures to probabilities, on the CPU:
+Five forms of the paper's network, from uint8 images to probabilities, on the CPU:
 
 * textbook: torch as one would write it down, activations composed of relu6, NCHW, float32
 * fused: the form that training uses: fused activations, channels-last
@@ -35,7 +35,7 @@ import wfdb
 from ekg.files import atomic_open
 from ekg.model import EkgModel, build_network
 from ekg.model.engines import Engine, OnnxEngine, TorchEngine
-from ekg.model.export import check_pictures, export_onnx
+from ekg.model.export import check_images, export_onnx
 from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
 from ekg.records.record import LEADS, read_record
@@ -114,29 +114,29 @@ def models() -> tuple[EkgModel, EkgModel]:
 
 
 def in_torch(model: EkgModel) -> Reading:
-    """Return a function that reads pictures with a model as it is."""
+    """Return a function that reads images with a model as it is."""
 
-    def read(pictures: np.ndarray) -> object:
+    def read(images: np.ndarray) -> object:
         with torch.inference_mode():
-            return model.probabilities(torch.from_numpy(pictures)).numpy()
+            return model.probabilities(torch.from_numpy(images)).numpy()
 
     return read
 
 
 def measure_forms(forms: dict[str, Reading], batch: int, rounds: int) -> list[dict[str, object]]:
     """Time every form on batches of one size."""
-    drawn = check_pictures(SIZE)
-    pictures = np.ascontiguousarray(np.resize(drawn, (batch, SIZE, SIZE)))
+    drawn = check_images(SIZE)
+    images = np.ascontiguousarray(np.resize(drawn, (batch, SIZE, SIZE)))
     repeats = 4 if batch == 1 else 1
     seconds: dict[str, list[float]] = {form: [] for form in forms}
     with Progress(rounds, f"batch {batch}", "round") as progress:
         for _ in range(rounds):
             for form, read in forms.items():
                 keep_memory(form == KEEPING)
-                read(pictures)  # the first call plans and allocates
+                read(images)  # the first call plans and allocates
                 for _ in range(repeats):
                     begin = time.perf_counter()
-                    read(pictures)
+                    read(images)
                     seconds[form].append(time.perf_counter() - begin)
             progress.update()
     textbook = statistics.median(seconds[TEXTBOOK])
@@ -158,7 +158,7 @@ def keep_memory(keep: bool) -> None:
     """Tell the C library (glibc; elsewhere nothing is done) to keep freed memory, or not to.
 
     "Not" is the state that glibc reaches by itself after its first large blocks: blocks of
-    more than 32 MB are mapped anew each time.
+    more than 32 MB are mapped again each time.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -27,7 +27,7 @@ from ekg.evaluation.comparison import compare_sides
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions, intervals_of
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.predictions import fingerprints, make_predictions
-from ekg.evaluation.published import read_published_figures
+from ekg.evaluation.published import read_published_metrics
 from ekg.evaluation.resampling import resample_counts
 from ekg.evaluation.runs import table
 from ekg.evaluation.sides import Side
@@ -40,7 +40,7 @@ LIMITS = {"confusion-matrix figures": 5.0, "every figure": 90.0}
 
 def made_up_predictions(seed: int) -> pd.DataFrame:
     """Return predictions with the published test fold's numbers of images and records."""
-    fold = read_published_figures()["test"]
+    fold = read_published_metrics()["test"]
     rng = np.random.default_rng(seed)
     owners: list[str] = []
     labels: list[str] = []
@@ -68,7 +68,7 @@ def measure() -> list[tuple[str, float]]:
     """Time the three kinds of work."""
     first, second = made_up_predictions(1), made_up_predictions(2)
 
-    def confusion_figures() -> None:
+    def confusion_metrics() -> None:
         levels = levels_of(first)
         counts = resample_counts(levels["per_image"].n_records, RESAMPLES, SEED)
         for units in levels.values():
@@ -83,7 +83,7 @@ def measure() -> list[tuple[str, float]]:
     second = second.assign(image=first["image"], record=first["record"], label=first["label"])
     second["weight"] = first["weight"]
     return [
-        ("confusion-matrix figures", seconds(confusion_figures)),
+        ("confusion-matrix figures", seconds(confusion_metrics)),
         ("every figure", seconds(lambda: evaluate_predictions(first))),
         ("paired comparison", seconds(lambda: compare_sides(side(first), side(second)))),
     ]

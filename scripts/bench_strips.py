@@ -72,7 +72,7 @@ class Outcome:
     reason: str
     seconds: float
     accepted: bool = False
-    """Whether the page was read, rightly or not."""
+    """Whether the page was read, correctly or not."""
 
     @property
     def wrong(self) -> bool:

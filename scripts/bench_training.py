@@ -2,7 +2,7 @@
 
 python scripts/bench_training.py [--out benchmarks/training.csv] [--rounds 3] [--threads N]
 
-Each measurement runs in a process of its own, the forms in turn, several rounds; the best of
+Each measurement runs in its own process, the forms in turn, several rounds; the best of
 all rounds counts, so that other work on the machine disturbs as little as it can. The plain form
 is the textbook network as torch runs it when nothing is done about speed (NCHW, h-swish composed
 of relu6, float32, the C library's own way with memory). The GPU's rows need a GPU.

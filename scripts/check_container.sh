@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prove the container: build it from an empty cache, build it again after a change of the code
-# alone, then run the tests and the whole road inside, with a read-only root, without network and
+# alone, then run the tests and the whole pipeline inside, with a read-only root, without network and
 # as a user who has no account.
 #
 # Usage: scripts/check_container.sh [--base IMAGE | --base-tar FILE] [--suite NAME] [--keep]

@@ -105,8 +105,8 @@ def as_markdown(rows: pd.DataFrame) -> str:
     """Return the short table: one row a measure, real over simulated in each class."""
     classes = [c for c in (*CLASSES, *ECTOPY) if c in set(rows["class"])]
     cells: dict[tuple[str, str, str], tuple[float, ...]] = {}
-    for name, diagnosis, kind, *figures in rows.to_numpy().tolist():
-        cells[name, kind, diagnosis] = tuple(float(figure) for figure in figures)
+    for name, diagnosis, kind, *values in rows.to_numpy().tolist():
+        cells[name, kind, diagnosis] = tuple(float(value) for value in values)
     lines = [
         "Median (10th to 90th percentile); first line recorded, second line simulated.",
         "",
@@ -126,8 +126,8 @@ def as_markdown(rows: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(figures: tuple[float, ...], form: str) -> str:
-    return form.format(*figures) if figures[0] else "-"
+def _cell(values: tuple[float, ...], form: str) -> str:
+    return form.format(*values) if values[0] else "-"
 
 
 def main() -> None:

@@ -28,15 +28,8 @@ LEFT_OUT_TABLE = ROOT / "benchmarks" / "coverage_left_out.csv"
 _PRAGMA = re.compile(r"#\s*pragma:\s*no cover\b\s*(.*)")
 
 
-def rooms_table(report: dict[str, dict[str, dict[str, dict[str, int]]]]) -> pd.DataFrame:
-    """Return one row a room, and one for all.
-
-    Parameters
-    ----------
-    report
-        What `coverage json` wrote: `files`, path to a `summary` with `num_statements` and
-        `covered_lines`.
-    """
+def packages_table(report: dict[str, dict[str, dict[str, dict[str, int]]]]) -> pd.DataFrame:
+    """Return one row per package, and one for all."""
     sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for path, file in report["files"].items():
         parts = Path(path).parts
@@ -64,13 +57,7 @@ def percent(lines: int, covered: int) -> float:
 
 
 def left_out(folder: Path) -> pd.DataFrame:
-    """Return the places that are left out of the measurement, with the reason beside each.
-
-    Raises
-    ------
-    SystemExit
-        If one has no reason in its line.
-    """
+    """Return the places that are left out of the measurement, with the reason beside each."""
     rows = []
     for path in sorted(folder.rglob("*.py")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -89,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("report", type=Path, help="the file that `coverage json` wrote")
     arguments = parser.parse_args()
-    table = rooms_table(json.loads(arguments.report.read_text(encoding="utf-8")))
+    table = packages_table(json.loads(arguments.report.read_text(encoding="utf-8")))
     places = left_out(ROOT / "ekg")
     print(table.to_string(index=False))
     write_text(TABLE, table.to_csv(index=False, lineterminator="\n"))

@@ -43,7 +43,6 @@ def registry_facts(source: Source) -> list[str]:
         "size": f"about {source.about_bytes / 1e9:.1f} GB",
         "licence": source.licence,
         "home": f"<{source.homepage}>",
-        "cite": " ".join(source.citation.split()),
     }
     return ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())]
 
@@ -125,7 +124,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def with_tables(text: str, made: dict[str, list[str]]) -> str:
-    """Return a page with what stands between its marks made anew."""
+    """Return a page with what is between its marks regenerated."""
 
     def fill(match: re.Match[str]) -> str:
         lines = made.get(match["name"])

@@ -1,8 +1,8 @@
-"""Walk the whole road again under other circumstances, and compare every file with the first walk.
+"""Run the whole pipeline under other circumstances and compare every file with the first run.
 
     python scripts/determinism.py [--only NAME ...] [--write]
 
-The road: simulate, draw, pack, split, train a few steps on the CPU, evaluate. It is walked once
+The pipeline: simulate, draw, pack, split, train a few steps on the CPU, evaluate. It is run once
 plainly and once for each variation (other process counts, order of files, folder, locale, time
 zone, hash seed, umask, user's settings) and once with all of them together. Nothing that is left
 may differ by a byte, but for what a clock or a path fills. `--write` puts the counts into
@@ -195,13 +195,7 @@ def commands(folder: str, jobs: int, size: int, records: int) -> list[list[str]]
 
 
 def walk(variation: Variation, folder: Path, size: int, records: int, locales: Path) -> None:
-    """Run the pipeline into `folder` as the variation says, in a process of its own.
-
-    Raises
-    ------
-    SystemExit
-        If a command fails; its output is shown.
-    """
+    """Run the pipeline into `folder` as the variation says, in its own process."""
     folder.mkdir(parents=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
     environment |= {
@@ -224,7 +218,7 @@ def walk(variation: Variation, folder: Path, size: int, records: int, locales: P
         place = folder / "somewhere" / "else entirely"
         place.mkdir(parents=True)
         name = "../.."
-    road = commands(name, variation.jobs, size, records)
+    steps = commands(name, variation.jobs, size, records)
     if variation.shuffled:
         # The records come into being in another order before the pipeline finds them.
         simulate_backwards(folder / "data" / "synthetic" / "records", records)
@@ -232,7 +226,7 @@ def walk(variation: Variation, folder: Path, size: int, records: int, locales: P
         "umask": variation.umask,
         "locale": locale,
         "shuffled": variation.shuffled,
-        "commands": road,
+        "commands": steps,
     }
     done = subprocess.run(
         [sys.executable, "-c", WALKER, json.dumps(plan)],

@@ -22,7 +22,7 @@ _RATE = 1000
 
 
 def main(target: str, record: str | None = None) -> None:
-    """Write the two pictures beside each other."""
+    """Write the two images beside each other."""
     if record is None:
         signal = simulate_record(
             "hackathon", 44, ("LBBB",), sampling_frequency=_RATE, seconds=SECONDS

@@ -48,7 +48,7 @@ def record_probabilities(
     return probabilities.mean(dim=0).double().numpy()
 
 
-def judge(model: EkgModel, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def predict_simulated(model: EkgModel, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the class indices, shape (n,), and probabilities, shape (n, 7), of all records."""
     renderer = Renderer(model.image_size)
     truth, found = [], []
@@ -62,7 +62,7 @@ def judge(model: EkgModel, per_class: int, seed: int) -> tuple[np.ndarray, np.nd
     return np.array(truth), np.array(found)
 
 
-def figures(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray | float]:
+def metrics(truth: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray | float]:
     """Return confusion matrix, F1 by class, AUROC by class, and their means."""
     predicted = probabilities.argmax(axis=1)
     labels = range(len(CLASSES))
@@ -116,15 +116,17 @@ def as_csv(result: dict[str, np.ndarray | float], seed: int) -> str:
 
 
 def main() -> None:
-    """Parse the command line, judge, print and write."""
+    """Parse the command line, predict, print and write."""
     parser = argparse.ArgumentParser(description="Judge the simulator by the published network.")
     parser.add_argument("--model", type=Path, default=PUBLISHED, help="default: %(default)s")
     parser.add_argument("--records", type=int, default=100, help="a class (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=44, help="default: %(default)s")
     parser.add_argument("--write", action="store_true", help="put the table into docs/")
     arguments = parser.parse_args()
-    truth, probabilities = judge(load_model(arguments.model), arguments.records, arguments.seed)
-    result = figures(truth, probabilities)
+    truth, probabilities = predict_simulated(
+        load_model(arguments.model), arguments.records, arguments.seed
+    )
+    result = metrics(truth, probabilities)
     content = as_csv(result, arguments.seed)
     print(as_markdown(content), end="")
     if arguments.write:

@@ -52,7 +52,7 @@ def complain(problem: str) -> None:
     sys.exit(f"error: {problem}")
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Print one line on standard error."""
     print(line, file=sys.stderr, flush=True)
 
@@ -117,17 +117,17 @@ def record_cpu_lock(index: str) -> None:
         try:
             wheels = wheels_of(package, index)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            say(f"hashes of the CPU wheels are not recorded: {index} does not answer ({error})")
+            log(f"hashes of the CPU wheels are not recorded: {index} does not answer ({error})")
             return
         start = f"{package}-{version}+cpu-"
         hashes = sorted({sha for name, sha in wheels.items() if name.startswith(start) and sha})
         if not hashes:
-            say(f"hashes of the CPU wheels are not recorded: {index} gives none for {pin}")
+            log(f"hashes of the CPU wheels are not recorded: {index} gives none for {pin}")
             return
         lines += [f"{pin}+cpu", *(f"    --hash=sha256:{sha}" for sha in hashes)]
     content = re.sub(r"\n(?=    )", " \\\\\n", "\n".join(lines))
     CPU_LOCK.write_text(f"{content}\n", encoding="utf-8")
-    say(f"{CPU_LOCK.name}: hashes of the CPU wheels, from {index}")
+    log(f"{CPU_LOCK.name}: hashes of the CPU wheels, from {index}")
 
 
 def fingerprint(torch: str) -> str:
@@ -157,7 +157,7 @@ def wheels_of(package: str, index: str) -> dict[str, str]:
 
 
 def has_cpu_wheels(pins: list[str], index: str) -> bool:
-    """Say whether an index has the CPU wheels of these versions for this Python and machine."""
+    """Return whether an index has the CPU wheels of these versions for this Python and machine."""
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     for package, version in (pin.split("==") for pin in pins):
         start = f"{package}-{version}+cpu-{tag}-"
@@ -170,7 +170,7 @@ def has_cpu_wheels(pins: list[str], index: str) -> bool:
 
 
 def why_not_cpu(pins: list[str], index: str) -> str:
-    """Return why the CPU wheels cannot be had, empty where they can."""
+    """Return why the CPU wheels are not available, empty where they can."""
     answers: list[bool | str] = []
 
     def ask() -> None:
@@ -191,7 +191,7 @@ def why_not_cpu(pins: list[str], index: str) -> str:
 
 
 def sees_gpu() -> bool:
-    """Say whether the NVIDIA driver lists a GPU."""
+    """Return whether the NVIDIA driver lists a GPU."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True
@@ -228,7 +228,7 @@ def choose_torch(folder: Path, asked: str | None, index: str) -> tuple[str, str]
 
 
 class Installer:
-    """Installs into an environment by uv or, where that cannot be had or fails, by pip."""
+    """Installs into an environment by uv or, where that is not available or fails, by pip."""
 
     def __init__(self, python: Path, uv: bool):
         self.python = python
@@ -255,7 +255,7 @@ class Installer:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             (block,) = blocks_of(UV_LOCK.read_text(encoding="utf-8"))
-            say(f"{pin_of(block)} cannot be had here: pip installs, which takes longer")
+            log(f"{pin_of(block)} is not available here: pip installs, which takes longer")
             return None
         return place / "bin" / ("uv.exe" if os.name == "nt" else "uv")
 
@@ -268,7 +268,7 @@ class Installer:
             command, env=os.environ | self._uv_settings(), stdout=sys.stderr, check=False
         )
         if done.returncode:
-            say("uv failed (see above): pip installs, which takes longer")
+            log("uv failed (see above): pip installs, which takes longer")
             self.uv = None
         return not done.returncode
 
@@ -277,7 +277,7 @@ class Installer:
         command = [str(self.python), "-m", "pip", "config", "list"]
         listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         lines = re.findall(r"(?m)^(global|install|:env:)\.([\w-]+)=(.*)$", listed)
-        # The environment's variables come before what stands in files.
+        # The environment's variables come before what is in files.
         lines.sort(key=lambda line: line[0] == ":env:")
         found = {name: str(ast.literal_eval(value)) for _, name, value in lines}
         web = [url for url in found.get("extra-index-url", "").split() if url.startswith("http")]
@@ -308,7 +308,7 @@ def install_lock(installer: Installer, torch: str, index: str) -> None:
     if recorded := cpu_lock_for(pins):
         installer.install(*BY_HASH, *place, "-r", str(recorded))
     else:
-        say(f"no hashes of the CPU wheels are recorded: those of {index} are not verified")
+        log(f"no hashes of the CPU wheels are recorded: those of {index} are not verified")
         installer.install("--no-deps", *place, *(f"{pin}+cpu" for pin in pins))
 
 
@@ -343,7 +343,7 @@ def build(folder: Path, asked: str | None, index: str, *, uv: bool = True) -> No
     free = shutil.disk_usage(folder.parent).free / 1e9
     name = "CPU wheels" if torch == "cpu" else "wheels of the lock"
     other = "" if asked or small else "; TORCH=cpu asks for the small ones"
-    say(
+    log(
         f"environment {folder}: PyTorch's {name} ({why}{other}): "
         f"{ESTIMATE['cpu' if small else 'cuda']}, 1 to 10 minutes; {free:,.0f} GB are free"
     )
@@ -360,7 +360,7 @@ def build(folder: Path, asked: str | None, index: str, *, uv: bool = True) -> No
     installer.install("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(fingerprint(torch))
     how = "uv" if installer.uv else "pip"
-    say(f"environment {folder}: made by {how} in {time.monotonic() - started:.0f} s")
+    log(f"environment {folder}: made by {how} in {time.monotonic() - started:.0f} s")
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--n_ekg_to_process",
         type=int,
         default=-1,
-        help="draw the first so many usable records; -1: all",
+        help="draw the first this many usable records; -1: all",
     )
     add("-s", "--size", type=int, default=800, help="pixels on a side")
     add("--slice_time_range", type=float, default=paper.seconds, help="length of a slice, s")
@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
+        print("interrupted; run the same command again to resume", file=sys.stderr)
         return 130
     report(summary, everything=bool(arguments.verbose))
     return 0

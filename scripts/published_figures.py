@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ekg.errors import EkgError
 from ekg.evaluation.published import (
-    FIGURES_FILE,
-    build_published_figures,
+    PUBLISHED_METRICS_FILE,
+    build_published_metrics,
     criteria_table,
     prediction_folder,
 )
@@ -27,10 +27,10 @@ from ekg.paths import PUBLISHED_FOLDER
 def main() -> int:
     """Compute, print, and write when asked to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--write", action="store_true", help=f"renew {FIGURES_FILE}")
+    parser.add_argument("--write", action="store_true", help=f"renew {PUBLISHED_METRICS_FILE}")
     arguments = parser.parse_args()
     try:
-        content = build_published_figures(prediction_folder())
+        content = build_published_metrics(prediction_folder())
     except EkgError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -41,8 +41,8 @@ def main() -> int:
     print("what a run is compared with:")
     print("\n".join(criteria_table(content)))
     if arguments.write:
-        write_json(PUBLISHED_FOLDER / FIGURES_FILE, content)
-        print(f"written: {(PUBLISHED_FOLDER / FIGURES_FILE).relative_to(Path.cwd())}")
+        write_json(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE, content)
+        print(f"written: {(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE).relative_to(Path.cwd())}")
     return 0
 
 

@@ -32,8 +32,8 @@ def with_interval(level: dict[str, Any], metric: str) -> str:
 
 def accuracy_and_f1(metrics: dict[str, Any], level: str) -> str:
     """Return accuracy and macro F1 of a test fold at one level."""
-    figures = metrics["test"][level]
-    accuracy, macro_f1 = (with_interval(figures, name) for name in ("accuracy", "macro_f1"))
+    found = metrics["test"][level]
+    accuracy, macro_f1 = (with_interval(found, name) for name in ("accuracy", "macro_f1"))
     return f"accuracy {accuracy}, macro F1 {macro_f1}"
 
 
@@ -43,7 +43,7 @@ def measured(name: str) -> dict[str, float]:
         return {row["measurement"]: float(row["value"]) for row in csv.DictReader(stream)}
 
 
-def judge() -> tuple[float, float]:
+def on_simulated() -> tuple[float, float]:
     """Return macro F1 and mean AUROC of the published network on simulated records."""
     with open(ROOT / "docs" / "simulator_judge.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -81,8 +81,7 @@ def quick_recipe() -> list[str]:
         for name in ("record_weighted_accuracy", "record_weighted_macro_f1")
     )
     return [
-        "| The earlier quick recipe, which a clock could shorten, with "
-        f"{len(rows) - 2} seeds, simulated test, record-weighted "
+        f"| `make reproduce` without a GPU, {len(rows) - 2} seeds, simulated test, record-weighted "
         f"| accuracy {accuracy}, macro F1 {macro_f1} | `scripts/seeds.py` |"
     ]
 
@@ -93,7 +92,7 @@ def results() -> list[str]:
     stored = default_model()
     own = read_json(stored / "metrics.json")
     images = measured("images.csv")
-    judged_f1, judged_auroc = judge()
+    simulated_f1, simulated_auroc = on_simulated()
     test = own["test"]
     return [
         "| what | result | made by |",
@@ -110,7 +109,7 @@ def results() -> list[str]:
         *on_recordings(stored),
         *quick_recipe(),
         "| The published network on simulated records, which it never saw "
-        f"| macro F1 {judged_f1:.2f}, mean AUROC {judged_auroc:.2f} "
+        f"| macro F1 {simulated_f1:.2f}, mean AUROC {simulated_auroc:.2f} "
         "| `python scripts/judge_simulator.py` |",
         "| Golden pixels: 436 slices of real records | all equal, byte by byte "
         "| `pytest tests/images/test_renderer.py` |",
@@ -130,7 +129,7 @@ def results() -> list[str]:
 
 
 def page_with_results(page: str) -> str:
-    """Return the README with the table between its marks made anew."""
+    """Return the README with the table between its marks regenerated."""
     before, rest = page.split(BEGIN)
     return "\n".join([before + BEGIN, *results(), END]) + rest.split(END)[1]
 

@@ -4,7 +4,7 @@ python scripts/repeat_start.py --run RUN --images DIR --split CSV --records DIR 
     [--times 2] [--epoch]
 
 Each time a new process trains RUN's own configuration from the start and notes the SHA-256 of all
-weights and the loss after 1, 10, 50, 100, ... and --steps steps. With --epoch the last one goes on
+weights and the loss after 1, 10, 50, 100, ... and --steps steps. With --epoch the last continues
 to the end of the first epoch, where its row of the history (losses, accuracy, macro F1 of the
 averaged weights) must equal RUN's to the last bit. Equal results are expected on a CPU of the same
 kind with the same number of threads. The table goes to benchmarks/repeat_start.csv.
@@ -96,7 +96,7 @@ def train_beginning(arguments: argparse.Namespace) -> None:
 
 
 def lines_of(arguments: argparse.Namespace, *, epoch: bool) -> list[dict[str, object]]:
-    """Train the beginning in a process of its own and return what it noted."""
+    """Train the beginning in its own process and return what it noted."""
     command = [
         sys.executable,
         __file__,

@@ -24,7 +24,7 @@ BEGIN, END = "<!-- counts: begin -->", "<!-- counts: end -->"
 
 
 def items(text: str) -> dict[str, list[list[str]]]:
-    """Return the rows of a page's tables, by the heading they stand under."""
+    """Return the rows of a page's tables, by the heading they are under."""
     found: dict[str, list[list[str]]] = {}
     title = ""
     inside = False
@@ -63,7 +63,7 @@ def counts() -> list[str]:
 
 
 def page_with_counts(text: str) -> str:
-    """Return the page with the table between its marks made anew."""
+    """Return the page with the table between its marks regenerated."""
     made = "\n".join([BEGIN, *counts(), END])
     return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: made, text, flags=re.DOTALL)
 

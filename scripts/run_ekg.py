@@ -10,13 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def run_ekg(verb: str, *words: str, **options: object) -> None:
-    """Run one verb: `words` as they are, then `--name value` for each option.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If it fails.
-    """
+    """Run one verb: `words` as they are, then `--name value` for each option."""
     command = [sys.executable, "-m", "ekg", verb, *words]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}", str(value)]

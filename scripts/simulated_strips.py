@@ -45,7 +45,7 @@ def simulated_pages(folder: Path, pages: int, jobs: int) -> Iterator[SimulatedCa
 
 
 def case_of(folder: Path, name: str) -> SimulatedCase:
-    """Return one page that lies in a folder."""
+    """Return one page that is in a folder."""
     facts = read_json(folder / f"{name}.json")
     ekg = facts["subject"] == "ekg"
     truth = signal_of(folder / name) if ekg else np.full((12, 1), np.nan)

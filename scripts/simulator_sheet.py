@@ -7,7 +7,7 @@
 
 Each panel is a standard page at 25 mm/s and 10 mm/mV: four columns of 2.5 s, a rhythm strip of
 lead II below. `--real` draws recordings from a folder in the same way, for comparison.
-`--tables` instead writes the tables of ranges and sources into docs/simulator.md.
+`--tables` instead prints the tables of ranges and sources.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ekg.files import atomic_path
-from ekg.markdown import replace_block
 from ekg.records.diagnoses import CLASSES, ECTOPY
 from ekg.records.record import LEADS, find_records, read_record
 from ekg.simulator import simulate_record
@@ -122,12 +121,10 @@ def main() -> None:
     parser.add_argument("--classes", default=",".join([*CLASSES, *ECTOPY, "RBBB+AF"]))
     parser.add_argument("--count", type=int, default=1, help="pages a class")
     parser.add_argument("--real", type=Path, help="draw recordings of this folder instead")
-    parser.add_argument("--tables", action="store_true", help="write the tables into the docs")
+    parser.add_argument("--tables", action="store_true", help="print the tables instead")
     arguments = parser.parse_args()
     if arguments.tables:
-        page = ROOT / "docs" / "simulator.md"
-        replace_block(page, "ranges", ranges_table())
-        replace_block(page, "sources", sources_list())
+        print(ranges_table(), sources_list(), sep="\n")
         return
     classes = arguments.classes.split(",")
     if arguments.real:

@@ -52,17 +52,17 @@ def detail(page: SimulatedPage) -> Image.Image:
 
 
 def sheet(made: list[SimulatedPage], columns: int = 4) -> Image.Image:
-    """Return all pages and their parts on one picture."""
+    """Return all pages and their parts on one image."""
     rows = -(-len(made) // columns)
     cell = _PAGE[0] + 8, _PAGE[1] + _DETAIL[1] + 12
-    picture = Image.new("RGB", (columns * cell[0], rows * cell[1]), "white")
+    image = Image.new("RGB", (columns * cell[0], rows * cell[1]), "white")
     for number, page in enumerate(made):
         x, y = number % columns * cell[0], number // columns * cell[1]
         small = Image.fromarray(page.image)
         small.thumbnail(_PAGE, Image.Resampling.LANCZOS)
-        picture.paste(small, (x + (_PAGE[0] - small.width) // 2, y + _PAGE[1] - small.height))
-        picture.paste(detail(page), (x, y + _PAGE[1] + 4))
-    return picture
+        image.paste(small, (x + (_PAGE[0] - small.width) // 2, y + _PAGE[1] - small.height))
+        image.paste(detail(page), (x, y + _PAGE[1] + 4))
+    return image
 
 
 def main() -> None:
@@ -71,10 +71,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs/img/simulated_pages.jpg")
     parser.add_argument("--seed", type=int, default=44)
     arguments = parser.parse_args()
-    picture = sheet(pages(arguments.seed))
+    image = sheet(pages(arguments.seed))
     for quality in range(85, 20, -5):
         stream = io.BytesIO()
-        picture.save(stream, "JPEG", quality=quality)
+        image.save(stream, "JPEG", quality=quality)
         if stream.tell() < 390_000:
             break
     with atomic_open(arguments.out, "wb") as target:

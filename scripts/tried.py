@@ -78,10 +78,10 @@ def row_of(name: str, run: Path, results: list[Path]) -> dict[str, Any]:
         collect_external(results, Path(folder), sha256_of_file(run / WEIGHTS_FILE))
         for source, metrics in sources.items():
             path = Path(folder) / "external" / f"{source}.json"
-            figures = read_json(path)["external"]["per_record"]
+            found = read_json(path)["external"]["per_record"]
             for metric in metrics:
                 column = f"{source}_{metric}".replace("other_hospitals", "others")
-                row[column.replace("macro_auroc", "auroc")] = f"{figures[metric]:.3f}"
+                row[column.replace("macro_auroc", "auroc")] = f"{found[metric]:.3f}"
     return row
 
 

@@ -57,7 +57,7 @@ def test_an_interruption_says_how_to_go_on(monkeypatch, capsys):
 
     monkeypatch.setattr(commands, "run_counts", interrupted)
     assert main(["counts", "somewhere"]) == 130
-    assert capsys.readouterr().err == "interrupted; run the same command again to go on\n"
+    assert capsys.readouterr().err == "interrupted; run the same command again to resume\n"
 
 
 def test_errors_survive_pickling():

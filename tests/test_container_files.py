@@ -133,7 +133,7 @@ def test_every_forwarded_argument_is_declared(fragment, instructions):
 
 @pytest.fixture(scope="module")
 def ignored(root):
-    """Say whether a path is left out, by the rules of .dockerignore (no exceptions in ours)."""
+    """Return whether a path is left out, by the rules of .dockerignore (no exceptions in ours)."""
     lines = [line.strip() for line in read(root / ".dockerignore").splitlines()]
     patterns = [line for line in lines if line and not line.startswith("#")]
     assert not [pattern for pattern in patterns if pattern.startswith(("!", "/"))]

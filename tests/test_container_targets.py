@@ -138,7 +138,7 @@ def test_build_forwards_a_private_index_by_name_alone(make):
 def test_missing_engine_is_said_in_one_line(make):
     done, call = make("docker-run", "DOCKER=no-such-engine")
     assert done.returncode and call is None
-    assert done.stderr.startswith("error: no no-such-engine here; install Docker")
+    assert done.stderr.startswith("error: no-such-engine not found; install Docker")
 
 
 def test_silent_daemon_is_said_in_one_line(make):
@@ -150,7 +150,7 @@ def test_silent_daemon_is_said_in_one_line(make):
 def test_missing_image_names_the_target_that_builds_it(make):
     done, call = make("docker-test", STAND_IN_EMPTY="1")
     assert done.returncode and call is None
-    assert done.stderr.startswith("error: no image ekg here; run `make docker-build` first")
+    assert done.stderr.startswith("error: image ekg not found; run `make docker-build` first")
 
 
 def test_an_image_of_another_commit_is_noted_and_used(make):

@@ -114,7 +114,7 @@ def test_the_whole_road_in_a_fresh_clone(clone):
         "Not for clinical use",
         "test (",
         "report.html",
-        "minutes in all",
+        "minutes in total",
     ):
         assert word in summary
     run = clone / "runs" / "toy"

@@ -142,10 +142,12 @@ def test_the_default_model_stands_in_one_place(root, tmp_path):
                 assert name not in path.read_text(encoding="utf-8"), path
     assert name not in (root / "Makefile").read_text() + (root / "setup.py").read_text()
     (tmp_path / "default").write_text("no-such-model\n")
-    with pytest.raises(ModelError, match=r"default: names no folder beside it \('no-such-model'\)"):
+    with pytest.raises(
+        ModelError, match=r"default: must name a folder beside it \('no-such-model'\)"
+    ):
         default_model(tmp_path)
     (tmp_path / "default").unlink()
-    with pytest.raises(ModelError, match=r"default: missing; write the name of a stored model"):
+    with pytest.raises(ModelError, match=r"default: missing; put the name of a stored model"):
         default_model(tmp_path)
 
 

@@ -88,7 +88,7 @@ def test_make_tells_folders_of_one_name_apart_and_sees_what_comes_and_goes(root,
     other = make(
         root, tmp_path, "data", f"RECORDS={tmp_path / 'b' / 'records'}", f"DATASET={one.parts[-3]}"
     )
-    assert other.returncode == 2 and "holds the images of the records in" in other.stderr
+    assert other.returncode == 2 and "contains the images of the records in" in other.stderr
     assert names_in(one) == {f"mine{n}" for n in range(14) if n not in {3, 4}} | {"new"}
 
 

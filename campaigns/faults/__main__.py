@@ -26,9 +26,9 @@ os.environ["MKL_NUM_THREADS"] = "1"
 import pandas as pd
 
 from campaigns.faults import clocks, damage, disks, kills
+from campaigns.faults.sandbox import Sandbox
 from campaigns.faults.stages import SIZE, STAGES, Stage
 from campaigns.faults.table import LOST, Row, counts, read_rows, write_rows
-from campaigns.faults.workshop import Workshop
 from ekg.markdown import put_table, table_lines
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -51,25 +51,25 @@ _ALWAYS = ("ekg.cli", "ekg.records", "ekg.simulator", "ekg.images.image_set")
 _MEMORY_DISK, _ROOM = Path("/dev/shm"), 1 << 28
 
 
-def faults_of(workshop: Workshop, stage: Stage, asked: argparse.Namespace) -> Iterator[Row]:
+def faults_of(sandbox: Sandbox, stage: Stage, asked: argparse.Namespace) -> Iterator[Row]:
     """Do all that is asked for to one stage."""
     kills_asked = asked.kills if stage.main else min(asked.kills, _KILLS_OF_SHORT_STAGES)
     if "moments" in asked.kinds:
-        yield from kills.at_moments(workshop, stage, kills_asked, asked.seed)
+        yield from kills.at_moments(sandbox, stage, kills_asked, asked.seed)
     if "writes" in asked.kinds:
-        yield from kills.at_writes(workshop, stage, asked.writes, asked.seed)
+        yield from kills.at_writes(sandbox, stage, asked.writes, asked.seed)
     if "disk" in asked.kinds:
-        yield from disks.full(workshop, stage, asked.sizes)
+        yield from disks.full(sandbox, stage, asked.sizes)
     if "read-only" in asked.kinds:
-        yield from disks.read_only(workshop, stage)
+        yield from disks.read_only(sandbox, stage)
     if "denied" in asked.kinds:
-        yield from disks.denied(workshop, stage, asked.seed)
+        yield from disks.denied(sandbox, stage, asked.seed)
     if "damage" in asked.kinds:
-        yield from damage.damaged(workshop, stage, asked.truncations, asked.flips, asked.seed)
+        yield from damage.damaged(sandbox, stage, asked.truncations, asked.flips, asked.seed)
     if "clock" in asked.kinds:
-        yield from clocks.set_back(workshop, stage)
+        yield from clocks.set_back(sandbox, stage)
     if "twins" in asked.kinds:
-        yield from clocks.twins(workshop, stage, asked.twins)
+        yield from clocks.twins(sandbox, stage, asked.twins)
 
 
 def prepare_for_forking(stages: list[Stage]) -> None:
@@ -95,7 +95,7 @@ def prepare_for_forking(stages: list[Stage]) -> None:
 
 
 def _place() -> Path:
-    """Return where workplaces lie: in memory where there is room, for nothing is kept of them."""
+    """Return where workplaces are: in memory where there is room, for nothing is kept of them."""
     memory = _MEMORY_DISK.is_dir() and os.access(_MEMORY_DISK, os.W_OK)
     if memory and shutil.disk_usage(_MEMORY_DISK).free > _ROOM:
         return _MEMORY_DISK
@@ -109,12 +109,12 @@ def campaign(asked: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory(
         prefix="ekg-faults-", dir=_place(), ignore_cleanup_errors=True
     ) as folder:
-        Path(folder).chmod(0o755)  # another user must be able to read what lies in it
-        workshop = Workshop(Path(folder) / "w")
+        Path(folder).chmod(0o755)  # another user must be able to read what is in it
+        sandbox = Sandbox(Path(folder) / "w")
         try:
             for name in asked.stages:
                 begin, before = time.monotonic(), len(rows)
-                for row in faults_of(workshop, STAGES[name], asked):
+                for row in faults_of(sandbox, STAGES[name], asked):
                     rows.append(row)
                     if asked.verbose or row.verdict == LOST:
                         print(row, file=sys.stderr, flush=True)
@@ -126,7 +126,7 @@ def campaign(asked: argparse.Namespace) -> list[Row]:
                     flush=True,
                 )
         finally:
-            workshop.close()
+            sandbox.close()
     return rows
 
 
@@ -165,7 +165,7 @@ def rows_of_others(csv_file: Path, asked: argparse.Namespace) -> list[Row]:
 
 
 def place_of(row: Row) -> tuple[int, int]:
-    """Return where a row stands in the table: by stage, then by kind, in the order of trying."""
+    """Return where a row is in the table: by stage, then by kind, in the order of trying."""
     names = [name for kind in KINDS.values() for name in kind]
     return list(STAGES).index(row.stage), names.index(row.kind)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from .conclusion import conclude, last_line
 from .process import Child
+from .sandbox import Sandbox, touch
 from .stages import Stage
 from .table import LOST, Row
-from .workshop import Workshop, touch
 
 CLOCK, TWINS = "clock set back", "two runs at once"
 
@@ -19,23 +19,23 @@ _DAY = 86_400.0
 _HALF = 0.5
 
 
-def set_back(workshop: Workshop, stage: Stage) -> Iterator[Row]:
+def set_back(sandbox: Sandbox, stage: Stage) -> Iterator[Row]:
     """Set the clock back during a run; let inputs and half-made output come from another time."""
-    seconds = workshop.reference(stage).seconds
-    workplace = workshop.workplace(stage)
-    ended = workshop.run(stage, workplace, set_up=lambda: _fall_back(_HALF * seconds))
-    yield conclude(workshop, stage, workplace, CLOCK, "by a day in the middle of a run", ended)
+    seconds = sandbox.reference(stage).seconds
+    workplace = sandbox.workplace(stage)
+    ended = sandbox.run(stage, workplace, set_up=lambda: _fall_back(_HALF * seconds))
+    yield conclude(sandbox, stage, workplace, CLOCK, "by a day in the middle of a run", ended)
     for days, word in ((3.0, "in the future"), (-10_000.0, "in the past")):
-        workplace = workshop.workplace(stage)
+        workplace = sandbox.workplace(stage)
         _touch_all(workplace, days)
-        ended = workshop.run(stage, workplace)
-        detail = f"all that lies there before was changed {word}"
-        yield conclude(workshop, stage, workplace, CLOCK, detail, ended)
-        workplace = workshop.workplace(stage)
-        ended = workshop.run(stage, workplace, kill_after=_HALF * seconds)
+        ended = sandbox.run(stage, workplace)
+        detail = f"all that is there before was changed {word}"
+        yield conclude(sandbox, stage, workplace, CLOCK, detail, ended)
+        workplace = sandbox.workplace(stage)
+        ended = sandbox.run(stage, workplace, kill_after=_HALF * seconds)
         _touch_all(workplace / stage.out, days)
         detail = f"killed half-way, then the output so far was changed {word}"
-        yield conclude(workshop, stage, workplace, CLOCK, detail, ended)
+        yield conclude(sandbox, stage, workplace, CLOCK, detail, ended)
 
 
 def _touch_all(folder: Path, days: float) -> None:
@@ -45,7 +45,7 @@ def _touch_all(folder: Path, days: float) -> None:
 
 
 def _fall_back(after: float) -> None:
-    """Let `time.time` fall back by a day after so many seconds; `time.monotonic` goes on."""
+    """Let `time.time` fall back by a day after this many seconds; `time.monotonic` continues."""
     right, right_ns, started = time.time, time.time_ns, time.monotonic()
 
     def fallen() -> float:
@@ -55,13 +55,13 @@ def _fall_back(after: float) -> None:
     time.time_ns = lambda: right_ns() - int(1e9 * fallen())
 
 
-def twins(workshop: Workshop, stage: Stage, count: int) -> Iterator[Row]:
+def twins(sandbox: Sandbox, stage: Stage, count: int) -> Iterator[Row]:
     """Start the same command a second time while the first is at work."""
-    seconds = workshop.reference(stage).seconds
+    seconds = sandbox.reference(stage).seconds
     for number in range(count):
         share = number / count
-        workplace = workshop.workplace(stage)
-        prepared = workshop.prepared(None)
+        workplace = sandbox.workplace(stage)
+        prepared = sandbox.prepared(None)
         first = Child(stage.arguments(), workplace, prepared)
         time.sleep(share * seconds)
         second = Child(stage.arguments(), workplace, prepared)
@@ -69,7 +69,7 @@ def twins(workshop: Workshop, stage: Stage, count: int) -> Iterator[Row]:
         ended = second_ended if first_ended.succeeded else first_ended
         word = f"{first_ended.word} and {second_ended.word}"
         detail = f"the second after {share:.2f} of the run's time"
-        row = conclude(workshop, stage, workplace, TWINS, detail, ended, word=word)
+        row = conclude(sandbox, stage, workplace, TWINS, detail, ended, word=word)
         both = (first_ended, second_ended)
         if not any(one.succeeded for one in both) or not all(one.orderly for one in both):
             told = "; ".join(last_line(one) for one in both)

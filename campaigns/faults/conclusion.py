@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from .process import Ended
+from .sandbox import Sandbox
 from .stages import Stage, leftovers_of
 from .table import LOST, SURVIVED, Row
-from .workshop import Workshop
 
 
 def conclude(
-    workshop: Workshop,
+    sandbox: Sandbox,
     stage: Stage,
     workplace: Path,
     kind: str,
@@ -21,25 +21,11 @@ def conclude(
     half_written: list[str] | None = None,
     word: str = "",
 ) -> Row:
-    """Run the command again, the fault taken away, and compare with an undisturbed run.
-
-    Parameters
-    ----------
-    workshop, stage, workplace
-        What was disturbed, and where. The workplace is removed.
-    kind, detail
-        The fault.
-    ended
-        How the disturbed run ended.
-    half_written
-        Where the files had to be looked at before the fault was taken away.
-    word
-        Says how it ended, where `ended` alone does not.
-    """
-    reference = workshop.reference(stage)
+    """Run the command again, the fault taken away, and compare with an undisturbed run."""
+    reference = sandbox.reference(stage)
     if half_written is None:
-        half_written = workshop.half_written(stage, workplace)
-    again = workshop.run(stage, workplace)
+        half_written = sandbox.half_written(stage, workplace)
+    again = sandbox.run(stage, workplace)
     identical = again.succeeded and stage.result(workplace) == reference.result
     leftovers = len(leftovers_of(workplace / stage.out))
     survived = ended.orderly and not half_written and identical
@@ -56,7 +42,7 @@ def conclude(
         identical="yes" if identical else "no",
         verdict=SURVIVED if survived else LOST,
     )
-    workshop.discard(workplace)
+    sandbox.discard(workplace)
     return row
 
 

@@ -12,15 +12,15 @@ from ekg.seeds import generator_for
 from .conclusion import conclude
 from .disks import choose, of_other_records
 from .process import Ended
+from .sandbox import Sandbox
 from .stages import Stage
 from .table import LOST, SURVIVED, UNDETECTED, Row
-from .workshop import Workshop
 
 TRUNCATED, FLIPPED = "truncated input", "flipped bit"
 
 
 def damaged(
-    workshop: Workshop, stage: Stage, truncations: int, flips: int, seed: int
+    sandbox: Sandbox, stage: Stage, truncations: int, flips: int, seed: int
 ) -> Iterator[Row]:
     """Damage one file of each kind of input in several places, one at a time.
 
@@ -29,15 +29,15 @@ def damaged(
     """
     for kind, pattern in stage.inputs.items():
         for number in range(truncations):
-            yield _one(workshop, stage, kind, pattern, TRUNCATED, number, seed)
+            yield _one(sandbox, stage, kind, pattern, TRUNCATED, number, seed)
         for number in range(flips):
-            yield _one(workshop, stage, kind, pattern, FLIPPED, number, seed)
+            yield _one(sandbox, stage, kind, pattern, FLIPPED, number, seed)
 
 
 def _one(
-    workshop: Workshop, stage: Stage, kind: str, pattern: str, how: str, number: int, seed: int
+    sandbox: Sandbox, stage: Stage, kind: str, pattern: str, how: str, number: int, seed: int
 ) -> Row:
-    workplace = workshop.workplace(stage)
+    workplace = sandbox.workplace(stage)
     name = f"{stage.name}/{kind}/{how}/{number}"
     victim = choose(sorted(workplace.glob(pattern)), seed, name)
     whole, status = victim.read_bytes(), victim.stat()
@@ -52,21 +52,21 @@ def _one(
         where = f"bit {bit} of byte {place} of {len(whole)}"
     _put(victim, content, status)
     detail = f"{kind}: {victim.relative_to(workplace).as_posix()}, {where}"
-    ended = workshop.run(stage, workplace)
-    half = workshop.half_written(stage, workplace)
+    ended = sandbox.run(stage, workplace)
+    half = sandbox.half_written(stage, workplace)
     if ended.succeeded:
-        return _after_success(workshop, stage, workplace, how, detail, ended, half, victim, whole)
-    # The damaged file may itself lie in the output folder.
+        return _after_success(sandbox, stage, workplace, how, detail, ended, half, victim, whole)
+    # The damaged file may itself be in the output folder.
     half = [line for line in half if victim.name not in line]
     _put(victim, whole, status)
-    row = conclude(workshop, stage, workplace, how, detail, ended, half_written=half)
+    row = conclude(sandbox, stage, workplace, how, detail, ended, half_written=half)
     if ended.is_own_error and not _names(victim, ended.error_line):
         return replace(row, ended="own error, file not named", verdict=LOST)
     return row
 
 
 def _after_success(
-    workshop: Workshop,
+    sandbox: Sandbox,
     stage: Stage,
     workplace: Path,
     how: str,
@@ -77,7 +77,7 @@ def _after_success(
     whole: bytes,
 ) -> Row:
     """Tell reported, harmless and undetected damage apart."""
-    reference = workshop.reference(stage).result
+    reference = sandbox.reference(stage).result
     status = victim.stat()
     for word, begin in (("skipped", f"skipped {victim.stem}:"), ("told", f"note: {victim.name} ")):
         said = [line for line in ended.text.splitlines() if line.startswith(begin)]
@@ -86,7 +86,7 @@ def _after_success(
             others = [line for line in half if of_other_records(line, victim.stem)]
             _put(victim, whole, status)
             row = conclude(
-                workshop,
+                sandbox,
                 stage,
                 workplace,
                 how,
@@ -101,8 +101,8 @@ def _after_success(
     differs = {n for n in result.keys() | reference if result.get(n) != reference.get(n)} - own
     if not differs:
         _put(victim, whole, status)
-        return conclude(workshop, stage, workplace, how, detail, ended, half_written=[])
-    workshop.discard(workplace)
+        return conclude(sandbox, stage, workplace, how, detail, ended, half_written=[])
+    sandbox.discard(workplace)
     shown = differs == {stage.describes}
     return Row(
         stage=stage.name,

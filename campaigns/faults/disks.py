@@ -15,9 +15,9 @@ from ekg.seeds import generator_for
 
 from .conclusion import conclude
 from .process import become_nobody, is_root
+from .sandbox import Sandbox
 from .stages import Stage
 from .table import LOST, Row
-from .workshop import Workshop
 
 FULL, READ_ONLY, DENIED = "full disk", "read-only output", "permission denied on an input"
 
@@ -26,19 +26,19 @@ _PAGE = 4096
 _HALF = 0.5
 
 
-def full(workshop: Workshop, stage: Stage, count: int) -> Iterator[Row]:
+def full(sandbox: Sandbox, stage: Stage, count: int) -> Iterator[Row]:
     """Let the output's disk fill up at different points; then make room."""
     shares = _SHARES[:: max(len(_SHARES) // count, 1)][:count]
-    needed = _space_needed(workshop, stage) if can_mount() else 0
+    needed = _space_needed(sandbox, stage) if can_mount() else 0
     for share in shares:
         if needed:
-            yield _on_small_disk(workshop, stage, share, needed)
+            yield _on_small_disk(sandbox, stage, share, needed)
         else:
-            yield _with_file_limit(workshop, stage, share)
+            yield _with_file_limit(sandbox, stage, share)
 
 
 def can_mount() -> bool:
-    """Say whether a small file system in memory can be mounted here."""
+    """Return whether a small file system in memory can be mounted here."""
     return is_root() and shutil.which("mount") is not None and _mounts()
 
 
@@ -73,7 +73,7 @@ def _call(*command: str) -> None:
 
 @contextlib.contextmanager
 def _own_disk(stage: Stage, workplace: Path, size: int) -> Iterator[Path]:
-    """Put what lies in the output folder on a disk of its own with `size` bytes to spare."""
+    """Put what is in the output folder on its own disk with `size` bytes to spare."""
     out = workplace / stage.out
     before = workplace / "before"
     out.rename(before)
@@ -95,24 +95,24 @@ def _used(folder: Path) -> int:
     return (status.f_blocks - status.f_bfree) * status.f_frsize
 
 
-def _space_needed(workshop: Workshop, stage: Stage) -> int:
+def _space_needed(sandbox: Sandbox, stage: Stage) -> int:
     """Return how many bytes the stage adds to its output folder, in whole pages."""
-    workplace = workshop.workplace(stage)
+    workplace = sandbox.workplace(stage)
     with _own_disk(stage, workplace, 1 << 29) as out:
         before = _used(out)
-        workshop.run(stage, workplace)
+        sandbox.run(stage, workplace)
         needed = _used(out) - before
-    workshop.discard(workplace)
+    sandbox.discard(workplace)
     # A stage that only replaces files needs room for the new one beside the old one.
-    return max(needed, workshop.reference(stage).largest)
+    return max(needed, sandbox.reference(stage).largest)
 
 
-def _on_small_disk(workshop: Workshop, stage: Stage, share: float, needed: int) -> Row:
+def _on_small_disk(sandbox: Sandbox, stage: Stage, share: float, needed: int) -> Row:
     room = int(share * needed) // _PAGE * _PAGE
-    workplace = workshop.workplace(stage)
+    workplace = sandbox.workplace(stage)
     with _own_disk(stage, workplace, room) as out:
-        ended = workshop.run(stage, workplace)
-        half = workshop.half_written(stage, workplace)
+        ended = sandbox.run(stage, workplace)
+        half = sandbox.half_written(stage, workplace)
         _remount(out, "size=1g")
         # What the stage left is brought back to the common disk: the rerun finds it there.
         kept = workplace / "kept"
@@ -120,49 +120,49 @@ def _on_small_disk(workshop: Workshop, stage: Stage, share: float, needed: int) 
     (workplace / stage.out).rmdir()
     kept.rename(workplace / stage.out)
     detail = f"{room} bytes free of those needed ({share:.0%})"
-    return conclude(workshop, stage, workplace, FULL, detail, ended, half_written=half)
+    return conclude(sandbox, stage, workplace, FULL, detail, ended, half_written=half)
 
 
-def _with_file_limit(workshop: Workshop, stage: Stage, share: float) -> Row:
-    most = int(share * workshop.reference(stage).largest)
-    workplace = workshop.workplace(stage)
+def _with_file_limit(sandbox: Sandbox, stage: Stage, share: float) -> Row:
+    most = int(share * sandbox.reference(stage).largest)
+    workplace = sandbox.workplace(stage)
     log_room = 1 << 14  # what the command prints goes into a file too
 
     def limit() -> None:
         size = max(most, log_room)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    ended = workshop.run(stage, workplace, set_up=limit)
+    ended = sandbox.run(stage, workplace, set_up=limit)
     detail = f"no file over {max(most, log_room)} bytes (no small disk can be mounted here)"
-    return conclude(workshop, stage, workplace, FULL, detail, ended)
+    return conclude(sandbox, stage, workplace, FULL, detail, ended)
 
 
-def read_only(workshop: Workshop, stage: Stage) -> Iterator[Row]:
+def read_only(sandbox: Sandbox, stage: Stage) -> Iterator[Row]:
     """Forbid writing into the output folder, at the start and in the middle of a run's work."""
     for half_way in (False, True):
-        workplace = workshop.workplace(stage)
+        workplace = sandbox.workplace(stage)
         if half_way:
-            workshop.run(stage, workplace, kill_after=_HALF * workshop.reference(stage).seconds)
+            sandbox.run(stage, workplace, kill_after=_HALF * sandbox.reference(stage).seconds)
         where = "half-finished output" if half_way else "output before the first run"
         out = workplace / stage.out
         modes = _forbid_writing(out)
-        ended = workshop.run(stage, workplace, set_up=become_nobody)
-        half = workshop.half_written(stage, workplace)
+        ended = sandbox.run(stage, workplace, set_up=become_nobody)
+        half = sandbox.half_written(stage, workplace)
         for path, mode in modes.items():
             path.chmod(mode)
-        yield conclude(workshop, stage, workplace, READ_ONLY, where, ended, half_written=half)
+        yield conclude(sandbox, stage, workplace, READ_ONLY, where, ended, half_written=half)
     if can_mount():
-        workplace = workshop.workplace(stage)
+        workplace = sandbox.workplace(stage)
         with _own_disk(stage, workplace, 1 << 28) as out:
             _remount(out, "ro")
-            ended = workshop.run(stage, workplace)
-            half = workshop.half_written(stage, workplace)
+            ended = sandbox.run(stage, workplace)
+            half = sandbox.half_written(stage, workplace)
             kept = workplace / "kept"
             shutil.copytree(out, kept)
         (workplace / stage.out).rmdir()
         kept.rename(workplace / stage.out)
         yield conclude(
-            workshop,
+            sandbox,
             stage,
             workplace,
             READ_ONLY,
@@ -179,16 +179,16 @@ def _forbid_writing(folder: Path) -> dict[Path, int]:
     return modes
 
 
-def denied(workshop: Workshop, stage: Stage, seed: int) -> Iterator[Row]:
+def denied(sandbox: Sandbox, stage: Stage, seed: int) -> Iterator[Row]:
     """Forbid reading one file of each kind of input."""
     for kind, pattern in stage.inputs.items():
-        workplace = workshop.workplace(stage)
+        workplace = sandbox.workplace(stage)
         for path in [workplace, *workplace.rglob("*")]:
             path.chmod(0o777 if path.is_dir() else 0o666)
         victim = choose(sorted(workplace.glob(pattern)), seed, f"{stage.name}/{kind}")
         victim.chmod(0)
-        ended = workshop.run(stage, workplace, set_up=become_nobody)
-        half = workshop.half_written(stage, workplace)
+        ended = sandbox.run(stage, workplace, set_up=become_nobody)
+        half = sandbox.half_written(stage, workplace)
         word = ""
         if ended.succeeded and victim.stem in ended.text:
             word = "skipped"
@@ -197,7 +197,7 @@ def denied(workshop: Workshop, stage: Stage, seed: int) -> Iterator[Row]:
             word = "own error, file not named"
         victim.chmod(0o644)
         row = conclude(
-            workshop,
+            sandbox,
             stage,
             workplace,
             DENIED,
@@ -214,7 +214,7 @@ _TABLES = {"manifest.csv", "records.csv", "dataset.json", "pack.csv", "pack.npy"
 
 
 def of_other_records(line: str, record: str) -> bool:
-    """Say whether a difference has nothing to do with a record that was left out."""
+    """Return whether a difference has nothing to do with a record that was left out."""
     return line.split()[0] not in _TABLES and record not in line
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from ekg.seeds import generator_for
 
 from .conclusion import conclude
+from .sandbox import Sandbox
 from .stages import Stage
 from .table import Row
-from .workshop import Workshop
 
 MOMENT, WRITE = "kill -9, any moment", "kill -9, at a write"
 
@@ -22,43 +22,43 @@ _EARLIER = 0.85
 _TRIES = 12
 
 
-def at_moments(workshop: Workshop, stage: Stage, count: int, seed: int) -> Iterator[Row]:
+def at_moments(sandbox: Sandbox, stage: Stage, count: int, seed: int) -> Iterator[Row]:
     """Kill the whole group of processes once in each of `count` equal parts of the run."""
-    seconds = workshop.reference(stage).seconds
+    seconds = sandbox.reference(stage).seconds
     generator = generator_for(seed, f"kill/{stage.name}")
     for number in range(count):
         share = (number + float(generator.random())) / count
         # Every second one has worker processes, where the stage has them at all.
         jobs = 1 + number % 2 if stage.jobs else 1
         for _ in range(_TRIES):
-            workplace = workshop.workplace(stage)
-            ended = workshop.run(stage, workplace, jobs=jobs, kill_after=share * seconds)
+            workplace = sandbox.workplace(stage)
+            ended = sandbox.run(stage, workplace, jobs=jobs, kill_after=share * seconds)
             if ended.killed:
                 break
-            workshop.discard(workplace)
+            sandbox.discard(workplace)
             share *= _EARLIER
         detail = f"after {share:.3f} of the run's time" + (", 2 processes" if jobs == 2 else "")
-        yield conclude(workshop, stage, workplace, MOMENT, detail, ended)
+        yield conclude(sandbox, stage, workplace, MOMENT, detail, ended)
 
 
-def at_writes(workshop: Workshop, stage: Stage, count: int, seed: int) -> Iterator[Row]:
+def at_writes(sandbox: Sandbox, stage: Stage, count: int, seed: int) -> Iterator[Row]:
     """Kill just before or just after a file is made safe, named or removed."""
-    total = _number_of_calls(workshop, stage)
+    total = _number_of_calls(sandbox, stage)
     generator = generator_for(seed, f"write/{stage.name}")
     chosen = sorted(generator.choice(total, size=min(count, total), replace=False).tolist())
     for place, call in enumerate(chosen):
         after = place % 2 == 1
-        workplace = workshop.workplace(stage)
-        ended = workshop.run(stage, workplace, set_up=partial(_die_at, call, after))
+        workplace = sandbox.workplace(stage)
+        ended = sandbox.run(stage, workplace, set_up=partial(_die_at, call, after))
         detail = f"{'after' if after else 'before'} call {call + 1} of {total}"
-        yield conclude(workshop, stage, workplace, WRITE, detail, ended)
+        yield conclude(sandbox, stage, workplace, WRITE, detail, ended)
 
 
 _CALLS = ("replace", "fsync", "unlink")
 
 
 def _wrap(around: Callable[[str, Callable[[], object]], object]) -> None:
-    """Let `around` stand before every call, in this process, that changes what files there are."""
+    """Call `around` before every call, in this process, that changes what files there are."""
     for name in _CALLS:
         original = getattr(os, name)
 
@@ -68,8 +68,8 @@ def _wrap(around: Callable[[str, Callable[[], object]], object]) -> None:
         setattr(os, name, wrapped)
 
 
-def _number_of_calls(workshop: Workshop, stage: Stage) -> int:
-    workplace = workshop.workplace(stage)
+def _number_of_calls(sandbox: Sandbox, stage: Stage) -> int:
+    workplace = sandbox.workplace(stage)
     tally = workplace.with_name("calls.txt")
 
     def count() -> None:
@@ -81,12 +81,12 @@ def _number_of_calls(workshop: Workshop, stage: Stage) -> int:
 
         _wrap(around)
 
-    ended = workshop.run(stage, workplace, set_up=count)
+    ended = sandbox.run(stage, workplace, set_up=count)
     if not ended.succeeded:
         raise SystemExit(f"{stage.name} cannot be counted:\n{ended.text}")
     calls = len(Path(tally).read_text().splitlines())
     tally.unlink()
-    workshop.discard(workplace)
+    sandbox.discard(workplace)
     return calls
 
 

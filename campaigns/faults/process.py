@@ -1,4 +1,4 @@
-"""Runs `python -m ekg ...` in a forked child: starting it costs nothing, so many can be killed."""
+"""Runs `python -m ekg ...` in a forked child: starting costs nothing, so many can be killed."""
 
 from __future__ import annotations
 
@@ -67,17 +67,7 @@ class Ended:
 
 
 class Child:
-    """One run of the command line in a forked process with a group of its own.
-
-    Parameters
-    ----------
-    arguments
-        What follows `python -m ekg`.
-    folder
-        The working directory.
-    set_up
-        Called in the child before the command: limits, patches, another user.
-    """
+    """One run of the command line in a forked process with its own group."""
 
     def __init__(
         self, arguments: Sequence[str], folder: Path, set_up: Callable[[], None] | None = None
@@ -92,7 +82,7 @@ class Child:
         os.close(log)
 
     def wait(self, kill_after: float | None = None) -> Ended:
-        """Wait for the end, which SIGKILL brings to the whole group after so many seconds."""
+        """Wait for the end, which SIGKILL brings to the whole group after this many seconds."""
         deadline = self._started + (LONGEST_SECONDS if kill_after is None else kill_after)
         while True:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -156,7 +146,7 @@ def _be_the_command(
 def _kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:  # killed before it had a group of its own
+    except ProcessLookupError:  # killed before it had its own group
         os.kill(pid, signal.SIGKILL)
 
 
@@ -171,7 +161,7 @@ def _wait_for_group(pid: int) -> None:
 
 
 def is_root() -> bool:
-    """Say whether permissions mean nothing to this process."""
+    """Return whether permissions mean nothing to this process."""
     return os.geteuid() == 0
 
 

@@ -1,4 +1,4 @@
-"""A small data set published on this machine, by a server in a process of its own."""
+"""A small data set published on this machine, by a server in its own process."""
 
 from __future__ import annotations
 

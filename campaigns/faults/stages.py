@@ -47,7 +47,7 @@ class Stage:
     out: str
     """Folder that it writes into."""
     needs: tuple[str, ...] = ()
-    """What of the finished road lies there before it starts."""
+    """What of the finished pipeline is there before it starts."""
     inputs: dict[str, str] = field(default_factory=dict)
     """Kind of input file -> pattern that finds one."""
     jobs: bool = False

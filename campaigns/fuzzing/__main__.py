@@ -2,7 +2,7 @@
 
 Usage: python -m campaigns.fuzzing [--cases N] [--seed S] [--only TARGET ...] [--work FOLDER]
 
-Each reader of outside bytes is run in a process of its own, watched from here: a case must end
+Each reader of outside bytes is run in its own process, watched from here: a case must end
 within 5 s, below 1 GiB, in a result or in one of the project's own errors. Inputs are made by a
 coverage-guided engine (atheris, where it exists for the platform; else by plain mutation) and by
 hypothesis. Finished parts are kept in the work folder and not run again while the code they
@@ -216,7 +216,7 @@ class Run:
 
 
 def too_long(pid: int, began: float, used_before: float) -> bool:
-    """Say whether the present case has used more CPU time than allowed, or waits for ever."""
+    """Return whether the present case has used more CPU time than allowed, or waits for ever."""
     waited = time.monotonic() - began
     if waited <= SECONDS_ALLOWED:
         return False

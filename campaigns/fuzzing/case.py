@@ -17,28 +17,15 @@ MEGABYTES_ALLOWED = 1024
 
 @dataclass(frozen=True)
 class Target:
-    """Something that reads bytes from outside.
+    """Something that reads bytes from outside."""
 
-    Parameters
-    ----------
-    name
-        Short name, also that of its folder in the corpus.
-    read
-        Takes the bytes and an empty folder of its own; puts them into a file and reads it as
-        the project would. Returns when there was a result.
-    seeds
-        Makes sound inputs to start from.
-    tokens
-        Words of the format, for mutation.
-    longest
-        Bytes of the longest input tried.
-    """
-
-    name: str
+    name: str  # short name, also that of its folder in the corpus
+    # Takes the bytes and an empty folder of its own; puts them into a file and reads it as the
+    # project would. Returns when there was a result
     read: Callable[[bytes, Path], object]
-    seeds: Callable[[], list[bytes]]
-    tokens: tuple[bytes, ...] = ()
-    longest: int = 4096
+    seeds: Callable[[], list[bytes]]  # makes sound inputs to start from
+    tokens: tuple[bytes, ...] = ()  # words of the format, for mutation
+    longest: int = 4096  # bytes of the longest input tried
 
 
 @dataclass(frozen=True)
@@ -53,24 +40,8 @@ class Verdict:
     """The project's message, or the traceback of a finding."""
 
 
-def judge(target: Target, data: bytes, folder: Path) -> Verdict:
-    """Run one case.
-
-    Parameters
-    ----------
-    target
-        What reads.
-    data
-        What it is given.
-    folder
-        Scratch space; emptied before and made when missing.
-
-    Returns
-    -------
-    Verdict
-        `finding` for every exception other than `EkgError`, and for an error message that is
-        not one line or names nothing.
-    """
+def run_case(target: Target, data: bytes, folder: Path) -> Verdict:
+    """Run one case."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

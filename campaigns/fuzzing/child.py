@@ -1,7 +1,7 @@
-"""One process of the campaign: one target, one engine, so many cases.
+"""One process of the campaign: one target, one engine, this many cases.
 
 Run by `python -m campaigns.fuzzing`, which watches it from outside: how many cases are done,
-since when the present one runs, and with what bytes, stands in a small mapped file that
+since when the present one runs, and with what bytes, is in a small mapped file that
 survives any death.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from campaigns.fuzzing.case import MEGABYTES_ALLOWED, Target, judge  # noqa: E402
+from campaigns.fuzzing.case import MEGABYTES_ALLOWED, Target, run_case  # noqa: E402
 
 NUMBERS = struct.Struct("<QQQQQdQdd")
 """Cases begun, results, refused, findings, peak memory (kB), slowest case (s of CPU time); length
@@ -53,7 +53,7 @@ class Watched:
         end = NUMBERS.size + len(data)
         self._map[NUMBERS.size : end] = data
         self._save()
-        verdict = judge(self.target, data, self.folder)
+        verdict = run_case(self.target, data, self.folder)
         # CPU time: on a busy machine the clock tells of others.
         seconds = time.process_time() - self.numbers[8]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -73,7 +73,7 @@ class Watched:
         sys.setprofile(lambda frame, event, argument: names.add(frame.f_code.co_filename))
         try:
             for data in known_inputs(self.target):
-                judge(self.target, data, self.folder)
+                run_case(self.target, data, self.folder)
         finally:
             sys.setprofile(None)
         (self.state / "sources").write_text("\n".join(of_the_project(names)))

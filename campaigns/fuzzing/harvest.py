@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from campaigns.fuzzing.case import judge  # noqa: E402
+from campaigns.fuzzing.case import run_case  # noqa: E402
 from campaigns.fuzzing.mutation import inputs  # noqa: E402
 from campaigns.fuzzing.targets import NAMES, target_named  # noqa: E402
 
@@ -42,7 +42,7 @@ def harvest(name: str, work: Path, most: int, most_bytes: int) -> int:
         for data in sorted(found, key=lambda data: (len(data), data)):
             if len(data) > most_bytes:
                 break
-            verdict = judge(target, data, Path(scratch) / "case")
+            verdict = run_case(target, data, Path(scratch) / "case")
             shortest.setdefault(verdict.kind + kind_of(verdict.text or verdict.place), data)
     folder = CORPUS / name
     folder.mkdir(parents=True, exist_ok=True)

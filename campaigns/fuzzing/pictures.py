@@ -1,4 +1,4 @@
-"""Pictures and archives from outside."""
+"""Images and archives from outside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 from campaigns.fuzzing.case import Target
 from ekg.datasets.archive import is_archive, unpack
 from ekg.errors import EkgError
-from ekg.images.image_checks import read_picture
+from ekg.images.image_checks import read_external_image
 from ekg.images.pack import INDEX, PACK, open_pack
 from ekg.images.png import encode_png, read_image
 from ekg.paper.figures.saliency import read_saliency
@@ -44,7 +44,7 @@ def with_right_sums(data: bytes) -> bytes:
 def _png(data: bytes, folder: Path) -> None:
     path = folder / "A0001-s01_PIL.png"
     path.write_bytes(with_right_sums(data[1:]) if data[:1] < b"\xc0" else data[1:])
-    for read in (read_image, read_picture):
+    for read in (read_image, read_external_image):
         try:
             pixels = read(path, SIZE)
         except EkgError:

@@ -61,13 +61,13 @@ LENGTHS = ("1300", "", "10", "100000", "99999999", "4000000000", "-1")
 SCALES = ("1000/mV 16 0", "1000.5(-7)/uV 12 3", "0 0 0", "1e-300/V 16 0", "1/mV 16 32767", "nan")
 RATES = ("500", "1", "257", "1000/250(3)", "0.0001", "99999", "1e9", "360:2")
 FLAC = ("508", "516", "524")
-_PICTURE_SIZE = 160
+_IMAGE_SIZE = 160
 _WHOLE = SAMPLES * len(LEADS) * 4
 
 
 @functools.cache
 def _renderer() -> Renderer:
-    return Renderer(_PICTURE_SIZE)
+    return Renderer(_IMAGE_SIZE)
 
 
 @functools.cache

@@ -275,7 +275,7 @@ def safetensors_files(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def metadata(draw: st.DrawFn) -> bytes:
-    """Return what stands beside weights: each field sound, odd or absent."""
+    """Return what is beside weights: each field sound, odd or absent."""
     sound = {
         "network": st.just("mobilenetv3_small_custom") | st.text(max_size=8) | _JSON,
         "classes": st.just(["AF", "STE"]) | _JSON,

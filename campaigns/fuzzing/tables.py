@@ -108,7 +108,7 @@ def _run_files(data: bytes, folder: Path) -> None:
 
 
 def _journal(data: bytes, folder: Path) -> None:
-    """Open the files that an interrupted run left, and go on with them."""
+    """Open the files that an interrupted run left, and continue them."""
     with Journal(_file(folder, ".journal.jsonl", data)) as journal:
         for name in journal.names():
             journal.get(name)

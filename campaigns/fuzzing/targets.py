@@ -29,7 +29,7 @@ _WHAT = {
         "journal": "journals of interrupted runs",
     },
     "pictures": {
-        "png": "pictures (PNG and the other formats of Pillow)",
+        "png": "images (PNG and the other formats of Pillow)",
         "archive": "zip and tar archives, plain and compressed",
         "pack": "packed images (`pack.npy`)",
         "saliency": "saliency maps (`saliency.npz`)",

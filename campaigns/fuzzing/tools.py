@@ -16,19 +16,7 @@ def coverage_engine(
 ) -> tuple[str, dict[str, str], dict[str, str]]:
     """Return the engine to use, the engines' versions, and the environment of its processes.
 
-    Parameters
-    ----------
-    work
-        Atheris is installed below this folder, once, with its checksums checked.
-    wanted
-        `atheris` or `mutation`; by default atheris where it can be had.
-
-    Returns
-    -------
-    engine : str
-    versions : dict
-        Of each engine; empty text for our own mutation.
-    environment : dict
+    `wanted`: `atheris` or `mutation`; by default atheris where it can be had.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
     versions = {"hypothesis": importlib.metadata.version("hypothesis"), "mutation": ""}
@@ -39,7 +27,7 @@ def coverage_engine(
     version = _version(folder)
     if not version or problem:
         print(
-            f"atheris cannot be had here ({problem or 'it does not import'}): "
+            f"atheris is not available here ({problem or 'it does not import'}): "
             "inputs are made by plain mutation instead",
             file=sys.stderr,
         )

@@ -2,7 +2,7 @@
 
     make test-mutation                                     the whole campaign
     python -m campaigns.mutation --packages FOLDER --part split      one part, tables left alone
-    python -m campaigns.mutation --tables    put the tables anew, after verdicts were written
+    python -m campaigns.mutation --tables    write the tables again after verdicts
 
 Works on a copy in a temporary folder; mutmut (campaigns/mutation/requirements.txt) changes one
 thing at a time in the functions of the modules below and runs the tests that reach it. Ends
@@ -76,22 +76,7 @@ class Mutant:
 
 
 def run_part(part: str, work: Path, environment: dict[str, str]) -> list[Mutant]:
-    """Run one part of the campaign in a fresh copy of the project.
-
-    Parameters
-    ----------
-    part
-        A key of `PARTS`.
-    work
-        An empty folder.
-    environment
-        Environment in which `python -m mutmut` is found.
-
-    Returns
-    -------
-    list of Mutant
-        Every mutant of the part's modules.
-    """
+    """Run one part of the campaign in a fresh copy of the project."""
     modules, tests = PARTS[part]
     for folder in ("ekg", "tests"):
         shutil.copytree(ROOT / folder, work / folder, ignore=shutil.ignore_patterns("__pycache__"))

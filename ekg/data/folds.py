@@ -40,29 +40,15 @@ def divide(
 ) -> Folds:
     """Divide the images of a set into folds, by record.
 
-    Parameters
-    ----------
-    manifest
-        Columns image, record, diagnosis, slice.
-    split_file
-        Columns record and split; see `ekg.data.split`.
-    needed
-        Folds that must have an image.
-    classes
-        Every image of a fold must be of one of them.
-
-    Raises
-    ------
-    SplitError
-        If records of the set are not named in the split file, a needed fold is empty, or an
-        image in a fold is of no class.
+    `needed`: Folds that must have an image; `classes`: Every image of a fold must be of one of
+    them.
     """
     folds_of = read_split(split_file)
     records = sorted(set(manifest["record"]), key=natural_key)
     unnamed = [record for record in records if record not in folds_of]
     if unnamed:
         raise SplitError(
-            f"{len(unnamed)} of the image set's {len(records)} records are not named: "
+            f"{len(unnamed)} of the image set's {len(records)} records are missing: "
             f"{_some(unnamed)}",
             path=split_file,
             remedy="make the split from this image set, or add them",

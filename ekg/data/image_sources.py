@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ekg.config import AugmentationConfig, SliceConfig
-from ekg.data.augmentation import change_signal, shifted_start
+from ekg.data.augmentation import change_signal, page_columns, shifted_start
 from ekg.errors import ImageError, RecordError
 from ekg.records.opening import named_records, read_record
 from ekg.records.quality import blank_slices
@@ -24,14 +24,9 @@ from ekg.seeds import generator_for
 class ImageChecksums:
     """The SHA-256 of the grey bytes of each image, as the manifest has them.
 
-    A bit that a disk has turned over changes what a network learns, or what it is judged by,
+    A bit that a disk has turned over changes what a network learns, or what it is evaluated by,
     without any other sign: a packed file has no checksums of its own, and readers of PNG files
     do not ask for theirs. Rows whose `sha256` is empty (sets that were made elsewhere) pass.
-
-    Parameters
-    ----------
-    rows
-        Manifest rows; columns image and, where there is one, sha256.
     """
 
     def __init__(self, rows: pd.DataFrame):
@@ -42,25 +37,13 @@ class ImageChecksums:
     def check(self, row: int, image: np.ndarray, path: Path) -> None:
         """Compare one image with its row.
 
-        Parameters
-        ----------
-        row
-            Index of the row.
-        image
-            uint8 (size, size), contiguous.
-        path
-            The file it was read from, for the message.
-
-        Raises
-        ------
-        ImageError
-            If its pixels are not those that were drawn.
+        `image`: uint8 (size, size), contiguous.
         """
         if not len(self._open) or not self._open[row]:
             return
         if hashlib.sha256(image.data).hexdigest() != self._sums[row]:
             raise ImageError(
-                f"the pixels of {self._names[row]} do not fit the manifest's checksum",
+                f"the pixels of {self._names[row]} do not match the manifest's checksum",
                 path=path,
                 remedy="delete this file and run `python -m ekg images` again",
             )
@@ -133,22 +116,7 @@ class PngSource:
 class RecordSource:
     """Images drawn when they are asked for.
 
-    Parameters
-    ----------
-    rows
-        Columns record, slice, start.
-    headers
-        Path of each record's header.
-    size
-        Side of the image, pixels.
-    seed
-        With the epoch and the record's name it decides everything random.
-    random_slices
-        Draw new slice positions in every epoch.
-    augmentation
-        Changes of the signal.
-    config
-        How slices are cut.
+    `size`: Side of the image, pixels.
     """
 
     uses_processes = True
@@ -168,7 +136,7 @@ class RecordSource:
         if missing:
             raise RecordError(
                 f"{len(missing)} records of the image set are missing, first {missing[0]}",
-                remedy="give the folder they were drawn from with --records",
+                remedy="give their folder with --records",
             )
         self._records = list(rows["record"])
         self._slices = rows["slice"].astype(int).to_list()
@@ -184,7 +152,7 @@ class RecordSource:
         draw = _renderer(self._size).draw
         images = np.empty((len(rows), self._size, self._size), np.uint8)
         for index, row in enumerate(rows):
-            images[index] = draw(self.signal(int(row), epoch))
+            images[index] = draw(self.signal(int(row), epoch), gaps=True)
         return images
 
     def signal(self, row: int, epoch: int) -> np.ndarray:
@@ -219,14 +187,15 @@ class RecordSource:
             )
         if start != self._starts[row] and blank_slices(signal, np.array([start]), length)[0]:
             start = self._starts[row]  # the image set has no blank slice
+        cut = signal[:, start : start + length]
         if not self._augmentation.active:
-            return signal[:, start : start + length]
-        return change_signal(
-            signal[:, start : start + length],
-            self._augmentation,
-            self._config.sampling_frequency,
-            generator,
-        )
+            return cut
+        share = self._augmentation.columns
+        if share > 0 and generator.random() < share:
+            columns = page_columns(signal, length, generator)
+            if columns is not None and not blank_slices(columns, np.array([0]), length)[0]:
+                cut = columns
+        return change_signal(cut, self._augmentation, self._config.sampling_frequency, generator)
 
 
 class SignalCache:
@@ -287,25 +256,7 @@ def open_source(
 ) -> ImageSource:
     """Open the source of a fold's images.
 
-    Parameters
-    ----------
-    folder
-        The image set.
-    rows
-        The fold's manifest rows.
-    size
-        Side that the images must have, pixels.
-    source
-        pack, png, records, or auto: the pack if there is one, else the PNG files.
-    records
-        Folder of the WFDB records (for records).
-    seed, random_slices, augmentation
-        See `RecordSource`.
-
-    Raises
-    ------
-    ImageError
-        If the set has no pack, lacks images, or has images of another size.
+    `size`: Side that the images must have, pixels.
     """
     folder = Path(folder)
     if source == "records":
@@ -341,7 +292,7 @@ def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
     pack, index = open_pack(folder)
     if pack.shape[1:] != (size, size):
         raise ImageError(
-            f"images of {pack.shape[2]} x {pack.shape[1]} pixels, {size} x {size} are wanted",
+            f"images of {pack.shape[2]} x {pack.shape[1]} pixels, expected {size} x {size}",
             path=folder / "pack.npy",
             remedy=f"draw the set at size {size}, or set data.image_size={pack.shape[1]}",
         )

@@ -42,7 +42,7 @@ class Batch:
 def epoch_order(n_images: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order of training images in an epoch: a function of seed and epoch alone.
 
-    That is what lets a resumed run go on in the middle of an epoch.
+    That is what lets a resumed run continue in the middle of an epoch.
     """
     return generator_for(seed, f"order of epoch {epoch}").permutation(n_images)
 
@@ -71,16 +71,7 @@ class Loader:
 
     Use as a context manager, or call `close`.
 
-    Parameters
-    ----------
-    source
-        Where images come from.
-    labels
-        Class index of every row.
-    workers
-        Threads, or processes for a source that draws; 0 reads when asked; -1 chooses.
-    pinned
-        Put images where a GPU can fetch them beside other work.
+    `workers`: Threads, or processes for a source that draws; 0 reads when asked; -1 chooses.
     """
 
     def __init__(

@@ -70,7 +70,7 @@ def split_records(
     seed
         Seed of the shuffle or of the hash.
     keep_multi, keep_ectopy
-        Switch the paper's exclusions off; each combination of diagnoses is a class of its own.
+        Switch the paper's exclusions off; each combination of diagnoses is its own class.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def split_checksum(folds: Mapping[str, str]) -> str:
 
 
 def is_published_record_set(names: Iterable[str]) -> bool:
-    """Say whether these are exactly the 6,877 records A0001..A6877 of CPSC 2018."""
+    """Return whether these are exactly the 6,877 records A0001..A6877 of CPSC 2018."""
     return set(names) == {f"A{number:04d}" for number in range(1, PAPER_RECORDS + 1)}
 
 
@@ -227,7 +227,7 @@ def _read_table(path: str | Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise SplitError(
             f"no column `{'`, `'.join(missing)}` (there are: {', '.join(map(str, table.columns))})",
             path=path,
-            remedy=f"the first line must name the columns {', '.join(columns)}",
+            remedy=f"the header row must name the columns {', '.join(columns)}",
         )
     table = table[list(columns)].apply(lambda column: column.str.strip())
     if (table["record"] == "").any():
@@ -235,7 +235,9 @@ def _read_table(path: str | Path, columns: tuple[str, ...]) -> pd.DataFrame:
     repeated = table["record"][table["record"].duplicated()]
     if len(repeated):
         raise SplitError(
-            f"record {repeated.iloc[0]} is named twice", path=path, remedy="name each record once"
+            f"duplicate record {repeated.iloc[0]!r}",
+            path=path,
+            remedy="give each record one row",
         )
     if not len(table):
         raise SplitError("has no rows", path=path)

@@ -47,43 +47,22 @@ def open_run_data(
     images: Path,
     split_file: Path,
     records: str | Path | None,
-    speak: Callable[[str], None],
+    log: Callable[[str], None],
     *,
     pinned: bool = False,
 ) -> Iterator[RunData]:
-    """Divide an image set into folds and open their loaders.
-
-    Parameters
-    ----------
-    config
-        Its `data` and `augmentation` sections are used.
-    images
-        The image set's folder.
-    split_file
-        Columns record and split.
-    records
-        Folder of the WFDB records, for `data.source = "records"`.
-    speak
-        Told what was noticed, and the sizes of the folds.
-    pinned
-        Read into memory from which a GPU can fetch.
-
-    Raises
-    ------
-    EkgError
-        If the set or the split cannot be used; see `ekg.data.folds.divide`.
-    """
+    """Divide an image set into folds and open their loaders."""
     data = config.data
     folds = divide(read_manifest(images), split_file, needed=("train", "val"))
     for note in folds.notes:
-        speak(f"note: {note}")
+        log(f"note: {note}")
     train = thin_out(folds.fold("train"), data.max_train_images)
     val = thin_out(folds.fold("val"), data.max_val_images)
     for name, rows in (("train", train), ("val", val)):
-        speak(f"{name}: {len(rows):,} images of {rows['record'].nunique():,} records")
+        log(f"{name}: {len(rows):,} images of {rows['record'].nunique():,} records")
 
     def fold(name: str, rows: pd.DataFrame, *, changed: bool) -> FoldData:
-        # Unchanged images are the same pixels from everywhere: drawing them anew in each epoch
+        # Unchanged images are the same pixels from everywhere: drawing them again in each epoch
         # would only take time.
         packed = not changed and data.source == "records" and has_pack(images, data.image_size)
         source = open_source(

@@ -22,39 +22,17 @@ _MAX_MEMBERS = 500_000
 _CHUNK = 1 << 20
 _MAX_PADDING = 64 << 20
 _MAX_READ = 16 << 20
-"""Bytes read at once at the most: of headers, as a member's own content comes in chunks."""
+"""Bytes read at once at most: of headers, as a member's own content comes in chunks."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file is a zip or tar archive (tar: plain, or compressed by gzip or bzip2)."""
+    """Return whether a file is a zip or tar archive (tar: plain, gzip or bzip2)."""
     return path.is_file() and (zipfile.is_zipfile(path) or _is_tar(path))
 
 
 def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
-    """Unpack a zip or tar archive into an empty folder.
-
-    Parameters
-    ----------
-    archive
-        The file; the kind is told by its content.
-    folder
-        Where the members go; made when missing.
-    max_bytes
-        Stop as soon as the members together are larger: sizes that the archive states are not
-        believed, bytes are counted as they are written.
-
-    Returns
-    -------
-    list of Path
-        The files written, in the order of the archive.
-
-    Raises
-    ------
-    DownloadError
-        If the archive is damaged, has a member that is not a plain file or folder (a link, a
-        device), that would lie outside the folder, or twice; or if it is too large.
-    """
+    """Unpack a zip or tar archive into an empty folder."""
     written: list[Path] = []
     total = 0
     try:
@@ -64,7 +42,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
             if target.exists() or len(written) >= _MAX_MEMBERS:
                 raise _refuse(
                     archive,
-                    f"member {name} comes twice"
+                    f"member {name} is a duplicate"
                     if target.exists()
                     else f"more than {_MAX_MEMBERS} members",
                 )
@@ -79,12 +57,12 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> list[Path]:
     except (NotImplementedError, RuntimeError) as error:  # zipfile: encryption, odd methods
         raise _refuse(archive, f"cannot be unpacked ({error})", "unpack it by hand") from None
     except (tarfile.TarError, *DAMAGE) as error:
-        raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
+        raise _refuse(archive, f"is corrupt ({error})", "fetch it again") from None
     except OSError as error:
         # A place outside the file, or gzip's own kind: anything else is the disk's word.
         if error.errno not in (errno.EINVAL, None):
             raise
-        raise _refuse(archive, f"is damaged ({error})", "fetch it again") from None
+        raise _refuse(archive, f"is corrupt ({error})", "fetch it again") from None
     return written
 
 
@@ -116,9 +94,9 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 if not tar.fileobj or not tar.fileobj.read(_CHUNK):
                     break
             else:
-                raise _refuse(archive, "goes on for long after its last member")
+                raise _refuse(archive, "has too much data after its last member")
     else:
-        raise _refuse(archive, "is neither a zip nor a tar archive", "give a folder or an archive")
+        raise _refuse(archive, "is not a zip or tar archive", "give a folder or an archive")
 
 
 class _Bounded(io.RawIOBase):

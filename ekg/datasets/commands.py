@@ -92,17 +92,17 @@ def run_convert(arguments: argparse.Namespace) -> int:
 
 def add_download_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("dataset", nargs="?", metavar="DATASET", help="a name of --list")
+    parser.add_argument("dataset", nargs="?", metavar="DATASET", help="a name from --list")
     parser.add_argument("--list", action="store_true", help="print the data sets and end")
     parser.add_argument("--out", type=Path, help="default: data/DATASET/records")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say the size and what is missing; fetch nothing"
+        "--dry-run", action="store_true", help="print the size and what is missing; fetch nothing"
     )
     parser.add_argument(
-        "-j", "--jobs", type=int, default=8, metavar="N", help="connections at a time (1 to 16)"
+        "-j", "--jobs", type=int, default=8, metavar="N", help="parallel connections (1 to 16)"
     )
     parser.add_argument(
-        "--from-url", action="append", metavar="BASE", help="use this mirror (may be repeated)"
+        "--from-url", action="append", metavar="BASE", help="use this mirror (repeatable)"
     )
     parser.add_argument(
         "--verify",
@@ -166,10 +166,10 @@ def _report(plan: Plan, outcome: Outcome) -> None:
         file, reason = next(iter(sorted(outcome.failures.items())))
         raise DownloadError(
             f"{have:,} of {len(plan.files):,} files are here; {len(outcome.failures):,} could "
-            f"not be had, the first is {file}: {reason}; {FAILURES_NAME} lists them"
+            f"not be fetched, first {file}: {reason}; {FAILURES_NAME} lists them"
             + ("" if have else f"; {by_hand(plan.source, plan.folder)}"),
             path=plan.folder,
-            remedy="run the same command again, it goes on from here",
+            remedy="run the same command again to resume",
         )
     print(
         f"{plan.source.name}: {len(plan.files):,} files in {plan.folder}, all verified "

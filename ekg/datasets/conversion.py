@@ -35,24 +35,7 @@ def convert(
 ) -> Iterator[tuple[Path, Converted | EkgError]]:
     """Write recordings of other formats as WFDB.
 
-    Parameters
-    ----------
-    paths
-        Files, or folders, in which the files of other machines are taken.
-    folder
-        Where the records go; each is named like its file.
-    keep_metadata
-        Also write what the files say of patient, place and time.
-    machine_labels
-        Write a diagnosis where the machine's own statements name exactly one class.
-    fs, unit
-        Of tables of numbers (CSV, NPY).
-
-    Yields
-    ------
-    path : Path
-    outcome : Converted or EkgError
-        What was written, or why it was not.
+    `fs, unit`: Of tables of numbers (CSV, NPY).
     """
     names: dict[str, Path] = {}
     for path in _files(paths, arrays=fs is not None):
@@ -60,7 +43,7 @@ def convert(
             name = record_name(path)
             if name in names:
                 raise RecordError(
-                    f"would be written under the name of {names[name]}",
+                    f"would overwrite the record of {names[name]}",
                     path=path,
                     remedy="convert it into another folder",
                 )
@@ -88,11 +71,11 @@ def _convert(
     unit: str | None,
 ) -> Converted:
     if not path.is_file():
-        raise RecordError("no such file", path=path, remedy="check the path")
+        raise RecordError("file not found", path=path, remedy="check the path")
     form = format_of(path)
     if form is None:
         raise RecordError(
-            "is no recording of a format that is read here",
+            "is not a recording in a supported format",
             path=path,
             remedy="see the table in docs/data.md; WFDB records need no conversion",
         )

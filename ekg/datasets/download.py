@@ -22,7 +22,7 @@ from ekg.files import atomic_open, atomic_path, folder_lock, sha256_of_file
 from ekg.progress import Progress
 
 FAILURES_NAME = "failures.csv"
-_HOPELESS = 20  # so many failures without one success: the network is down or the address wrong
+_HOPELESS = 20  # this many failures without one success: the network is down or the address wrong
 _UNPACKED = ".unpacked-"
 
 
@@ -57,16 +57,16 @@ class Outcome:
 
     fetched: int = 0
     failures: dict[str, str] = field(default_factory=dict)
-    """Path below the folder -> why it could not be had."""
+    """Path below the folder -> why it could not be fetched."""
 
 
 def by_hand(source: Source, folder: Path) -> str:
-    """Return one sentence that says what to put where without a network on this machine."""
+    """Return instructions for a machine without a network."""
     below = f"the folder {source.folder} and {source.checksums}" if source.folder else "all files"
     if source.files:
         below = ", ".join(file.path for file in source.files)
     return (
-        f"without a network here, fetch {below} from {source.homepage} elsewhere, copy them to "
+        f"without a network, fetch {below} from {source.homepage} elsewhere, copy them to "
         f"this machine and run this command with --from FOLDER (or --from ARCHIVE); "
         f"they end up in {folder}"
     )
@@ -79,28 +79,14 @@ def list_files(
 
     A list that was fetched is kept in the folder, so that later runs need no network for it.
 
-    Parameters
-    ----------
-    source
-        The entry of the registry.
-    folder
-        Where the data set is put.
-    fetcher
-        What fetches the list, None to use only what is on this machine.
-    local
-        A folder given with `--from`: its list comes first.
-
-    Raises
-    ------
-    DownloadError
-        If there is no list, or it names no file of this source.
+    `fetcher`: What fetches the list, None to use only what is on this machine.
     """
     if source.checksums is None:
         return source.files
     kept = folder / source.checksums
     ledger = Ledger(folder)
     if kept.exists() and ledger.noted(source.checksums) not in (None, sha256_of_file(kept)):
-        kept.unlink()  # a damaged list would name too few files: it is fetched anew
+        kept.unlink()  # a damaged list would name too few files: it is fetched again
     if local is not None and not kept.exists():
         for copy in sorted(local.rglob(source.checksums), key=lambda path: len(path.parts)):
             if source.select(parse_checksums(_text(copy), copy)):
@@ -110,7 +96,7 @@ def list_files(
     if not kept.exists():
         if fetcher is None:
             raise DownloadError(
-                f"no {source.checksums} here", path=folder, remedy=by_hand(source, folder)
+                f"{source.checksums} is missing", path=folder, remedy=by_hand(source, folder)
             )
         urls = [join(address, source.checksums) for address in source.addresses]
         try:
@@ -123,7 +109,7 @@ def list_files(
         files = source.select(parse_checksums(_text(kept), kept))
     except DownloadError:
         if fetcher is not None:
-            kept.unlink()  # a list that cannot be read is not kept: the next run fetches it anew
+            kept.unlink()  # a list that cannot be read is not kept: the next run fetches it again
         raise
     if ledger.noted(source.checksums) != sha256_of_file(kept):
         ledger.add(source.checksums, sha256_of_file(kept))
@@ -158,27 +144,7 @@ def make_plan(source: Source, folder: Path, files: Sequence[RemoteFile]) -> Plan
 
 
 def download(plan: Plan, jobs: int, settings: HttpSettings | None = None) -> Outcome:
-    """Fetch what is missing, several files at a time.
-
-    Parameters
-    ----------
-    plan
-        What there is and what is missing.
-    jobs
-        Connections at a time.
-    settings
-        Timeouts, pauses and limits.
-
-    Returns
-    -------
-    Outcome
-        With the files that could not be had; the others are in place and verified.
-
-    Raises
-    ------
-    DownloadError
-        If the disk is too small.
-    """
+    """Fetch what is missing, several files at a time."""
     _check_space(plan)
     outcome = Outcome()
     ledger = Ledger(plan.folder)
@@ -245,17 +211,7 @@ def _in_parallel(
 
 @contextmanager
 def local_copy(path: Path, folder: Path, max_bytes: int) -> Iterator[Path]:
-    """Give the folder of a local copy: `path` itself, or an archive unpacked for the moment.
-
-    Parameters
-    ----------
-    path
-        What was given with `--from`.
-    folder
-        The data set's folder: an archive is unpacked on the same disk.
-    max_bytes
-        The archive is refused when it unpacks to more.
-    """
+    """Give the folder of a local copy: `path` itself, or an archive unpacked for the moment."""
     for leftover in folder.glob(f"{_UNPACKED}*"):
         shutil.rmtree(leftover)
     if path.is_dir():
@@ -267,11 +223,11 @@ def local_copy(path: Path, folder: Path, max_bytes: int) -> Iterator[Path]:
             yield Path(unpacked)
     else:
         raise DownloadError(
-            "is neither a folder nor a zip or tar archive"
+            "must be a folder or a zip or tar archive"
             if path.exists()
-            else "no such folder or archive",
+            else "folder or archive not found",
             path=path,
-            remedy="give what you fetched by hand",
+            remedy="give the files that you fetched by hand",
         )
 
 
@@ -299,7 +255,7 @@ def copy_from(plan: Plan, local: Path) -> Outcome:
                     ledger.add(file.local, file.sha256)
                     outcome.fetched += 1
                     break
-                reason = f"{candidate} has SHA-256 {found}, it should be {file.sha256}"
+                reason = f"{candidate} has SHA-256 {found}, expected {file.sha256}"
             else:
                 outcome.failures[file.local] = reason
             progress.update()
@@ -315,28 +271,9 @@ def obtain(
     settings: HttpSettings | None = None,
     verify: bool = False,
 ) -> tuple[Plan, Outcome]:
-    """Bring a data set to this machine, or go on with it.
+    """Bring a data set to this machine, or continue it.
 
-    Parameters
-    ----------
-    source
-        The entry of the registry (with other addresses in it, if a mirror was named).
-    folder
-        Where it is put.
-    jobs
-        Connections at a time.
-    from_path
-        A local folder or archive to take the files from instead of the network.
-    settings
-        Timeouts, pauses and limits.
-    verify
-        Hash every file again, also those that were verified in an earlier run and have kept
-        size and time of change.
-
-    Returns
-    -------
-    Plan, Outcome
-        The plan as it was before, and what was done.
+    `from_path`: A local folder or archive to take the files from instead of the network.
     """
     for address in source.addresses:
         check_address(address)
@@ -362,8 +299,8 @@ def _check_space(plan: Plan) -> None:
     free = shutil.disk_usage(plan.folder).free
     if free < plan.bytes_missing:
         raise DownloadError(
-            f"about {plan.bytes_missing / 1e9:.1f} GB have still to come, "
-            f"{free / 1e9:.1f} GB are free on this disk",
+            f"about {plan.bytes_missing / 1e9:.1f} GB are still to be fetched, "
+            f"{free / 1e9:.1f} GB are free on the disk",
             path=plan.folder,
             remedy="make room or choose another folder with --out",
         )

@@ -42,15 +42,6 @@ class Fetcher:
 
     May be used by several threads at once: each has its own connection, and a host that asks
     for a pause gets it from all of them.
-
-    Parameters
-    ----------
-    settings
-        Timeouts, pauses and limits.
-    on_bytes
-        Called (by any thread) with the bytes that arrived; negative when some are thrown away.
-    stop
-        Setting it ends every fetch with `StoppedError`; what has arrived stays for the next run.
     """
 
     def __init__(
@@ -78,22 +69,8 @@ class Fetcher:
     def fetch(self, urls: Sequence[str], target: Path, sha256: str | None) -> None:
         """Fetch one file.
 
-        Parameters
-        ----------
-        urls
-            Where it can be had; tried in this order, in turn.
-        target
-            Where it is put, atomically, once its bytes are right.
-        sha256
-            The SHA-256 its bytes must have. None only for a publisher's list of sums: then
-            nothing is resumed, and the file counts as whole when the server says so.
-
-        Raises
-        ------
-        DownloadError
-            If no address gives it, or twice the bytes were wrong.
-        StoppedError
-            If `stop` was set.
+        `sha256`: The SHA-256 its bytes must have. None only for a publisher's list of sums: then
+        nothing is resumed, and the file counts as whole when the server says so.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(target)
@@ -132,11 +109,11 @@ class Fetcher:
                         f"cannot be fetched from {_host(url)} ({error.reason}, "
                         f"{fruitless} attempts)",
                         path=target,
-                        remedy="run the same command again later: it goes on from here",
+                        remedy="run the same command again later: it resumes",
                     ) from None
                 self._hold(url, max(fruitless, 1), error.after)
                 continue
-            found = sha256_of_file(part) if part.exists() else "no bytes at all"
+            found = sha256_of_file(part) if part.exists() else "no data"
             if sha256 is None or found == sha256:
                 break
             if part.exists():
@@ -147,7 +124,7 @@ class Fetcher:
             wrong.append(found)
             if len(wrong) == 2:
                 raise DownloadError(
-                    f"has SHA-256 {found}, it should be {sha256} (fetched twice, refused)",
+                    f"has SHA-256 {found}, expected {sha256} (fetched twice, refused)",
                     path=target,
                     remedy="try again later or give another mirror with --from-url",
                 )

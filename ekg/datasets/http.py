@@ -32,7 +32,7 @@ class HttpSettings:
     slowest: float = 100.0
     """Bytes a second; a server that stays below it for `read_timeout` counts as stalled too."""
     attempts: int = 6
-    """Give a file up after this many attempts in a row that brought nothing new."""
+    """Give up on a file after this many consecutive attempts without new data."""
     pause: float = 1.0
     """Seconds before the second attempt; doubled for each further one."""
     longest_pause: float = 300.0
@@ -46,12 +46,7 @@ class HttpSettings:
 class TransientError(Exception):
     """The attempt failed in a way that may pass.
 
-    Parameters
-    ----------
-    reason
-        What happened, in plain words.
-    after
-        Seconds that the server asked to wait, None when it did not.
+    `after`: Seconds that the server asked to wait, None when it did not.
     """
 
     def __init__(self, reason: str, after: float | None = None):
@@ -69,17 +64,7 @@ class StoppedError(Exception):
 
 
 class Transfer:
-    """Makes attempts, one at a time; one object (and one connection pool) for each thread.
-
-    Parameters
-    ----------
-    settings
-        Timeouts and limits.
-    on_bytes
-        Called with the bytes that arrived, and with a negative number when some are thrown away.
-    stop
-        Set by another thread when everything has to end.
-    """
+    """Makes attempts, one at a time; one object (and one connection pool) for each thread."""
 
     def __init__(
         self, settings: HttpSettings, on_bytes: Callable[[int], None], stop: threading.Event
@@ -111,17 +96,6 @@ class Transfer:
 
         Returns when the server said that the file is complete. After any exception, what has
         arrived so far stays in `part`.
-
-        Parameters
-        ----------
-        url
-            The address of the file.
-        part
-            The unfinished file; what it holds is taken as the file's beginning.
-
-        Raises
-        ------
-        TransientError, AbsentError, StoppedError
         """
         have = part.stat().st_size if part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
@@ -172,14 +146,12 @@ class Transfer:
         if status not in {200, 206}:
             raise AbsentError(_status(response))
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise AbsentError("sends the file compressed although asked not to")
+            raise AbsentError("sends the file compressed against the request")
         if status == 206:
             given = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
             if not given or int(given.group(1)) != have:
                 self._throw_away(part)
-                raise TransientError(
-                    "the server answered with another range than the one asked for"
-                )
+                raise TransientError("the server sent another range than requested")
         elif have:
             self._throw_away(part)
             have = 0
@@ -270,7 +242,7 @@ class HostPauses:
         self._not_before: dict[str, float] = {}
 
     def hold(self, url: str, seconds: float) -> None:
-        """Let nobody ask the host of `url` for so many seconds."""
+        """Let nobody ask the host of `url` for this many seconds."""
         host = urllib.parse.urlsplit(url).netloc
         with self._lock:
             moment = time.monotonic() + seconds
@@ -283,13 +255,7 @@ class HostPauses:
             return max(0.0, self._not_before.get(host, 0.0) - time.monotonic())
 
     def wait(self, url: str) -> None:
-        """Wait until the host of `url` may be asked.
-
-        Raises
-        ------
-        StoppedError
-            If the run is stopped meanwhile.
-        """
+        """Wait until the host of `url` may be asked."""
         while remaining := self.remaining(url):
             if self._stop.wait(remaining):
                 raise StoppedError

@@ -64,15 +64,7 @@ class Label:
 def read_codes(path: Path = TABLE) -> dict[tuple[str, str], Code]:
     """Read the table of statements.
 
-    Returns
-    -------
-    dict
-        (system, code) -> Code, in the order of the file.
-
-    Raises
-    ------
-    EkgError
-        If a row has an unknown system, role or class, or comes twice.
+    Returns (system, code) -> Code, in the order of the file.
     """
     codes: dict[tuple[str, str], Code] = {}
     with open(path, encoding="utf-8", newline="") as stream:
@@ -86,7 +78,7 @@ def read_codes(path: Path = TABLE) -> dict[tuple[str, str], Code]:
                 or (code.system, code.code) in codes
             ):
                 raise EkgError(
-                    f"line {number} has an unknown system, role or diagnosis, or comes twice",
+                    f"line {number} has an unknown system, role or diagnosis, or is a duplicate",
                     path=path,
                     remedy="correct the table",
                 )
@@ -102,21 +94,8 @@ def label_of(
 ) -> Label:
     """Return the class that a record's statements give it, or why they give none.
 
-    Parameters
-    ----------
-    statements
-        Code -> likelihood in per cent for SCP statements; code or abbreviation -> None for
-        SNOMED CT codes and the abbreviations of `ekg.records.diagnoses`.
-    allow_findings
-        Keep a record of a class other than Normal although it has findings that the seven
-        classes have no name for (role `finding`).
-    least_likelihood
-        A diagnostic SCP statement that names a class counts from this likelihood on.
-
-    Returns
-    -------
-    Label
-        Kept only when exactly one class is left; everything else comes with its reason.
+    `statements`: Code -> likelihood in per cent for SCP statements; code or abbreviation -> None
+    for SNOMED CT codes and the abbreviations of `ekg.records.diagnoses`.
     """
     if not statements:
         return Label(None, "no statement: unlabelled")
@@ -229,14 +208,7 @@ RECORD_COLUMNS = ("record", "filename_hr", "filename_lr")
 
 
 def parse_statements(text: str) -> Statements:
-    """Read one cell: PTB-XL's dictionary of likelihoods, or codes separated by , or ;.
-
-    Raises
-    ------
-    ValueError
-        If a text that begins like a dictionary is none of statements and numbers. It is read
-        as a literal and never run.
-    """
+    """Read one cell: PTB-XL's dictionary of likelihoods, or codes separated by , or ;."""
     text = text.strip()
     if not text.startswith("{"):
         codes = re.split("[,;|]", text)
@@ -249,18 +221,12 @@ def parse_statements(text: str) -> Statements:
         isinstance(name, str) and isinstance(value, int | float) and 0 <= value <= 100
         for name, value in content.items()
     ):
-        raise ValueError(f"{text[:60]!r} does not give likelihoods of 0 to 100 by statement")
+        raise ValueError(f"{text[:60]!r} must give a likelihood of 0 to 100 for each statement")
     return {name: float(value) for name, value in content.items()}
 
 
 def _written_out(code: str) -> str:
-    """Return a code that a spreadsheet wrote with an exponent as it was: `1.64889003E+08`.
-
-    Raises
-    ------
-    ValueError
-        If digits of it are lost (`1.64889E+08`).
-    """
+    """Return a code that a spreadsheet wrote with an exponent as it was: `1.64889003E+08`."""
     code = code.strip()
     if re.fullmatch(r"\d+([.,]\d*)?[eE]\+?\d+", code):
         number = float(code.replace(",", "."))
@@ -285,7 +251,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         text = decoded(path.read_bytes())
     except FileNotFoundError:
-        raise EkgError("no such label file", path=path, remedy="check --labels") from None
+        raise EkgError("label file not found", path=path, remedy="check --labels") from None
     first = text.lstrip("\r\n").split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
     try:
@@ -297,26 +263,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def read_label_table(path: Path) -> dict[str, Statements]:
-    """Read a table of statements.
-
-    Parameters
-    ----------
-    path
-        CSV with one row a record, separated by commas, semicolons or tabs: a column `record`
-        (or PTB-XL's `filename_hr`, `filename_lr`), in which folder and extension do not count,
-        and a column `scp_codes`, `dx` or `diagnoses`; other columns are passed over.
-
-    Returns
-    -------
-    dict
-        Record name -> statements.
-
-    Raises
-    ------
-    EkgError
-        If the file or a column is missing, a cell cannot be read, or two rows of one record
-        disagree.
-    """
+    """Read a table of statements."""
     table = _read_csv(path)
     names = [column for column in RECORD_COLUMNS if column in table.columns]
     cells = [column for column in STATEMENT_COLUMNS if column in table.columns]
@@ -343,13 +290,7 @@ def read_label_table(path: Path) -> dict[str, Statements]:
 
 
 def matched(table: Mapping[str, Statements], records: Collection[str]) -> tuple[str, ...]:
-    """Return the names in a table of statements that are records here.
-
-    Raises
-    ------
-    EkgError
-        If none is.
-    """
+    """Return the names in a table of statements that are records here."""
     found = tuple(name for name in table if name in records)
     if not found:
         raise EkgError(

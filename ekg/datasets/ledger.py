@@ -16,11 +16,6 @@ class Ledger:
 
     One JSON line a file, appended as soon as the file is right. A line that a killed process
     left unfinished is passed over: that file is hashed again, no more.
-
-    Parameters
-    ----------
-    folder
-        The folder the paths are relative to; the ledger lies in it.
     """
 
     def __init__(self, folder: Path):

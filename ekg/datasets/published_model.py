@@ -1,4 +1,4 @@
-"""The paper's own model: its files, verified, in the folder where its facts stand."""
+"""The paper's own model: its files, verified, in the folder where its facts are."""
 
 from __future__ import annotations
 
@@ -19,27 +19,8 @@ def fetch_published_model(
 ) -> list[Path]:
     """Bring the published weights, history and predictions into one folder.
 
-    Parameters
-    ----------
-    folder
-        Where they are put, flat; files with the right bytes that are there already stay.
-    from_path
-        A local copy, flat or nested, or an archive of one; None fetches from the network.
-    source
-        The entry of the registry; `published_model` by default.
-    settings
-        Timeouts, pauses and limits of the transfer.
-
-    Returns
-    -------
-    list of Path
-        The six files.
-
-    Raises
-    ------
-    DownloadError
-        If one cannot be had or has another SHA-256 than the registry gives. Nothing wrong is
-        put in place.
+    `from_path`: A local copy, flat or nested, or an archive of one; None fetches from the network;
+    `source`: The entry of the registry; `published_model` by default.
     """
     source = source or source_named("published_model")
     plan, outcome = obtain(source, folder, jobs=3, from_path=from_path, settings=settings)
@@ -47,7 +28,7 @@ def fetch_published_model(
         file, reason = next(iter(sorted(outcome.failures.items())))
         raise DownloadError(
             f"{len(outcome.failures)} of {len(plan.files)} files of the published model could "
-            f"not be had, the first is {file}: {reason}",
+            f"not be fetched, first {file}: {reason}",
             path=folder,
             remedy=f"fetch them from {source.homepage} (best_model_for_paper/) by hand and run "
             "this command with --from FOLDER",

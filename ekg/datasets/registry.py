@@ -24,7 +24,7 @@ class RemoteFile:
     """One file of a source."""
 
     path: str
-    """Where it lies below an address of the source, with forward slashes."""
+    """Where it is below an address of the source, with forward slashes."""
     local: str
     """Where it is put below the folder on this machine, with forward slashes."""
     sha256: str
@@ -52,18 +52,7 @@ class Source:
     files: tuple[RemoteFile, ...] = field(default=())
 
     def select(self, checksums: dict[str, str]) -> tuple[RemoteFile, ...]:
-        """Return the files of this source among those of the publisher's list.
-
-        Parameters
-        ----------
-        checksums
-            Path below the address -> SHA-256, as `parse_checksums` gives it.
-
-        Returns
-        -------
-        tuple of RemoteFile
-            In the order of the list.
-        """
+        """Return the files of this source among those of the publisher's list."""
         chosen = []
         for path, sha256 in checksums.items():
             if not path.startswith(self.folder):
@@ -76,40 +65,21 @@ class Source:
 
 @cache
 def read_registry(path: Path = REGISTRY) -> dict[str, Source]:
-    """Read the registry of inputs.
-
-    Returns
-    -------
-    dict
-        Name -> Source, in the order of the file.
-
-    Raises
-    ------
-    DownloadError
-        If the file is missing, is not TOML, or an entry lacks or has a wrong field.
-    """
+    """Read the registry of inputs."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DownloadError("no such registry", path=path) from None
+        raise DownloadError("registry not found", path=path) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DownloadError(f"not a TOML file ({error})", path=path) from None
     return {name: _source(name, table, path) for name, table in tables.items()}
 
 
 def source_named(name: str) -> Source:
-    """Return one source.
-
-    Raises
-    ------
-    DownloadError
-        If the registry has none of that name.
-    """
+    """Return one source."""
     registry = read_registry()
     if name not in registry:
-        raise DownloadError(
-            f"no data set named {name!r} in the registry", remedy=f"use {', '.join(registry)}"
-        )
+        raise DownloadError(f"unknown data set {name!r}", remedy=f"use {', '.join(registry)}")
     return registry[name]
 
 
@@ -134,7 +104,7 @@ def _source(name: str, table: dict[str, Any], path: Path) -> Source:
         content["citation"] = content.get("citation", "").strip()
         source = Source(name=name, **content)
     except (KeyError, TypeError) as error:
-        raise refuse(f"lacks a field or has one too many ({error})") from None
+        raise refuse(f"has a missing or unknown field ({error})") from None
     if not source.addresses:
         raise refuse("field `addresses` is empty")
     for address in source.addresses:
@@ -154,40 +124,22 @@ def check_address(address: str) -> None:
     """Refuse an address that is not https.
 
     Plain http is let through to this machine alone, for a local mirror and the tests.
-
-    Raises
-    ------
-    DownloadError
-        If the scheme is another one or the address carries a user name or password.
     """
     parts = urllib.parse.urlsplit(address)
     if parts.username is not None or parts.password is not None:
-        # The address itself is left out of the message: it holds a secret.
+        # The address itself is left out of the message: it contains a secret.
         raise DownloadError(
-            f"the address of {parts.hostname} carries a user name", remedy="leave it out"
+            f"the address of {parts.hostname} contains a user name", remedy="leave it out"
         )
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme == "http" and parts.hostname in _LOOPBACK:
         return
-    raise DownloadError(f"{address} is not an https address", remedy="use an https:// address")
+    raise DownloadError(f"{address} must be an https address", remedy="use an https:// address")
 
 
 def check_relative(name: str, path: str | Path) -> None:
-    """Refuse a file name that could lead out of the folder it is meant for.
-
-    Parameters
-    ----------
-    name
-        A path from outside: a publisher's list, an archive.
-    path
-        Where the name was read, for the message.
-
-    Raises
-    ------
-    DownloadError
-        If the name is absolute, has `..`, a backslash, a drive letter or a control character.
-    """
+    """Refuse a file name that could lead out of the folder it is meant for."""
     if not is_plain_relative(name):
         raise DownloadError(
             f"{name!r} is not a plain path below a folder",
@@ -197,25 +149,7 @@ def check_relative(name: str, path: str | Path) -> None:
 
 
 def parse_checksums(text: str, path: str | Path) -> dict[str, str]:
-    """Read a list of SHA-256 sums (`SHA256SUMS.txt`).
-
-    Parameters
-    ----------
-    text
-        One line a file: 64 hexadecimal digits, blanks (or blank and `*`), the path.
-    path
-        Where the text comes from, for messages.
-
-    Returns
-    -------
-    dict
-        Path -> SHA-256 in lower case, in the order of the list.
-
-    Raises
-    ------
-    DownloadError
-        If a line has another form, a path leads out of the folder, or one path has two sums.
-    """
+    """Read a list of SHA-256 sums (`SHA256SUMS.txt`)."""
     sums: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():

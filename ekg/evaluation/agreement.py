@@ -13,19 +13,12 @@ from ekg.evaluation.intervals import percentile_interval
 from ekg.evaluation.levels import Units, levels_of, majority_vote
 
 MEAN_RULE = "largest mean probability over the record's images"
-VOTE_RULE = "most votes of the record's images, a tie to the tied class that comes first in time"
+VOTE_RULE = "most votes of the record's images, ties go to the tied class that comes first"
 
 
 def mcnemar_exact(a_only: int, b_only: int) -> float:
     """Return the two-sided exact p value of McNemar's test.
 
-    Parameters
-    ----------
-    a_only, b_only
-        Records that the first alone, and the second alone, reads correctly.
-
-    Notes
-    -----
     Under equal error rates each discordant record falls to either side like a fair coin: a
     binomial test (McNemar 1947; exact form Fay 2010). Valid for any number of records, as long
     as each is counted once: images of one record must not enter it.
@@ -48,14 +41,8 @@ def resampled_kappa(
 ) -> np.ndarray:
     """Return Cohen's kappa in each resample of records, (B,); NaN where chance explains all.
 
-    Parameters
-    ----------
-    first, second
-        Class index that each reader gives each record, int (n_records,).
-    n_classes
-        Number of classes.
-    counts
-        Resampled counts of the records, (B, n_records).
+    `first, second`: Class index that each reader gives each record, int (n_records,); `counts`:
+    Resampled counts of the records, (B, n_records).
     """
     cells = np.eye(n_classes * n_classes, dtype=np.float32)[first * n_classes + second]
     tables = (counts @ cells).reshape(-1, n_classes, n_classes).astype(np.float64)
@@ -74,22 +61,7 @@ def agreement_of(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Compare two readers' decisions record by record.
 
-    Parameters
-    ----------
-    a, b
-        Predictions of the same records.
-    units
-        Any level of `a`: gives record names, labels and classes.
-    counts
-        Resampled counts of the records; None gives no interval for kappa.
-
-    Returns
-    -------
-    summary : dict
-        rule, records, both_right, a_only, b_only, both_wrong, agree, mcnemar_p, kappa,
-        kappa_interval.
-    differing : list of dict
-        record, label, a and b of every record with two decisions.
+    `counts`: Resampled counts of the records; None gives no interval for kappa.
     """
     classes = units.classes
     with_probabilities = all(

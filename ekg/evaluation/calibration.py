@@ -13,23 +13,18 @@ from scipy.special import log_softmax
 
 from ekg.evaluation.intervals import FEWEST_RECORDS
 from ekg.evaluation.levels import Units, levels_of
-from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_figures
+from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_metrics
 
 FITTED_ON = "val"
 TEMPERATURE_LIMITS = (0.05, 20.0)
-_FIGURES = ("log_loss", "ece", "brier")
+_METRICS = ("log_loss", "ece", "brier")
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return softmax(log(p) / temperature): the same as dividing the logits.
 
-    Parameters
-    ----------
-    probabilities
-        Uncalibrated, float (n, n_classes). Logits differ from log-probabilities by a constant
-        in each row, which the softmax takes out.
-    temperature
-        Above 0; above 1 makes the probabilities less extreme. The order within a row stays.
+    `probabilities`: Uncalibrated, float (n, n_classes). Logits differ from log-probabilities by a
+    constant in each row, which the softmax takes out.
     """
     logs = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
     scaled: np.ndarray = np.exp(log_softmax(logs / temperature, axis=1))
@@ -39,17 +34,6 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
     """Return the temperature with the smallest weighted log loss (Guo et al. 2017).
 
-    Parameters
-    ----------
-    probabilities
-        Uncalibrated, float (n, n_classes).
-    labels
-        True class index, int (n,).
-    weights
-        float (n,); 1/(images of the record) lets every record count once.
-
-    Notes
-    -----
     The log loss is convex in 1/temperature, so that its minimum is the only one. It is sought
     within `TEMPERATURE_LIMITS`.
     """
@@ -72,22 +56,7 @@ def calibrate(units: Units, temperature: float) -> Units:
 
 
 def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Any]:
-    """Return log loss, calibration error and Brier score of a fold, raw and calibrated.
-
-    Parameters
-    ----------
-    predictions
-        With probabilities, as `read_predictions` returns them.
-    temperature
-        As `fit_temperature` gives.
-
-    Returns
-    -------
-    dict
-        `temperature`, and for the levels per_image, record_weighted and per_record the entries
-        `before` and `after`, each with log_loss, ece and brier. A record's probabilities are
-        the mean of its calibrated slices', as in prediction.
-    """
+    """Return log loss, calibration error and Brier score of a fold, raw and calibrated."""
     raw = levels_of(predictions)
     columns = [c for c in predictions.columns if c.startswith("p_")]
     scaled = apply_temperature(predictions[columns].to_numpy(np.float64), temperature)
@@ -96,24 +65,17 @@ def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str,
     for level, units in raw.items():
         if units.probabilities is not None:
             result[level] = {
-                name: {figure: values[figure] for figure in _FIGURES}
+                name: {metric: values[metric] for metric in _METRICS}
                 for name, values in (
-                    ("before", probability_figures(units)),
-                    ("after", probability_figures(calibrated[level])),
+                    ("before", probability_metrics(units)),
+                    ("after", probability_metrics(calibrated[level])),
                 )
             }
     return result
 
 
 def fit_calibration(predictions: pd.DataFrame, weights_sha256: str) -> dict[str, Any] | None:
-    """Fit the temperature on validation predictions; the content of `calibration.json`.
-
-    Returns
-    -------
-    dict or None
-        None where there are no probabilities, fewer than 10 records to fit on, or no error to
-        learn from (without one, the loss falls for ever as the temperature goes to 0).
-    """
+    """Fit the temperature on validation predictions; the content of `calibration.json`."""
     units = levels_of(predictions)["record_weighted"]
     if units.probabilities is None or units.n_records < FEWEST_RECORDS:
         return None

@@ -15,7 +15,7 @@ from ekg.records.array_options import add_array_options
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `python -m ekg compare`."""
     parser.add_argument(
-        "a", type=Path, metavar="A", help="a run, a stored model, predictions or published figures"
+        "a", type=Path, metavar="A", help="a run, a stored model, predictions or published results"
     )
     parser.add_argument(
         "b",
@@ -42,12 +42,12 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="METRIC=DELTA",
-        help="status 1 unless A's METRIC exceeds B's by DELTA or more (it may be negative)",
+        help="exit with status 1 unless A's METRIC exceeds B's by at least DELTA (may be negative)",
     )
     parser.add_argument(
         "--allow-different-data",
         action="store_true",
-        help="show different data side by side, labelled, without differences",
+        help="show results on different data side by side, without differences",
     )
     parser.add_argument(
         "--resamples", type=int, default=10_000, metavar="N", help="default: %(default)s"
@@ -58,7 +58,7 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_compare(arguments: argparse.Namespace) -> int:
-    """Compare two models, or a model with published figures, on the same records."""
+    """Compare two models, or a model with published results, on the same records."""
     from ekg.errors import EvaluationError
     from ekg.evaluation.comparison import check_demands, compare_sides, parse_demand
     from ekg.evaluation.comparison_report import markdown_report, terminal_lines
@@ -70,7 +70,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     keep_freed_memory()
     demands = [parse_demand(text) for text in arguments.at_least]
     if (arguments.images is None) != (arguments.split is None):
-        raise EvaluationError("--images and --split belong together", remedy="give both")
+        raise EvaluationError("--images and --split must be given together", remedy="give both")
     out = arguments.out or (arguments.a if arguments.a.is_dir() else Path())
     images = (
         ImageSet(arguments.images, arguments.split)
@@ -102,7 +102,7 @@ def _published_beside(
 ) -> dict[str, Any] | None:
     """Return A beside the published model's own results, unless B or A is that model."""
     from ekg.evaluation.comparison import compare_sides
-    from ekg.evaluation.published import FIGURES_FILE
+    from ekg.evaluation.published import PUBLISHED_METRICS_FILE
     from ekg.evaluation.sides import DIFFERENT, load_side, relation
     from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 
@@ -115,7 +115,7 @@ def _published_beside(
         return None
     if relation(a, published) == DIFFERENT:
         # The stored figures have their intervals already; nothing is drawn for a mere glance.
-        published = load_side(PUBLISHED_FOLDER / FIGURES_FILE, arguments.fold)
+        published = load_side(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE, arguments.fold)
         assert published is not None
     return compare_sides(
         a,
@@ -145,7 +145,7 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         choices=("train", "val", "test"),
         metavar="FOLD",
-        help="train, val or test; several may be given (default: test)",
+        help="train, val or test; one or more (default: test)",
     )
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="where the results go (the run)"
@@ -161,15 +161,15 @@ def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=44, help="seed of the resampling (default: %(default)s)"
     )
     parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="images at once (%(default)s)"
+        "--batch-size", type=int, default=32, metavar="N", help="batch size (%(default)s)"
     )
     parser.add_argument(
-        "--saliency", action="store_true", help="leave saliency.npz: what the network looks at"
+        "--saliency", action="store_true", help="also write saliency.npz: what the network looks at"
     )
 
 
 def run_evaluate(arguments: argparse.Namespace) -> int:
-    """Judge a model on folds of an image set: predictions, metrics with intervals, saliency."""
+    """Evaluate a model on folds of an image set: predictions, metrics with intervals, saliency."""
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
     from ekg.evaluation.published import reproduced_lines
     from ekg.evaluation.runs import fold_summary
@@ -178,9 +178,9 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
 
     keep_freed_memory()
     if arguments.resamples < 0:
-        raise EvaluationError("--resamples is negative", remedy="give 0 or more")
+        raise EvaluationError("--resamples must not be negative", remedy="use 0 or more")
     if arguments.batch_size < 1:
-        raise EvaluationError("--batch-size is below 1", remedy="give at least 1")
+        raise EvaluationError("--batch-size must be at least 1", remedy="use 1 or more")
     model = arguments.model or default_model()
     folds = tuple(dict.fromkeys(arguments.fold or ["test"]))
     metrics, notes = evaluate(
@@ -229,14 +229,14 @@ def add_external_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-findings",
         action="store_true",
-        help="keep records that have other findings beside their class (never beside Normal)",
+        help="keep records with other findings beside their class (never beside Normal)",
     )
     parser.add_argument(
         "--least-likelihood",
         type=float,
         default=50.0,
         metavar="PERCENT",
-        help="a diagnostic SCP statement names a class from here on (default: %(default)g)",
+        help="likelihood from which a diagnostic SCP statement counts (default: %(default)g)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="read a random sample of N records")
     parser.add_argument(
@@ -247,7 +247,7 @@ def add_external_arguments(parser: argparse.ArgumentParser) -> None:
         help="resamples of records for the intervals; 0 for none (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=44, help="of sample and intervals (%(default)s)"
+        "--seed", type=int, default=44, help="seed of the sample and intervals (%(default)s)"
     )
     add_array_options(parser)
 
@@ -260,11 +260,11 @@ def run_external(arguments: argparse.Namespace) -> int:
     from ekg.paths import default_model
 
     if arguments.limit is not None and arguments.limit < 1:
-        raise EvaluationError("--limit is below 1", remedy="give at least 1")
+        raise EvaluationError("--limit must be at least 1", remedy="use 1 or more")
     if arguments.resamples < 0:
-        raise EvaluationError("--resamples is negative", remedy="give 0 or more")
+        raise EvaluationError("--resamples must not be negative", remedy="use 0 or more")
     if not 0 <= arguments.least_likelihood <= 100:
-        raise EvaluationError("--least-likelihood is no percentage", remedy="give 0 to 100")
+        raise EvaluationError("--least-likelihood must be a percentage", remedy="give 0 to 100")
     machine = arguments.labels == "machine"
     model = arguments.model or default_model()
     content = evaluate_external(
@@ -305,7 +305,7 @@ def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_runs(arguments: argparse.Namespace) -> int:
-    """List runs with the settings in which they differ and their main figures."""
+    """List runs with the settings that differ and their main metrics."""
     import json
 
     from ekg.evaluation.runs import as_json, find_runs, read_run, run_lines
@@ -329,11 +329,11 @@ def add_summary_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_summary(arguments: argparse.Namespace) -> int:
-    """Print a short table of a run: data, training, results, comparison, and where they lie."""
+    """Print a short table of a run: data, training, results, comparison, and where they are."""
     from ekg.evaluation.runs import run_summary
 
     for line in run_summary(arguments.run_folder, arguments.images, arguments.figures):
         print(line)
     if arguments.started:
-        print(f"time      {(time.time() - arguments.started) / 60:.1f} minutes in all")
+        print(f"time      {(time.time() - arguments.started) / 60:.1f} minutes in total")
     return 0

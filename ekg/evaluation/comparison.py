@@ -19,8 +19,8 @@ from ekg.evaluation.intervals import (
     percentile_interval,
 )
 from ekg.evaluation.levels import LEVELS, Units, levels_of
-from ekg.evaluation.metrics import figures_of
-from ekg.evaluation.resampling import Figures, all_figures, resample_counts
+from ekg.evaluation.metrics import metrics_of
+from ekg.evaluation.resampling import Metrics, all_metrics, resample_counts
 from ekg.evaluation.sides import (
     DIFFERENT,
     SAME_IMAGES,
@@ -48,13 +48,7 @@ class Demand:
 
 
 def parse_demand(text: str) -> Demand:
-    """Read `[LEVEL.]METRIC=DELTA`; the level is record_weighted unless it is named.
-
-    Raises
-    ------
-    EvaluationError
-        If it is not of that form.
-    """
+    """Read `[LEVEL.]METRIC=DELTA`; the level is record_weighted unless it is named."""
     place, equals, number = text.partition("=")
     level, dot, metric = place.partition(".")
     if not dot:
@@ -66,31 +60,25 @@ def parse_demand(text: str) -> Demand:
     if not equals or not metric or level not in LEVELS or not math.isfinite(delta):
         raise EvaluationError(
             f"--at-least {text!r} is not [LEVEL.]METRIC=DELTA",
-            remedy=f"for example macro_f1=0.01; levels: {', '.join(LEVELS)}",
+            remedy=f"e.g. macro_f1=0.01; levels: {', '.join(LEVELS)}",
         )
     return Demand(level, metric, delta)
 
 
 def check_demands(content: dict[str, Any], demands: list[Demand]) -> list[dict[str, Any]]:
-    """Return, for each demand, the difference found and whether it is reached.
-
-    Raises
-    ------
-    EvaluationError
-        If the comparison has no such difference.
-    """
+    """Return, for each demand, the difference found and whether it is reached."""
     results = []
     for demand in demands:
-        figures = content["levels"].get(demand.level, {}).get("figures", {})
-        if demand.metric not in figures:
+        metrics = content["levels"].get(demand.level, {}).get("figures", {})
+        if demand.metric not in metrics:
             raise EvaluationError(
-                f"--at-least {demand.text}: no such figure in this comparison",
-                remedy=f"there are: {', '.join(figures) or 'none at this level'}",
+                f"--at-least {demand.text}: no such metric in this comparison",
+                remedy=f"there are: {', '.join(metrics) or 'none at this level'}",
             )
-        difference = figures[demand.metric]["difference"]
+        difference = metrics[demand.metric]["difference"]
         if difference is None:
             raise EvaluationError(
-                f"--at-least {demand.text}: no difference can be given ({content['statement']})",
+                f"--at-least {demand.text}: no difference is available ({content['statement']})",
                 remedy="compare on the same images",
             )
         results.append(
@@ -105,13 +93,13 @@ def check_demands(content: dict[str, Any], demands: list[Demand]) -> list[dict[s
 
 NOT_COMPARABLE = "different data: not comparable"
 _STATEMENTS = {
-    SAME_IMAGES: "paired: both read the same images",
-    SAME_SLICES: "paired: both read the same slices, drawn differently",
-    SAME_RECORDS: "paired by record: the same records, but not surely the same slices",
+    SAME_IMAGES: "paired: the same images",
+    SAME_SLICES: "paired: the same slices, drawn differently",
+    SAME_RECORDS: "paired by record: the same records, possibly different slices",
     DIFFERENT: NOT_COMPARABLE,
 }
 UNPAIRED = "unpaired: one side has metrics only, no predictions"
-_P_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+_P_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
 
 
 def compare_sides(
@@ -122,33 +110,12 @@ def compare_sides(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, Any]:
-    """Compare two sides; the content of `comparison.json`.
-
-    Parameters
-    ----------
-    a, b
-        The sides; differences are a - b.
-    allow_different_data
-        Put them side by side, labelled, even if their data differ.
-    resamples, seed
-        Of the intervals.
-
-    Returns
-    -------
-    dict
-        See docs/evaluation.md. `relation`, `paired`, `comparable` and `statement` say what kind
-        of comparison it is; without `comparable` there are no differences and no p values.
-
-    Raises
-    ------
-    EvaluationError
-        If the data differ and that was not asked for.
-    """
+    """Compare two sides; the content of `comparison.json`."""
     related = relation(a, b)
     if related == DIFFERENT and not allow_different_data:
         raise EvaluationError(
             f"different data: {_describe(a)} against {_describe(b)}",
-            remedy="give --images and --split so that both can read the same images, or "
+            remedy="give --images and --split to run both on the same images, or "
             "--allow-different-data to see them side by side without differences",
         )
     paired = related != DIFFERENT and a.predictions is not None and b.predictions is not None
@@ -185,8 +152,8 @@ def _about(side: Side) -> dict[str, Any]:
     if side.predictions is not None:
         records, images = side.predictions["record"].nunique(), len(side.predictions)
     else:
-        assert side.figures is not None
-        records, images = side.figures["records"], side.figures["images"]
+        assert side.metrics is not None
+        records, images = side.metrics["records"], side.metrics["images"]
     return {
         "name": side.name,
         "dataset": side.dataset,
@@ -212,7 +179,7 @@ def _paired(a: Side, b: Side, resamples: int, seed: int) -> dict[str, Any]:
     summary, differing = agreement_of(a.predictions, b.predictions, records, counts)
     notes = notes_of(records, resamples)
     if "per_record" not in levels and "hard labels only" not in " ".join(notes):
-        notes.append("one side has hard labels only: no figure that needs probabilities")
+        notes.append("one side has hard labels only: no metric that needs probabilities")
     return {
         "levels": levels,
         "records": summary,
@@ -222,18 +189,18 @@ def _paired(a: Side, b: Side, resamples: int, seed: int) -> dict[str, Any]:
 
 
 def _paired_level(a: Units, b: Units, counts: np.ndarray | None) -> dict[str, Any]:
-    a_figures, b_figures = figures_of(a), figures_of(b)
-    a_drawn = {} if counts is None else all_figures(a, counts)
-    b_drawn = {} if counts is None else all_figures(b, counts)
+    a_metrics, b_metrics = metrics_of(a), metrics_of(b)
+    a_drawn = {} if counts is None else all_metrics(a, counts)
+    b_drawn = {} if counts is None else all_metrics(b, counts)
     sizes = np.bincount(a.record_labels, minlength=len(a.classes))
     overall = {
-        name: _entry(a_figures[name], b_figures[name], name, a_drawn, b_drawn)
-        for name, value in a_figures.items()
-        if name in b_figures and (value is None or isinstance(value, float))
+        name: _entry(a_metrics[name], b_metrics[name], name, a_drawn, b_drawn)
+        for name, value in a_metrics.items()
+        if name in b_metrics and (value is None or isinstance(value, float))
     }
     per_class: dict[str, Any] = {}
     for k, class_ in enumerate(a.classes):
-        own, theirs = a_figures["per_class"][class_], b_figures["per_class"][class_]
+        own, theirs = a_metrics["per_class"][class_], b_metrics["per_class"][class_]
         few = sizes[k] < FEWEST_RECORDS
         per_class[class_] = {
             name: _entry(
@@ -250,14 +217,14 @@ def _paired_level(a: Units, b: Units, counts: np.ndarray | None) -> dict[str, An
         "figures": overall,
         "per_class": per_class,
         "confusion_matrix": {
-            "a": a_figures["confusion_matrix"],
-            "b": b_figures["confusion_matrix"],
+            "a": a_metrics["confusion_matrix"],
+            "b": b_metrics["confusion_matrix"],
         },
     }
 
 
 def _entry(
-    a: float | None, b: float | None, name: str, a_drawn: Figures, b_drawn: Figures
+    a: float | None, b: float | None, name: str, a_drawn: Metrics, b_drawn: Metrics
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "a": a,
@@ -273,7 +240,7 @@ def _entry(
         entry["a_interval"] = percentile_interval(a_drawn[name])
         entry["b_interval"] = percentile_interval(b_drawn[name])
         entry["interval"] = percentile_interval(differences)
-        if name in _P_FIGURES:
+        if name in _P_METRICS:
             entry["p"] = resampled_p(differences)
     return entry
 
@@ -291,7 +258,7 @@ def resampled_p(differences: np.ndarray) -> float | None:
 
 
 def _side_by_side(a: Side, b: Side, comparable: bool, resamples: int, seed: int) -> dict[str, Any]:
-    a_fold, b_fold = _fold_figures(a, resamples, seed), _fold_figures(b, resamples, seed)
+    a_fold, b_fold = _fold_metrics(a, resamples, seed), _fold_metrics(b, resamples, seed)
     levels: dict[str, Any] = {}
     for level in LEVELS:
         if level not in a_fold or level not in b_fold:
@@ -344,8 +311,8 @@ def _beside(
     }
 
 
-def _fold_figures(side: Side, resamples: int, seed: int) -> dict[str, Any]:
-    if side.figures is not None:
-        return side.figures
+def _fold_metrics(side: Side, resamples: int, seed: int) -> dict[str, Any]:
+    if side.metrics is not None:
+        return side.metrics
     assert side.predictions is not None
     return evaluate_predictions(side.predictions, side.classes, resamples=resamples, seed=seed)

@@ -9,7 +9,7 @@ from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.runs import table, with_interval
 from ekg.markdown import render
 
-MAIN_FIGURES = (
+MAIN_METRICS = (
     "accuracy",
     "balanced_accuracy",
     "macro_precision",
@@ -21,8 +21,8 @@ MAIN_FIGURES = (
     "ece",
     "log_loss",
 )
-TERMINAL_FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
-CLASS_FIGURES = ("precision", "recall", "f1", "auroc")
+TERMINAL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+CLASS_METRICS = ("precision", "recall", "f1", "auroc")
 LEVEL_OF_CLASSES = "record_weighted"
 _RECORDS_SHOWN = 50
 
@@ -43,17 +43,17 @@ def _p(value: float | None) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def figure_rows(
-    content: dict[str, Any], level: str, figures: Iterable[str] = MAIN_FIGURES
+def metric_rows(
+    content: dict[str, Any], level: str, metrics: Iterable[str] = MAIN_METRICS
 ) -> tuple[Row, list[Row]]:
-    """Return head and rows of one level's figures; without differences on different data."""
-    head = ["figure", content["a"]["name"], content["b"]["name"]]
+    """Return head and rows of one level's metrics; without differences on different data."""
+    head = ["metric", content["a"]["name"], content["b"]["name"]]
     if content["comparable"]:
         head.append("difference")
     if content["paired"]:
         head.append("p")
     rows = []
-    for name in figures:
+    for name in metrics:
         entry = content["levels"][level]["figures"].get(name)
         if entry is not None:
             rows.append([name, *_cells(entry, content)])
@@ -73,13 +73,13 @@ def _cells(entry: dict[str, Any], content: dict[str, Any]) -> Row:
 
 
 def class_rows(
-    content: dict[str, Any], level: str = LEVEL_OF_CLASSES, figures: Iterable[str] = CLASS_FIGURES
+    content: dict[str, Any], level: str = LEVEL_OF_CLASSES, metrics: Iterable[str] = CLASS_METRICS
 ) -> tuple[Row, list[Row]]:
     """Return head and rows of the per-class table."""
-    head = ["class", "figure", content["a"]["name"], content["b"]["name"]]
+    head = ["class", "metric", content["a"]["name"], content["b"]["name"]]
     if content["comparable"]:
         head.append("difference")
-    wanted, rows = list(figures), []
+    wanted, rows = list(metrics), []
     for class_, entries in content["levels"][level]["per_class"].items():
         for name in wanted:
             entry = entries.get(name)
@@ -112,15 +112,15 @@ def terminal_lines(content: dict[str, Any]) -> list[str]:
     lines = [content["heading"]]
     for level in LEVELS:
         if level in content["levels"]:
-            head, rows = figure_rows(content, level, TERMINAL_FIGURES)
+            head, rows = metric_rows(content, level, TERMINAL_METRICS)
             lines += ["", f"{content['dataset']}, {level} ({LEVELS[level]})", *table(head, rows)]
-    head, rows = class_rows(content, figures=("recall",))
+    head, rows = class_rows(content, metrics=("recall",))
     lines += ["", f"{content['dataset']}, recall by class, {LEVEL_OF_CLASSES}"]
     lines += table([head[0], *head[2:]], [[row[0], *row[2:]] for row in rows])
     if sentences := agreement_sentences(content):
         lines += ["", *sentences]
     if published := content.get("published"):
-        head, rows = figure_rows(published, LEVEL_OF_CLASSES, ("accuracy", "macro_f1"))
+        head, rows = metric_rows(published, LEVEL_OF_CLASSES, ("accuracy", "macro_f1"))
         lines += ["", published["heading"], *table(head, rows)]
     if content["notes"]:
         lines += ["", *(f"note: {note}" for note in content["notes"])]
@@ -145,7 +145,7 @@ def markdown_report(content: dict[str, Any]) -> str:
         content={"published": None, **content},
         LEVELS=LEVELS,
         level_of_classes=LEVEL_OF_CLASSES,
-        figure_rows=figure_rows,
+        metric_rows=metric_rows,
         class_rows=class_rows,
         matrix_rows=_matrix_rows,
         sentences=agreement_sentences(content),

@@ -52,25 +52,7 @@ def logits_of_images(
 ) -> np.ndarray:
     """Run a model over images in their order.
 
-    Parameters
-    ----------
-    model
-        In eval mode; it is moved to the device.
-    source
-        Gives the image of each row.
-    rows
-        Manifest rows of the fold.
-    batch_size
-        Images at once; it does not change the result beyond rounding.
-    device
-        By default the first GPU, else the CPU.
-    what
-        For the progress line.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 (n_images, n_classes).
+    Returns float64 (n_images, n_classes); `device`: By default the first GPU, else the CPU.
     """
     device = device or pick_device()
     model = model.to(device).eval()
@@ -114,22 +96,10 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
     Writes `predictions_<fold>.csv` (uncalibrated probabilities), merges the folds into
     `metrics.json`, fits `calibration.json` when the validation fold is among them, and
     `saliency.npz` when asked for.
-
-    Returns
-    -------
-    metrics : dict
-        What `metrics.json` now holds.
-    notes : list of str
-        What a reader must be told, one sentence each.
-
-    Raises
-    ------
-    EkgError
-        If the model, images or split cannot be used, or a fold is empty.
     """
     if not (settings.images / "manifest.csv").is_file():
         raise EvaluationError(
-            "no manifest.csv: not an image set",
+            "not an image set: manifest.csv is missing",
             path=settings.images,
             remedy="draw one with `python -m ekg images`",
         )
@@ -145,13 +115,13 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
     notes += unlike_training(settings, head)
     out = Run(settings.out)
     with folder_lock(settings.out, "training or evaluating"):
-        figures: dict[str, FoldMetrics] = {}
+        computed: dict[str, FoldMetrics] = {}
         for fold in settings.folds:
             rows = folds.fold(fold)
             predictions = predict_fold(model, settings, rows, fold)
             saved = out.predictions_file(fold)
             write_predictions(saved, predictions)
-            figures[fold] = {
+            computed[fold] = {
                 "predictions_sha256": sha256_of_file(saved),
                 "dataset": head["dataset"],
                 **evaluate_predictions(
@@ -159,10 +129,10 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
                 ),
                 **fingerprints(predictions, rows),
             }
-            notes += [f"fold {fold}: {note}" for note in figures[fold]["notes"]]
-        metrics, dropped = out.merged_metrics(head, figures)
+            notes += [f"fold {fold}: {note}" for note in computed[fold]["notes"]]
+        metrics, dropped = out.merged_metrics(head, computed)
         notes += [
-            f"fold {fold}: its figures were of other data or weights and have been removed"
+            f"fold {fold}: its metrics were of other data or weights and have been removed"
             for fold in dropped
         ]
         notes += calibrate_folds(out, metrics)
@@ -208,15 +178,7 @@ def head_of(settings: EvaluationSettings, model: EkgModel, weights: Path) -> Met
 
 
 def unlike_training(settings: EvaluationSettings, head: Metrics) -> list[str]:
-    """Say so if a run is evaluated on the images it was trained on, but under another split.
-
-    Parameters
-    ----------
-    settings
-        With the run's folder as the model; a weights file alone does not say how it was made.
-    head
-        With `manifest_sha256` and `split_sha256`; see `head_of`.
-    """
+    """Warn if a run is evaluated on the images it was trained on, but under another split."""
     trained = Run(settings.model).environment
     if trained.get("manifest_sha256") != head["manifest_sha256"]:
         return []
@@ -259,12 +221,12 @@ def calibrate_folds(run: Run, metrics: dict[str, Any]) -> list[str]:
         run.write_calibration(calibration)
         if calibration is None:
             notes.append(
-                "too few validation records, or none wrong, to fit a temperature: left uncalibrated"
+                "too few validation records or errors to fit a temperature: left uncalibrated"
             )
         elif calibration["at_limit"]:
             notes.append(
-                f"the temperature {calibration['temperature']:.3g} is at the edge of what is "
-                "searched: too little data or none wrong"
+                f"the temperature {calibration['temperature']:.3g} is at the edge of the "
+                "search range: too few data or errors"
             )
     temperature = run.temperature(weights_sha256)
     if temperature is None:

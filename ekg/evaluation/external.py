@@ -26,7 +26,7 @@ from ekg.datasets.labels import (
 from ekg.errors import EkgError, EvaluationError, RecordError
 from ekg.evaluation.calibration import before_and_after
 from ekg.evaluation.external_report import report_of
-from ekg.evaluation.groups import Person, figures_by_group, person_of
+from ekg.evaluation.groups import Person, metrics_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import fingerprints, make_predictions, write_predictions
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
@@ -42,7 +42,7 @@ from ekg.run import METRICS_SCHEMA, Run
 from ekg.seeds import generator_for
 
 FOLD = "external"
-"""The name under which the figures and predictions are filed, beside train, val and test."""
+"""The name under which the metrics and predictions are filed, beside train, val and test."""
 RECORDS_FILE = "records.csv"
 
 
@@ -67,7 +67,7 @@ class ExternalSettings:
     unit: str | None = None
     """Of tables of numbers (CSV, NPY)."""
     limit: int | None = None
-    """Read a random sample of so many kept records."""
+    """Read a random sample of this many kept records."""
     resamples: int = RESAMPLES
     seed: int = SEED
 
@@ -99,16 +99,6 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
     Writes `external.json`, `external.md`, `predictions_external.csv` (uncalibrated
     probabilities, one row a slice) and `records.csv` (every record found, with its fate) to
     `settings.out`.
-
-    Returns
-    -------
-    dict
-        The content of `external.json`.
-
-    Raises
-    ------
-    EkgError
-        If the folder, label table or model cannot be used, or no record is left.
     """
     weights = weights_file_of(settings.model)
     model = load_model(settings.model)
@@ -120,7 +110,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         )
     temperature, model.temperature = model.temperature, None
     # Saved predictions are what the network itself says; what its temperature would make of
-    # them stands beside, under `calibration`.
+    # them is beside, under `calibration`.
     table = read_label_table(settings.labels) if settings.labels else {}
     found = named_records(settings.records, arrays=settings.fs is not None)
     rows = _rows_matched(settings, table, found)
@@ -139,7 +129,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         write_records(settings.out / RECORDS_FILE, records)
         if not read:
             raise EvaluationError(
-                f"not one of the kept records could be read; {RECORDS_FILE} says why",
+                f"none of the kept records could be read; see {RECORDS_FILE}",
                 path=settings.out,
             )
         images, names, labels, probabilities = zip(*read, strict=True)
@@ -164,9 +154,9 @@ def _rows_matched(
     shared = [name for name in table if stems[name] > 1 and name not in records]
     if shared:
         raise EvaluationError(
-            f"row {shared[0]} may mean any of {stems[shared[0]]} records of that name",
+            f"row {shared[0]} matches {stems[shared[0]]} records of that name",
             path=settings.labels,
-            remedy="write their folders before the name, as in records.csv: folder_name",
+            remedy="put the folder before the name, as in records.csv: folder_name",
         )
     try:
         return {"rows": len(table), "rows_of_records_here": len(matched(table, records))}
@@ -214,7 +204,7 @@ def _metrics(
     )
     if temperature is not None:
         metrics["calibration"] = before_and_after(predictions, temperature)
-    metrics["groups"] = figures_by_group(
+    metrics["groups"] = metrics_by_group(
         (record.person, record.prediction == record.diagnosis)
         for record in records
         if record.slices
@@ -270,14 +260,14 @@ def _read_kept(
         for record in kept:
             try:
                 content = read_record(record.path, fs=settings.fs, unit=settings.unit)
-                _, pictures = predictor.pictures(content)
+                _, images = predictor.images(content)
             except RecordError as error:
                 record.status, record.reason = "skipped", error.problem
                 continue
             finally:
                 progress.update()
             record.warnings = tuple(warnings_of(content))
-            probabilities = predictor.engine.probabilities(pictures)
+            probabilities = predictor.engine.probabilities(images)
             record.slices = len(probabilities)
             record.prediction = predictor.engine.classes[int(probabilities.mean(axis=0).argmax())]
             for number, row in enumerate(probabilities):

@@ -7,22 +7,16 @@ from typing import Any
 
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.levels import LEVELS
-from ekg.evaluation.runs import MAIN_FIGURES, with_interval
+from ekg.evaluation.runs import MAIN_METRICS, with_interval
 from ekg.markdown import render
 
 _MOST_REASONS = 12
 
 
 def report_of(content: Mapping[str, Any]) -> str:
-    """Return `external.md`: what the records are, beside how well the model did on them.
-
-    Parameters
-    ----------
-    content
-        As in `external.json`.
-    """
-    data, figures, classes = content["data"], content["external"], content["classes"]
-    per_record = figures["per_record"]
+    """Return `external.md`: what the records are, beside how well the model did on them."""
+    data, metrics, classes = content["data"], content["external"], content["classes"]
+    per_record = metrics["per_record"]
     reasons = list(data["reasons"].items())
     if further := reasons[_MOST_REASONS:]:
         said = f"{len(further)} further reasons"
@@ -33,7 +27,7 @@ def report_of(content: Mapping[str, Any]) -> str:
         "external.md.j2",
         **content,
         LEVELS=LEVELS,
-        main_figures=MAIN_FIGURES,
+        main_metrics=MAIN_METRICS,
         listed=_listed,
         length=f"{seconds['shortest']:g} to {seconds['longest']:g} s, "
         f"median {seconds['median']:g} s"
@@ -45,9 +39,9 @@ def report_of(content: Mapping[str, Any]) -> str:
             for name in classes
         ],
         level_rows=[
-            [level] + [_cell(figures[level], name) for name in MAIN_FIGURES]
+            [level] + [_cell(metrics[level], name) for name in MAIN_METRICS]
             for level in LEVELS
-            if level in figures
+            if level in metrics
         ],
         confusion_rows=[
             [name, *(f"{value:g}" for value in row)]
@@ -56,7 +50,7 @@ def report_of(content: Mapping[str, Any]) -> str:
         ],
         group_rows=[
             [kind, name, str(f["records"]), with_interval(f["accuracy"], f.get("interval"))]
-            for kind, names in figures.get("groups", {}).items()
+            for kind, names in metrics.get("groups", {}).items()
             for name, f in names.items()
             if set(names) != {NOT_STATED}
         ],
@@ -77,18 +71,18 @@ def _cell(level: Mapping[str, Any], name: str) -> str:
 
 def summary_of(content: Mapping[str, Any]) -> list[str]:
     """Return a few lines for the terminal."""
-    data, figures = content["data"], content["external"]
+    data, metrics = content["data"], content["external"]
     level = "per_record"
     rates = ", ".join(f"{rate} Hz" for rate in data["sampling_frequency_hz"])
     return [
-        f"{content['model']} on {content['dataset']}: {figures['records']:,} of "
-        f"{data['found']:,} records read ({figures['images']:,} slices, {rates}); left out: "
+        f"{content['model']} on {content['dataset']}: {metrics['records']:,} of "
+        f"{data['found']:,} records read ({metrics['images']:,} slices, {rates}); left out: "
         + (", ".join(f"{n:,} {reason}" for reason, n in data["left_out"].items()) or "none"),
         *_labels_of(data),
         "classes: " + ", ".join(f"{name} {n}" for name, n in data["class_mix"].items()),
         f"{level}: "
         + ", ".join(
-            f"{name} {_cell(figures[level], name)}"
+            f"{name} {_cell(metrics[level], name)}"
             for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
         ),
     ]

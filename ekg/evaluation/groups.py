@@ -1,4 +1,4 @@
-"""How well a model does on groups of people, by what the headers say of sex and age."""
+"""Accuracy by groups of people, from the sex and age in the headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEXES = ("Female", "Male", NOT_STATED)
 AGES = ("under 50", "50 to 69", "70 and over", NOT_STATED)
 GROUPS: dict[str, tuple[str, ...]] = {"sex": SEXES, "age": AGES}
 OLDEST = 120
-"""Years; what lies beyond is taken for a slip (some sets write 300 for "over 89")."""
+"""Years; values outside are taken for errors (some sets write 300 for "over 89")."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,13 @@ class Person:
 
 
 def person_of(comments: Iterable[str]) -> Person:
-    """Return the groups of a header's person.
-
-    Parameters
-    ----------
-    comments
-        Lines such as `Age: 45` and `Sex: Male`, in any letter case. `F` and `M` are understood.
-    """
-    said: dict[str, str] = {}
+    """Return the groups of a header's person."""
+    stated: dict[str, str] = {}
     for line in comments:
         name, colon, value = line.partition(":")
         if colon:
-            said.setdefault(name.strip().lower(), value.strip())
-    return Person(_sex(said.get("sex", "")), _age(said.get("age", "")))
+            stated.setdefault(name.strip().lower(), value.strip())
+    return Person(_sex(stated.get("sex", "")), _age(stated.get("age", "")))
 
 
 def _sex(text: str) -> str:
@@ -57,19 +51,8 @@ def _age(text: str) -> str:
     return AGES[0] if years < 50 else AGES[1] if years < 70 else AGES[2]
 
 
-def figures_by_group(people: Iterable[tuple[Person, bool]]) -> dict[str, dict[str, Any]]:
-    """Return how many records of each group were named rightly.
-
-    Parameters
-    ----------
-    people
-        One entry a record: its person, and whether the record's diagnosis was right.
-
-    Returns
-    -------
-    dict
-        For `sex` and `age` the groups that have a record, see `shares`.
-    """
+def metrics_by_group(people: Iterable[tuple[Person, bool]]) -> dict[str, dict[str, Any]]:
+    """Return how many records of each group were named correctly."""
     people = list(people)
     return {
         kind: {
@@ -101,10 +84,7 @@ def shares(correct: int, records: int) -> dict[str, Any]:
 def pooled(groups: Iterable[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
     """Add up the groups of several sources.
 
-    Parameters
-    ----------
-    groups
-        As `figures_by_group` gives them, of sources without a record in common.
+    `groups`: As `metrics_by_group` gives them, of sources without a record in common.
     """
     groups = list(groups)
     return {

@@ -1,4 +1,4 @@
-"""95 % intervals by resampling whole records, and the full set of figures with them."""
+"""95 % intervals by resampling whole records, and the full set of metrics with them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 
 from ekg.evaluation.levels import Units, levels_of
-from ekg.evaluation.metrics import figures_of
+from ekg.evaluation.metrics import metrics_of
 from ekg.evaluation.predictions import classes_of
-from ekg.evaluation.resampling import all_figures, confusion_figures, resample_counts
+from ekg.evaluation.resampling import all_metrics, confusion_metrics, resample_counts
 
 RESAMPLES = 10_000
 SEED = 44
 COVERAGE = 0.95
 FEWEST_RECORDS = 10
-"""Below it (in the fold or, for a class's own figures, in the class) no interval is given."""
+"""Below it (in the fold or, for a class's own metrics, in the class) no interval is given."""
 
 
 def percentile_interval(values: np.ndarray) -> list[float] | None:
-    """Return the central 95 % of a figure's resampled values, None if it has none."""
+    """Return the central 95 % of a metric's resampled values, None if it has none."""
     known = values[np.isfinite(values)]
     if not known.size:
         return None
@@ -35,57 +35,38 @@ def intervals_of(
     *,
     confusion_only: bool = False,
 ) -> dict[str, list[float]]:
-    """Return the intervals of one level's figures.
+    """Return the intervals of one level's metrics.
 
-    Parameters
-    ----------
-    units
-        One level's units.
-    counts
-        Resampled counts of the records, (B, n_records).
-    confusion_only
-        Leave out what needs probabilities.
-
-    Returns
-    -------
-    dict
-        Figure (`macro_f1`, `recall/AF`, `reliability/9`) to [low, high]. Empty for fewer than
-        10 records; the figures of a class with fewer than 10 records are left out.
+    `counts`: Resampled counts of the records, (B, n_records).
     """
     if units.n_records < FEWEST_RECORDS:
         return {}
-    values = (confusion_figures if confusion_only else all_figures)(units, counts)
+    values = (confusion_metrics if confusion_only else all_metrics)(units, counts)
     sizes = np.bincount(units.record_labels, minlength=len(units.classes))
     small = {name for name, size in zip(units.classes, sizes, strict=True) if size < FEWEST_RECORDS}
     intervals = {}
-    for figure, resampled in values.items():
-        if figure.partition("/")[2] in small:
+    for metric, resampled in values.items():
+        if metric.partition("/")[2] in small:
             continue
         interval = percentile_interval(resampled)
         if interval is not None:
-            intervals[figure] = interval
+            intervals[metric] = interval
     return intervals
 
 
-def figures_with_intervals(
+def metrics_with_intervals(
     units: Units, counts: np.ndarray | None, *, confusion_only: bool = False
 ) -> dict[str, Any]:
-    """Return `figures_of` with `intervals`, for the level and within each class.
+    """Return `metrics_of` with `intervals`, for the level and within each class.
 
-    Parameters
-    ----------
-    units
-        One level's units.
-    counts
-        Resampled counts of the records, (B, n_records); None gives no intervals.
-    confusion_only
-        Give intervals only to what follows from the confusion matrix.
+    `counts`: Resampled counts of the records, (B, n_records); None gives no intervals;
+    `confusion_only`: Give intervals only to what follows from the confusion matrix.
     """
-    result = figures_of(units)
+    result = metrics_of(units)
     found = {} if counts is None else intervals_of(units, counts, confusion_only=confusion_only)
     result["intervals"] = {name: value for name, value in found.items() if "/" not in name}
-    for class_, figures in result["per_class"].items():
-        figures["intervals"] = {
+    for class_, metrics in result["per_class"].items():
+        metrics["intervals"] = {
             name.partition("/")[0]: value
             for name, value in found.items()
             if name.partition("/")[2] == class_
@@ -104,25 +85,10 @@ def evaluate_predictions(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, Any]:
-    """Return every figure of one fold at every level, with intervals.
+    """Return every metric of one fold at every level, with intervals.
 
-    Parameters
-    ----------
-    predictions
-        As `read_predictions` returns them.
-    classes
-        Classes in index order, by default those of the predictions.
-    resamples
-        Number of resamples; 0 gives no intervals.
-    seed
-        Seed of the resampling.
-
-    Returns
-    -------
-    dict
-        records, images, records_by_class, images_by_class, left_out (classes without an
-        image), notes (sentences a reader must see), resampling, and one entry a level of
-        `ekg.evaluation.levels.LEVELS`.
+    `resamples`: Number of resamples; 0 gives no intervals; `classes`: Classes in index order, by
+    default those of the predictions.
     """
     classes = tuple(classes or classes_of(predictions))
     levels = levels_of(predictions, classes)
@@ -148,11 +114,12 @@ def evaluate_predictions(
             "seed": seed,
         },
     }
-    return result | {name: figures_with_intervals(units, counts) for name, units in levels.items()}
+    return result | {name: metrics_with_intervals(units, counts) for name, units in levels.items()}
 
 
 def notes_of(units: Units, resamples: int = RESAMPLES) -> list[str]:
-    """Return what a reader of the figures must be told, one sentence each."""
+    """Return what a reader of the metrics must know, one sentence each."""
+    # These sentences are in stored results, which are compared word for word.
     sizes = np.bincount(units.record_labels, minlength=len(units.classes))
     notes = []
     if absent := [c for c, n in zip(units.classes, sizes, strict=True) if n == 0]:

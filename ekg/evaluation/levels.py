@@ -1,4 +1,4 @@
-"""The levels at which predictions are judged: every image, record-weighted, per record."""
+"""The levels at which predictions are evaluated: every image, record-weighted, per record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ekg.paths import natural_key
 
 LEVELS: dict[str, str] = {
     "per_image": "every image counts once",
-    "record_weighted": "every image counts 1/(images of its record): the paper's figures",
+    "record_weighted": "every image counts 1/(images of its record): the paper's metrics",
     "per_record": "one decision a record: the largest mean probability over its images",
     "per_record_majority": "most votes of a record's images; a tied record counts in equal parts "
     "as each of its tied classes",
@@ -22,31 +22,16 @@ LEVELS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Units:
-    """What is judged at one level: images or records (a tied record in parts).
+    """What is evaluated at one level: images or records (a tied record in parts)."""
 
-    Parameters
-    ----------
-    labels, predictions
-        Class indices, int (n,).
-    probabilities
-        float (n, n_classes), None where only hard labels (or votes) exist.
-    weights
-        float (n,).
-    records
-        Index of each unit's record, int (n,), into `record_names`.
-    record_names
-        Names in natural order.
-    classes
-        Classes in index order.
-    """
-
-    labels: np.ndarray
-    predictions: np.ndarray
+    labels: np.ndarray  # class indices, int (n,)
+    predictions: np.ndarray  # class indices, int (n,)
+    # float (n, n_classes), None where only hard labels (or votes) exist
     probabilities: np.ndarray | None
-    weights: np.ndarray
-    records: np.ndarray
-    record_names: tuple[str, ...]
-    classes: tuple[str, ...]
+    weights: np.ndarray  # float (n,)
+    records: np.ndarray  # index of each unit's record, int (n,), into `record_names`
+    record_names: tuple[str, ...]  # names in natural order
+    classes: tuple[str, ...]  # classes in index order
 
     @property
     def n_records(self) -> int:
@@ -71,12 +56,7 @@ def levels_of(predictions: pd.DataFrame, classes: Sequence[str] | None = None) -
 
     Without probabilities there is no mean to take, so `per_record` is left out.
 
-    Parameters
-    ----------
-    predictions
-        As `read_predictions` returns them.
-    classes
-        Classes in index order, by default those of the predictions.
+    `classes`: Classes in index order, by default those of the predictions.
     """
     classes = tuple(classes or classes_of(predictions))
     # One order for all, whatever that of the file: records naturally, images by name within.
@@ -136,21 +116,6 @@ def shared_votes(
 
     This is the mean over all ways of breaking the ties: it favours no class, needs no
     probabilities and draws no lots.
-
-    Parameters
-    ----------
-    records
-        Record index of each image, int (n,).
-    votes
-        Predicted class index of each image, int (n,).
-    n_classes
-        Number of classes.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Record index, class index and share of each most voted class; a record's shares sum
-        to 1.
     """
     counts = count_votes(records, votes, n_classes)
     most = counts == counts.max(axis=1, keepdims=True)
@@ -161,20 +126,8 @@ def shared_votes(
 def majority_vote(records: np.ndarray, votes: np.ndarray, n_classes: int) -> np.ndarray:
     """Return one most voted class a record, for tests that need a single decision.
 
-    Parameters
-    ----------
-    records
-        Record index of each image, int (n,), the images of a record in their order in time.
-    votes
-        Predicted class index of each image, int (n,).
-    n_classes
-        Number of classes.
-
-    Returns
-    -------
-    numpy.ndarray
-        int (n_records,). Of several classes with the most votes, the one whose image comes
-        first.
+    Returns int (n_records,). Of several classes with the most votes, the one whose image comes
+    first; `votes`: Predicted class index of each image, int (n,).
     """
     counts = count_votes(records, votes, n_classes)
     first_seen = np.full(counts.shape, len(votes), np.int64)

@@ -1,4 +1,4 @@
-"""Figures of merit from saved predictions, with scikit-learn where it has them."""
+"""Metrics from saved predictions, with scikit-learn where it has them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sklearn import metrics as sk
 
 from ekg.evaluation.levels import Units
 
-CONFUSION_FIGURES = ("precision", "recall", "f1", "specificity")
-RANKING_FIGURES = ("auroc", "average_precision")
-PROBABILITY_FIGURES = ("brier", "ece", "log_loss")
+CONFUSION_METRICS = ("precision", "recall", "f1", "specificity")
+RANKING_METRICS = ("auroc", "average_precision")
+PROBABILITY_METRICS = ("brier", "ece", "log_loss")
 RELIABILITY_BINS = 10
 """Equal-width bins of the largest probability for the calibration error."""
 SMALLEST_PROBABILITY = 1e-30
@@ -29,8 +29,8 @@ def confusion_matrix(units: Units) -> np.ndarray:
     return matrix.astype(np.float64)
 
 
-def figures_of(units: Units) -> dict[str, Any]:
-    """Return every figure of one level.
+def metrics_of(units: Units) -> dict[str, Any]:
+    """Return every metric of one level.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def figures_of(units: Units) -> dict[str, Any]:
 
     Notes
     -----
-    A class without a unit is left out of every macro average and has no figures (None). A
+    A class without a unit is left out of every macro average and has no metrics (None). A
     class that is there but never predicted has precision 0. Images called an absent class
     still count as errors.
     """
@@ -81,12 +81,12 @@ def figures_of(units: Units) -> dict[str, Any]:
     for name, values in columns.items():
         result[f"macro_{name}"] = _mean(values[present])
     if units.probabilities is not None:
-        result |= probability_figures(units)
+        result |= probability_metrics(units)
     result["per_class"] = {
         name: {
             **{
-                figure: _number(values[k]) if present[k] else None
-                for figure, values in columns.items()
+                metric: _number(values[k]) if present[k] else None
+                for metric, values in columns.items()
             },
             "support": round(float(support[k]), 9),
         }
@@ -110,7 +110,7 @@ def _ranking(units: Units, probabilities: np.ndarray) -> dict[str, np.ndarray]:
     return {"auroc": auroc, "average_precision": average_precision}
 
 
-def probability_figures(units: Units) -> dict[str, Any]:
+def probability_metrics(units: Units) -> dict[str, Any]:
     """Return brier, ece, log_loss and the reliability curve.
 
     Notes
@@ -118,7 +118,7 @@ def probability_figures(units: Units) -> dict[str, Any]:
     Brier (1950): mean over units of the squared distance between the probabilities and the
     truth, summed over classes (0..2). Expected calibration error (Naeini 2015, Guo 2017): mean
     distance between confidence (largest probability) and accuracy over equal-width bins,
-    weighted by what lies in them. Log loss in nats.
+    weighted by what is in them. Log loss in nats.
     """
     probabilities = units.probabilities
     assert probabilities is not None

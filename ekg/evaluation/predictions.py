@@ -42,7 +42,7 @@ def classes_of(predictions: pd.DataFrame) -> tuple[str, ...]:
 
 
 def has_probabilities(predictions: pd.DataFrame) -> bool:
-    """Say whether probabilities were saved beside the hard labels."""
+    """Return whether probabilities were saved beside the hard labels."""
     return any(column.startswith(PROBABILITY_PREFIX) for column in predictions.columns)
 
 
@@ -70,14 +70,7 @@ def make_predictions(
 ) -> pd.DataFrame:
     """Put a model's output for one fold into the form of `predictions_<fold>.csv`.
 
-    Parameters
-    ----------
-    images, records, labels
-        Name, record and true class of each image, length n.
-    probabilities
-        Uncalibrated probabilities, (n, n_classes), each row summing to 1.
-    classes
-        Classes in index order.
+    `probabilities`: Uncalibrated probabilities, (n, n_classes), each row summing to 1.
     """
     probabilities = np.asarray(probabilities, np.float64)
     frame = pd.DataFrame(
@@ -103,26 +96,8 @@ def write_predictions(path: str | Path, predictions: pd.DataFrame) -> None:
 def read_predictions(path: str | Path, classes: Sequence[str] | None = None) -> pd.DataFrame:
     """Read predictions, our own form or the published one, and check them.
 
-    Parameters
-    ----------
-    path
-        `predictions_<fold>.csv` (image, record, label, pred, p_<class>..., weight), or the
-        published `preds_<fold>.csv` (label, pred, is_correct, fname, weight; classes as
-        integers in index order; no probabilities).
-    classes
-        Classes in index order; by default those that the probability columns name, else the
-        paper's seven.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns image, record, label, pred (abbreviations), p_<class> where they were saved,
-        and weight = 1 / (images of that record in the file).
-
-    Raises
-    ------
-    EvaluationError
-        If the file is missing, empty, incomplete or contradicts itself.
+    `classes`: Classes in index order; by default those that the probability columns name, else the
+    paper's seven.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -133,7 +108,7 @@ def read_predictions(path: str | Path, classes: Sequence[str] | None = None) -> 
     except (ValueError, UnicodeDecodeError) as error:
         raise EvaluationError(f"not a CSV of predictions ({error})", path=path) from None
     if table.empty:
-        raise EvaluationError("no predictions in the file", path=path)
+        raise EvaluationError("the file has no predictions", path=path)
     published = set(PUBLISHED_COLUMNS) <= set(table.columns)
     if not published and (missing := [c for c in OWN_COLUMNS if c not in table.columns]):
         raise EvaluationError(
@@ -159,7 +134,7 @@ def _from_published(
     for column in ("label", "pred"):
         if unknown := sorted(set(table[column]) - set(abbreviation)):
             raise EvaluationError(
-                f"`{column}` {unknown[0]!r} is no class index 0..{len(classes) - 1}", path=path
+                f"`{column}` {unknown[0]!r} is not a class index 0..{len(classes) - 1}", path=path
             )
     correct = np.where(table["label"] == table["pred"], "1", "0")
     if (wrong := np.flatnonzero(table["is_correct"] != correct)).size:
@@ -182,18 +157,12 @@ def _from_published(
 def check_predictions(
     table: pd.DataFrame, classes: Sequence[str], path: str | Path
 ) -> pd.DataFrame:
-    """Return predictions unchanged when they hold together.
-
-    Raises
-    ------
-    EvaluationError
-        For an unknown class, an image given twice, a record with two labels, probabilities
-        that are none or whose largest is not the prediction, or wrong weights.
-    """
+    """Return predictions unchanged when they hold together."""
     for column in ("label", "pred"):
         if unknown := sorted(set(table[column]) - set(classes)):
             raise EvaluationError(
-                f"`{column}` {unknown[0]!r} is none of the classes {', '.join(classes)}", path=path
+                f"`{column}` {unknown[0]!r} is not one of the classes {', '.join(classes)}",
+                path=path,
             )
     if table["image"].duplicated().any():
         name = table["image"][table["image"].duplicated()].iloc[0]
@@ -201,13 +170,13 @@ def check_predictions(
     labels_per_record = table.groupby("record", sort=False)["label"].nunique()
     if (labels_per_record > 1).any():
         record = labels_per_record.index[labels_per_record > 1][0]
-        raise EvaluationError(f"record {record!r} has images of two labels", path=path)
+        raise EvaluationError(f"record {record!r} has two different labels", path=path)
     weights = record_weights(table["record"])
     if (wrong := np.flatnonzero(np.abs(table["weight"] - weights) > _TOLERANCE)).size:
         raise EvaluationError(
             f"line {wrong[0] + 2}: `weight` is not 1/(images of that record)",
             path=path,
-            remedy="the file is incomplete or was joined from several; evaluate again",
+            remedy="the file is incomplete or joined from several; evaluate again",
         )
     if has_probabilities(table):
         _check_probabilities(table, classes, path)
@@ -229,7 +198,7 @@ def _check_probabilities(table: pd.DataFrame, classes: Sequence[str], path: str 
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise EvaluationError(
-            f"line {row + 2}: probabilities must lie in 0..1 and sum to 1", path=path
+            f"line {row + 2}: probabilities must be in 0..1 and sum to 1", path=path
         )
     index = pd.Series(range(len(classes)), index=list(classes))
     chosen = probabilities[np.arange(len(table)), index[table["pred"]].to_numpy()]

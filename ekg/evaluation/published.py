@@ -17,7 +17,7 @@ from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 from ekg.run import METRICS_SCHEMA, Run
 
 PROJECT = Path(__file__).resolve().parents[2]
-FIGURES_FILE = "published_figures.json"
+PUBLISHED_METRICS_FILE = "published_figures.json"
 DATASET = "cpsc2018"
 SOURCE = {
     "paper": "Das S, Epland M, Yu J, Suri R. Interpretation of EKG with Image Recognition and "
@@ -35,36 +35,20 @@ def prediction_folder() -> Path:
 
     It is the model's folder in `best_model_for_paper/` once they have been fetched, else
     `published_model/` in the folder that EKG_SHARED names.
-
-    Raises
-    ------
-    EvaluationError
-        If they are in neither.
     """
     shared = Path(os.environ.get("EKG_SHARED") or PROJECT.parent / "shared")
     for folder in (PUBLISHED_FOLDER, shared / "published_model"):
         if (folder / "preds_test.csv").is_file():
             return folder
     raise EvaluationError(
-        "the published predictions are not here",
+        "the published predictions are missing",
         path=PUBLISHED_FOLDER,
         remedy="fetch them with `python -m ekg best-model`",
     )
 
 
-def build_published_figures(folder: Path) -> dict[str, Any]:
-    """Compute every published figure from the published files.
-
-    Parameters
-    ----------
-    folder
-        With preds_test.csv, preds_val.csv, model_info.json and train_results.csv.
-
-    Returns
-    -------
-    dict
-        As `metrics.json`, with `source`, `model_facts` and `abstract` beside the folds.
-    """
+def build_published_metrics(folder: Path) -> dict[str, Any]:
+    """Compute every published metric from the published files."""
     run = Run(folder)
     info, history = run.model_info, run.history
     if history is None:
@@ -106,7 +90,7 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
             **fingerprints(predictions),
         }
     per_class = content["test"]["record_weighted"]["per_class"]
-    precisions = [figures["precision"] for figures in per_class.values()]
+    precisions = [each["precision"] for each in per_class.values()]
     content["abstract"] = {
         "statement": "precision by class, test, record-weighted, in per cent",
         "lowest": round(100 * min(precisions)),
@@ -119,10 +103,10 @@ def build_published_figures(folder: Path) -> dict[str, Any]:
 def _optimizer(text: str) -> str:
     """Return `SGD (... lr: 0.001, momentum: 0.9, ...)` in words."""
     name, _, rest = text.partition(" (")
-    said = dict(pair.split(": ") for pair in rest.rstrip(")").split(", ") if ": " in pair)
+    values = dict(pair.split(": ") for pair in rest.rstrip(")").split(", ") if ": " in pair)
     return (
-        f"{name} with learning rate {said['lr']}, momentum {said['momentum']} and weight decay "
-        f"{said['weight_decay']}"
+        f"{name} with learning rate {values['lr']}, momentum {values['momentum']} and weight decay "
+        f"{values['weight_decay']}"
     )
 
 
@@ -135,24 +119,16 @@ def rounded(content: Any) -> Any:
     return round(content, _DIGITS) if isinstance(content, float) else content
 
 
-def read_published_figures(path: Path | None = None) -> dict[str, Any]:
-    """Return the stored published figures.
+def read_published_metrics(path: Path | None = None) -> dict[str, Any]:
+    """Return the stored published metrics.
 
-    Parameters
-    ----------
-    path
-        The file or its folder; by default the published model's.
-
-    Raises
-    ------
-    EvaluationError
-        If they are missing or of another form.
+    `path`: The file or its folder; by default the published model's.
     """
     path = path or PUBLISHED_FOLDER
-    path = path / FIGURES_FILE if path.is_dir() else path
+    path = path / PUBLISHED_METRICS_FILE if path.is_dir() else path
     if not path.is_file():
         raise EvaluationError(
-            "no published figures", path=path, remedy="make them: scripts/published_figures.py"
+            "no published metrics", path=path, remedy="run scripts/published_figures.py"
         )
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != METRICS_SCHEMA:
@@ -161,14 +137,14 @@ def read_published_figures(path: Path | None = None) -> dict[str, Any]:
 
 
 FOLD, LEVEL = "test", "record_weighted"
-OVERALL_FIGURES = ("accuracy", "macro_f1")
+OVERALL_METRICS = ("accuracy", "macro_f1")
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One figure of a run beside the published 95 % interval."""
+    """One metric of a run beside the published 95 % interval."""
 
-    figure: str
+    metric: str
     value: float
     published: float
     interval: tuple[float, float]
@@ -193,57 +169,52 @@ def applies(metrics: dict[str, Any], published: dict[str, Any]) -> bool:
 def criteria(metrics: dict[str, Any], published: dict[str, Any]) -> Iterator[Criterion]:
     """Yield the run's record-weighted accuracy, macro F1 and each class's recall."""
     own, theirs = metrics[FOLD][LEVEL], published[FOLD][LEVEL]
-    for figure in OVERALL_FIGURES:
-        low, high = theirs["intervals"][figure]
-        yield Criterion(figure, own[figure], theirs[figure], (low, high))
-    for name, figures in theirs["per_class"].items():
-        low, high = figures["intervals"]["recall"]
+    for metric in OVERALL_METRICS:
+        low, high = theirs["intervals"][metric]
+        yield Criterion(metric, own[metric], theirs[metric], (low, high))
+    for name, known in theirs["per_class"].items():
+        low, high = known["intervals"]["recall"]
         value = own["per_class"][name]["recall"]
-        yield Criterion(f"recall {name}", value, figures["recall"], (low, high))
+        yield Criterion(f"recall {name}", value, known["recall"], (low, high))
 
 
 def reproduced_lines(metrics: dict[str, Any], published: dict[str, Any] | None = None) -> list[str]:
-    """Return the lines that say whether a run reproduces the paper; none on other data.
+    """Return the lines on whether a run reproduces the paper; none on other data.
 
-    Parameters
-    ----------
-    metrics
-        Content of a run's `metrics.json`.
-    published
-        The published figures, by default the stored ones.
+    `published`: The published metrics, by default the stored ones.
     """
     if metrics.get("dataset") != DATASET or FOLD not in metrics:
         return []
-    published = published or read_published_figures()
+    published = published or read_published_metrics()
     if not applies(metrics, published):
         return [
-            f"whether the paper is reproduced was not judged: these {metrics[FOLD]['records']} "
+            f"not compared with the paper: these {metrics[FOLD]['records']} "
             f"{FOLD} records are not its {published[FOLD]['records']}"
         ]
     found = list(criteria(metrics, published))
     lines = [f"against the published model ({DATASET}, {FOLD}, record-weighted):"]
     lines += [
-        f"  {c.figure:<14} {c.value:.3f}  {c.verdict:<6}  "
+        f"  {c.metric:<14} {c.value:.3f}  {c.verdict:<6}  "
         f"published {c.published:.3f} ({c.interval[0]:.3f}-{c.interval[1]:.3f})"
         for c in found
     ]
-    below = [c.figure for c in found if c.verdict == "below"]
+    below = [c.metric for c in found if c.verdict == "below"]
     lines.append(f"reproduced: {'no, below: ' + ', '.join(below) if below else 'yes'}")
     return lines
 
 
 def criteria_table(published: dict[str, Any] | None = None) -> list[str]:
     """Return the criteria as a Markdown table, for docs/evaluation.md; by default the stored."""
-    published = published or read_published_figures()
+    published = published or read_published_metrics()
     head = (
-        "figure, test, record-weighted",
+        "metric, test, record-weighted",
         "published",
         "95 % interval",
         "a run must not be below",
     )
     rows = (
         [
-            c.figure,
+            c.metric,
             f"{c.published:.3f}",
             f"{c.interval[0]:.3f}-{c.interval[1]:.3f}",
             f"{c.interval[0]:.3f}",

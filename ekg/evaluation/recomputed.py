@@ -14,28 +14,16 @@ from ekg.evaluation.runs import flatten
 from ekg.run import METRICS_FILE, Run
 
 TOLERANCE = 2e-6
-"""Figures are stored with six digits."""
+"""Metrics are stored with six digits."""
 INTERVAL_TOLERANCE = 2e-5
 """Resampled sums in float32 differ in the last bits between processors."""
 _NAMES_SHOWN = 3
 
 
 def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int, list[str]]:
-    """Compare two nested tables of figures.
+    """Compare two nested tables of metrics.
 
-    Parameters
-    ----------
-    stored
-        From a file.
-    found
-        Computed now; every key of it must be in `stored`.
-
-    Returns
-    -------
-    compared : int
-        How many figures.
-    names : list of str
-        The figures that differ, keys joined by dots.
+    `found`: Computed now; every key of it must be in `stored`.
     """
     old, new = flatten(stored), flatten(found)
     wrong = [
@@ -48,35 +36,13 @@ def differing(stored: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[int,
 
 
 def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tuple[int, list[str]]:
-    """Compute a fold's figures from its saved predictions again and compare.
-
-    Parameters
-    ----------
-    folder
-        With `predictions_<fold>.csv`.
-    metrics
-        The content of `metrics.json`.
-    fold
-        One that is in it.
-
-    Returns
-    -------
-    compared : int
-        How many figures.
-    names : list of str
-        The figures that differ.
-
-    Raises
-    ------
-    EkgError
-        If the predictions cannot be read, or the metrics lack what is needed to compute them.
-    """
+    """Compute a fold's metrics from its saved predictions again and compare."""
     try:
         classes = [str(name) for name in metrics["classes"]]
         resamples, seed = (int(metrics[fold]["resampling"][key]) for key in ("resamples", "seed"))
     except (KeyError, TypeError, ValueError) as error:
         raise EvaluationError(
-            f"field `classes` or `{fold}.resampling` is missing or senseless ({error})",
+            f"field `classes` or `{fold}.resampling` is missing or invalid ({error})",
             path=folder / METRICS_FILE,
             remedy="run `python -m ekg evaluate` again",
         ) from None
@@ -89,19 +55,13 @@ def differing_in_fold(folder: Path, metrics: Mapping[str, Any], fold: str) -> tu
     return differing(metrics[fold], computed)
 
 
-def check_figures(folder: Path, metrics: Mapping[str, Any], fold: str) -> None:
-    """Refuse metrics whose figures are not those of the saved predictions.
-
-    Raises
-    ------
-    EvaluationError
-        With the first figures that differ.
-    """
+def check_metrics(folder: Path, metrics: Mapping[str, Any], fold: str) -> None:
+    """Refuse metrics other than those of the saved predictions."""
     _, wrong = differing_in_fold(folder, metrics, fold)
     if wrong:
         named = ", ".join(f"{fold}.{name}" for name in wrong[:_NAMES_SHOWN])
         raise EvaluationError(
-            f"{len(wrong)} figures are not what the saved predictions give: {named}"
+            f"{len(wrong)} metrics differ from the saved predictions: {named}"
             + (", ..." if len(wrong) > _NAMES_SHOWN else ""),
             path=folder / METRICS_FILE,
             remedy="run `python -m ekg evaluate` again",

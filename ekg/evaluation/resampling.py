@@ -1,7 +1,7 @@
-"""Figures of many resamples of records at once.
+"""Metrics of many resamples of records at once.
 
 Images of one record are never independent, so whole records are resampled: a resample is a
-count a record, and every figure is computed from `counts @ (sums over each record's images)`.
+count a record, and every metric is computed from `counts @ (sums over each record's images)`.
 Nothing is looped over resamples; precision is that of float32 sums (about six digits), which an
 interval does not notice.
 """
@@ -23,26 +23,15 @@ from ekg.seeds import generator_for
 _BLOCK = 1000
 _PAIRS_AT_ONCE = 4_000_000
 
-Figures = dict[str, np.ndarray]
-"""Figure name (`macro_f1`, or `recall/AF` for one class) to its value in each resample, (B,)."""
+Metrics = dict[str, np.ndarray]
+"""Metric name (`macro_f1`, or `recall/AF` for one class) to its value in each resample, (B,)."""
 
 
 def resample_counts(n_records: int, resamples: int, seed: int) -> np.ndarray:
-    """Draw how often each record stands in each resample.
+    """Draw how often each record is in each resample.
 
-    Parameters
-    ----------
-    n_records
-        Number of records; each resample draws as many, with replacement.
-    resamples
-        Number of resamples B.
-    seed
-        Seed; with the number of records it decides the draw.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (B, n_records); each row sums to `n_records`.
+    Returns float32 (B, n_records); each row sums to `n_records`; `resamples`: Number of resamples
+    B.
     """
     generator = generator_for(seed, "resampling records")
     return generator.multinomial(
@@ -50,22 +39,10 @@ def resample_counts(n_records: int, resamples: int, seed: int) -> np.ndarray:
     ).astype(np.float32)
 
 
-def confusion_figures(units: Units, counts: np.ndarray) -> Figures:
+def confusion_metrics(units: Units, counts: np.ndarray) -> Metrics:
     """Return what follows from the confusion matrix, in each resample.
 
-    Parameters
-    ----------
-    units
-        One level's units.
-    counts
-        As `resample_counts` gives, (B, n_records).
-
-    Returns
-    -------
-    dict
-        accuracy, balanced_accuracy, macro_precision, macro_recall, macro_f1,
-        macro_specificity, and `precision/<class>`, `recall/...`, `f1/...`, `specificity/...`.
-        A class that a resample lacks has NaN there and is left out of its macro averages.
+    `counts`: As `resample_counts` gives, (B, n_records).
     """
     n_classes = len(units.classes)
     cells = np.zeros((units.n_records, n_classes * n_classes), np.float32)
@@ -83,25 +60,16 @@ def confusion_figures(units: Units, counts: np.ndarray) -> Figures:
         "f1": _divide(2 * hit, true + called, present),
         "specificity": _divide(negatives - (called - hit), negatives, present),
     }
-    figures = {"accuracy": hit.sum(axis=1) / total}
-    figures |= _with_macro(columns, units.classes)
-    figures["balanced_accuracy"] = figures["macro_recall"]
-    return figures
+    metrics = {"accuracy": hit.sum(axis=1) / total}
+    metrics |= _with_macro(columns, units.classes)
+    metrics["balanced_accuracy"] = metrics["macro_recall"]
+    return metrics
 
 
-def ranking_figures(units: Units, counts: np.ndarray) -> Figures:
+def ranking_metrics(units: Units, counts: np.ndarray) -> Metrics:
     """Return one-vs-rest AUROC and average precision in each resample.
 
-    Parameters
-    ----------
-    units
-        One level's units, with probabilities.
-    counts
-        As `resample_counts` gives, (B, n_records).
-
-    Notes
-    -----
-    AUROC is the weighted share of (positive, negative) pairs that stand in the right order, a
+    AUROC is the weighted share of (positive, negative) pairs that are in the right order, a
     tie counting half (Hanley and McNeil 1982): a bilinear form in the counts of the positive
     and the negative records. Average precision is the mean of the precision at each positive's
     score, as in scikit-learn.
@@ -178,21 +146,10 @@ def _average_precision(
     return np.concatenate(result)
 
 
-def probability_figures(units: Units, counts: np.ndarray) -> Figures:
+def probability_metrics(units: Units, counts: np.ndarray) -> Metrics:
     """Return brier, ece and log_loss in each resample, and the accuracy of each bin.
 
-    Parameters
-    ----------
-    units
-        One level's units, with probabilities.
-    counts
-        As `resample_counts` gives, (B, n_records).
-
-    Returns
-    -------
-    dict
-        `brier`, `ece`, `log_loss`, and `reliability/<bin>`: accuracy in each bin of the
-        reliability curve, NaN where a resample has nothing in it.
+    `counts`: As `resample_counts` gives, (B, n_records).
     """
     probabilities = units.probabilities
     assert probabilities is not None
@@ -218,33 +175,33 @@ def probability_figures(units: Units, counts: np.ndarray) -> Figures:
     total = resampled[:, 0]
     confident, right, filled = np.split(resampled[:, 3:], 3, axis=1)
     accuracy = _divide(right, filled, filled > 1e-4)
-    figures = {
+    metrics = {
         "brier": resampled[:, 1] / total,
         "log_loss": resampled[:, 2] / total,
         "ece": np.abs(confident - right).sum(axis=1) / total,
     }
-    figures |= {f"reliability/{b}": accuracy[:, b] for b in range(RELIABILITY_BINS)}
-    return figures
+    metrics |= {f"reliability/{b}": accuracy[:, b] for b in range(RELIABILITY_BINS)}
+    return metrics
 
 
-def all_figures(units: Units, counts: np.ndarray) -> Figures:
-    """Return every figure that the units allow, in each resample."""
-    figures = confusion_figures(units, counts)
+def all_metrics(units: Units, counts: np.ndarray) -> Metrics:
+    """Return every metric that the units allow, in each resample."""
+    metrics = confusion_metrics(units, counts)
     if units.probabilities is not None:
-        figures |= ranking_figures(units, counts)
-        figures |= probability_figures(units, counts)
-    return figures
+        metrics |= ranking_metrics(units, counts)
+        metrics |= probability_metrics(units, counts)
+    return metrics
 
 
-def _with_macro(columns: dict[str, np.ndarray], classes: tuple[str, ...]) -> Figures:
-    figures: Figures = {}
+def _with_macro(columns: dict[str, np.ndarray], classes: tuple[str, ...]) -> Metrics:
+    metrics: Metrics = {}
     for name, values in columns.items():
         known = np.isfinite(values)
         number = known.sum(axis=1)
         summed = np.where(known, values, 0).sum(axis=1)
-        figures[f"macro_{name}"] = _divide(summed, number, number > 0)
-        figures |= {f"{name}/{class_}": values[:, k] for k, class_ in enumerate(classes)}
-    return figures
+        metrics[f"macro_{name}"] = _divide(summed, number, number > 0)
+        metrics |= {f"{name}/{class_}": values[:, k] for k, class_ in enumerate(classes)}
+    return metrics
 
 
 def _divide(

@@ -16,7 +16,7 @@ from ekg.evaluation.published import reproduced_lines
 from ekg.paths import natural_key
 from ekg.run import CONFIG_FILE, FOLDS, HISTORY_FILE, METRICS_FILE, Run
 
-MAIN_FIGURES = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auroc")
+MAIN_METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auroc")
 
 
 def with_interval(value: float | None, interval: list[float] | None, digits: int = 3) -> str:
@@ -51,17 +51,17 @@ def fold_summary(metrics: dict[str, Any], fold: str) -> list[str]:
         [level]
         + [
             with_interval(content[level].get(name), content[level]["intervals"].get(name))
-            for name in MAIN_FIGURES
+            for name in MAIN_METRICS
         ]
         for level in LEVELS
         if level in content
     ]
-    return lines + table(["", *MAIN_FIGURES], rows)
+    return lines + table(["", *MAIN_METRICS], rows)
 
 
 _MARKS = (CONFIG_FILE, HISTORY_FILE, METRICS_FILE)
 _LEVEL = "record_weighted"
-_FIGURES = ("accuracy", "macro_f1", "macro_auroc")
+_METRICS = ("accuracy", "macro_f1", "macro_auroc")
 NOT_EVALUATED = "not evaluated"
 
 
@@ -86,8 +86,8 @@ class RunEntry:
     best_epoch: int | None
     best_val_loss: float | None
     minutes: float | None
-    figures: dict[str, dict[str, Any]]
-    """By fold: value and interval of each main figure, record-weighted."""
+    metrics: dict[str, dict[str, Any]]
+    """By fold: value and interval of each main metric, record-weighted."""
     config: dict[str, Any]
     """The configuration, flat: `train.batch_size` to its value."""
 
@@ -97,12 +97,12 @@ def read_run(folder: Path) -> RunEntry:
     run = Run(folder)
     history = run.history
     best = None if history is None else history.iloc[int(history["val_loss"].argmin())]
-    figures: dict[str, dict[str, Any]] = {}
+    main: dict[str, dict[str, Any]] = {}
     for fold in ("val", "test"):
         if (found := run.fold_metrics(fold)) is not None:
             level = found[_LEVEL]
             intervals = level.get("intervals", {})
-            figures[fold] = {name: (level.get(name), intervals.get(name)) for name in _FIGURES}
+            main[fold] = {name: (level.get(name), intervals.get(name)) for name in _METRICS}
     return RunEntry(
         name=folder.name,
         dataset=str(run.metrics.get("dataset", NOT_EVALUATED)),
@@ -110,25 +110,19 @@ def read_run(folder: Path) -> RunEntry:
         best_epoch=None if best is None else int(best["epoch"]),
         best_val_loss=None if best is None else float(best["val_loss"]),
         minutes=None if history is None else float(history["elapsed_time"].max()),
-        figures=figures,
+        metrics=main,
         config=flatten(run.settings),
     )
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Return the run folders in a folder, in natural order; the folder itself if it is one.
-
-    Raises
-    ------
-    EvaluationError
-        If there is no such folder or no run in it.
-    """
+    """Return the run folders in a folder, in natural order; the folder itself if it is one."""
     if not folder.is_dir():
-        raise EvaluationError("no such folder", path=folder, remedy="make a run: `make train`")
+        raise EvaluationError("folder not found", path=folder, remedy="train one with `make train`")
     candidates = [folder, *folder.iterdir()] if _is_run(folder) else list(folder.iterdir())
     runs = [child for child in candidates if _is_run(child)]
     if not runs:
-        raise EvaluationError("no run here yet", path=folder, remedy="make one: `make train`")
+        raise EvaluationError("no runs yet", path=folder, remedy="train one with `make train`")
     return sorted(runs, key=lambda run: natural_key(run.name))
 
 
@@ -154,19 +148,19 @@ def differences(entries: list[RunEntry]) -> dict[str, dict[str, Any]]:
 def run_lines(entries: list[RunEntry]) -> list[str]:
     """Return the table for the terminal: one part a dataset, then what differs.
 
-    Figures of different datasets never share a table.
+    Metrics of different datasets never share a table.
     """
     lines: list[str] = []
     for dataset in sorted({entry.dataset for entry in entries}):
         head = ["run", "epochs", "best", "val loss", "minutes"]
-        head += [f"{fold} {name}" for fold in ("val", "test") for name in _FIGURES[:2]]
+        head += [f"{fold} {name}" for fold in ("val", "test") for name in _METRICS[:2]]
         rows = [_row(entry) for entry in entries if entry.dataset == dataset]
         lines += [f"{dataset} (record-weighted, 95 % intervals by resampling records)"]
         lines += [*table(head, rows), ""]
     varying = differences(entries)
     settings = [f"  {name}: {_settings(values)}" for name, values in varying.items() if values]
     if settings:
-        lines += ["settings in which they differ:", *settings]
+        lines += ["settings that differ:", *settings]
     return lines
 
 
@@ -177,8 +171,8 @@ def _row(entry: RunEntry) -> list[str]:
     cells = [entry.name, shown(entry.epochs), shown(entry.best_epoch)]
     cells += [shown(entry.best_val_loss, 4), shown(entry.minutes, 1)]
     for fold in ("val", "test"):
-        for name in _FIGURES[:2]:
-            cells.append(with_interval(*entry.figures.get(fold, {}).get(name, (None, None))))
+        for name in _METRICS[:2]:
+            cells.append(with_interval(*entry.metrics.get(fold, {}).get(name, (None, None))))
     return cells
 
 
@@ -187,7 +181,7 @@ def _settings(values: dict[str, Any]) -> str:
 
 
 def as_json(entries: list[RunEntry]) -> list[dict[str, Any]]:
-    """Return one object a run, with its figures and the settings that differ."""
+    """Return one object a run, with its metrics and the settings that differ."""
     varying = differences(entries)
     return [
         {
@@ -200,9 +194,9 @@ def as_json(entries: list[RunEntry]) -> list[dict[str, Any]]:
             "figures": {
                 fold: {
                     name: {"value": value, "interval": interval}
-                    for name, (value, interval) in figures.items()
+                    for name, (value, interval) in metrics.items()
                 }
-                for fold, figures in entry.figures.items()
+                for fold, metrics in entry.metrics.items()
             },
             "settings": varying.get(entry.name, {}),
         }
@@ -215,22 +209,7 @@ _LEVELS = {"record_weighted": "record-weighted", "per_record": "per record"}
 
 
 def run_summary(folder: Path, images: Path | None = None, figures: Path | None = None) -> list[str]:
-    """Return the summary's lines, made from saved results alone.
-
-    Parameters
-    ----------
-    folder
-        The run's folder, with `metrics.json`.
-    images
-        The image set's folder; its counts are shown when given.
-    figures
-        The folder of the figures; named when it has a report.
-
-    Raises
-    ------
-    EvaluationError
-        If the run has not been evaluated.
-    """
+    """Return the summary's lines, made from saved results alone."""
     run = Run(folder)
     if not run.has(METRICS_FILE):
         raise EvaluationError(
@@ -285,18 +264,18 @@ def _results(metrics: dict[str, Any], folds: list[str]) -> list[str]:
                         for f in _SHOWN_METRICS
                     ]
                 )
-    return table(["", *(figure.replace("_", " ") for figure in _SHOWN_METRICS)], rows)
+    return table(["", *(metric.replace("_", " ") for metric in _SHOWN_METRICS)], rows)
 
 
 def _comparison(run: Run) -> list[str]:
-    """Return what the run was compared with, and both sides' main figures."""
+    """Return what the run was compared with, and both sides' main metrics."""
     content = run.comparison
     if not content:
         return []
     lines = ["", f"compared  {content['heading']}"]
-    figures = content["levels"].get("record_weighted", {}).get("figures", {})
+    metrics = content["levels"].get("record_weighted", {}).get("figures", {})
     for name in ("accuracy", "macro_f1"):
-        if (entry := figures.get(name)) is None:
+        if (entry := metrics.get(name)) is None:
             continue
         line = " against ".join(
             with_interval(entry[side], entry[f"{side}_interval"]) for side in ("a", "b")
@@ -304,7 +283,7 @@ def _comparison(run: Run) -> list[str]:
         if content["comparable"] and entry["difference"] is not None:
             line += f", difference {entry['difference']:+.3f}"
         lines.append(f"          {_LEVELS['record_weighted']} {name.replace('_', ' ')} {line}")
-    return [*lines, f"          in full: {run.folder / 'comparison.md'}"]
+    return [*lines, f"details:  {run.folder / 'comparison.md'}"]
 
 
 def _gigabytes(folder: Path) -> float:

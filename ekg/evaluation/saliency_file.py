@@ -38,7 +38,7 @@ RECORDS_PER_CLASS = 6
 
 
 def stages_from_the_top(network: nn.Module) -> list[tuple[str, list[nn.Module]]]:
-    """Return the network's stages, last one first, each with its layers that can be drawn anew.
+    """Return the network's stages, last one first, each with its layers that can be redrawn.
 
     A stage is a child of the network, or a member of `features` where there is one.
     """
@@ -55,13 +55,6 @@ def cascade(model: EkgModel, seed: int) -> Iterator[tuple[str, EkgModel]]:
     """Yield ever more randomised copies of a model, from the last stage to the first.
 
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps" (cascading randomisation).
-
-    Parameters
-    ----------
-    model
-        It is not changed.
-    seed
-        Of the new weights; the caller's random state stays as it was.
     """
     device = model.mean.device
     randomised = copy.deepcopy(model).eval()
@@ -78,10 +71,7 @@ def cascade(model: EkgModel, seed: int) -> Iterator[tuple[str, EkgModel]]:
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Return the mean over images of Spearman's correlation of two maps; NaN where constant.
 
-    Parameters
-    ----------
-    first, second
-        float (n, ...): a map an image.
+    `first, second`: float (n, ...): a map an image.
     """
     values = [
         spearmanr(a.ravel(), b.ravel()).statistic if np.ptp(a) > 0 and np.ptp(b) > 0 else np.nan
@@ -96,26 +86,8 @@ def randomised_correlations(
 ) -> tuple[list[str], np.ndarray, float]:
     """Compare saliency of the model with that of randomised copies.
 
-    Parameters
-    ----------
-    model
-        In eval mode.
-    images
-        uint8 (n, size, size).
-    targets
-        Class index to explain, int (n,).
-    seed
-        Of the new weights.
-
-    Returns
-    -------
-    stages : list of str
-        What was randomised last; everything after it was randomised before.
-    gradcam : numpy.ndarray
-        float (n_stages,): mean rank correlation of the Grad-CAM maps (before the rectifier)
-        with those of the model. Near 0 means: the maps depend on what was learnt.
-    occlusion : float
-        The same of occlusion by lead, everything randomised.
+    Returns `gradcam`: float (n_stages,): mean rank correlation of the Grad-CAM maps (before the
+    rectifier) with those of the model. Near 0 means: the maps depend on what was learnt.
     """
     original = gradcam(model, images, targets)
     stages, correlations = [], []
@@ -186,30 +158,6 @@ def save_saliency(
 ) -> list[str]:
     """Compute saliency and write `saliency.npz`.
 
-    Parameters
-    ----------
-    model
-        In eval mode.
-    images
-        The image set.
-    rows
-        Manifest rows of the fold.
-    predictions
-        Predictions of the same images in the same order.
-    out
-        Folder of the file.
-    dataset, fold
-        Kept in the file, for titles.
-    seed, resamples
-        Of the sample, the randomised weights and the interval.
-
-    Returns
-    -------
-    list of str
-        What a reader must be told.
-
-    Notes
-    -----
     Arrays: for each example (one a class) image, record, label, pred, probability (of pred,
     uncalibrated), images uint8 (n, S, S), gradcam float16 (n, h, w), occlusion float32 (n, 12).
     Over the sample, one image a record: mean_occlusion_by_lead (12,), its 95 % interval
@@ -254,13 +202,13 @@ def save_saliency(
 
 
 def _example_arrays(
-    examples: pd.DataFrame, pictures: np.ndarray, shown: Explanation
+    examples: pd.DataFrame, images: np.ndarray, shown: Explanation
 ) -> dict[str, np.ndarray]:
     named = {name: _text(examples[name]) for name in ("image", "record", "label", "pred")}
     return {
         **named,
         "probability": shown.probabilities.astype(np.float32),
-        "images": pictures,
+        "images": images,
         "gradcam": shown.gradcam.astype(np.float16),
         "occlusion": shown.occlusion,
     }
@@ -292,11 +240,11 @@ def _occlusions(model: EkgModel, source: ImageSource, sample: pd.DataFrame) -> n
 
 
 def _occlusion(model: EkgModel, source: ImageSource, rows: np.ndarray) -> np.ndarray:
-    pictures = source.read(rows, 0)
-    probabilities = probabilities_of(model, pictures)
+    images = source.read(rows, 0)
+    probabilities = probabilities_of(model, images)
     targets = probabilities.argmax(axis=1)
     chosen = probabilities[np.arange(len(targets)), targets]
-    return occlusion_by_lead(model, pictures, targets, chosen)
+    return occlusion_by_lead(model, images, targets, chosen)
 
 
 def _text(values: pd.Series) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 from ekg.errors import EvaluationError, ModelError
 from ekg.evaluation.predictions import classes_of, fingerprints, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
-from ekg.evaluation.published import FIGURES_FILE, read_published_figures
+from ekg.evaluation.published import PUBLISHED_METRICS_FILE, read_published_metrics
 from ekg.files import read_json, sha256_of_file
 from ekg.paths import PUBLISHED_FOLDER, default_model
 from ekg.run import Run
@@ -35,36 +35,22 @@ class Side:
     """The file or folder it was read from."""
     classes: tuple[str, ...]
     predictions: pd.DataFrame | None = None
-    figures: dict[str, Any] | None = None
-    """This fold's entry of `metrics.json` or of the published figures."""
+    metrics: dict[str, Any] | None = None
+    """This fold's entry of `metrics.json` or of the published metrics."""
     identity: dict[str, str] = field(default_factory=dict)
     """See `ekg.evaluation.predictions.fingerprints`."""
 
 
 def load_side(path: str | Path, fold: str) -> Side | None:
-    """Return what a path says of a fold, None where it has no result for this fold.
-
-    Parameters
-    ----------
-    path
-        A run folder, a folder of `best_model_for_paper/`, a file of predictions, or a file of
-        published figures.
-    fold
-        train, val or test.
-
-    Raises
-    ------
-    EvaluationError
-        If there is no such path, or a file in it cannot be used.
-    """
+    """Return the results of a path for a fold, None where there are none."""
     path = Path(path)
     if not path.exists():
         raise EvaluationError(
-            "no such run or model", path=path, remedy="`python -m ekg runs` lists the runs"
+            "run or model not found", path=path, remedy="`python -m ekg runs` lists the runs"
         )
     if path.is_file():
         if path.suffix == ".json":
-            return _from_figures(path, fold)
+            return _from_metrics(path, fold)
         return _from_predictions(path, fold, path.stem) if path.suffix == ".csv" else None
     run = Run(path)
     saved = run.saved_predictions(fold)
@@ -72,12 +58,12 @@ def load_side(path: str | Path, fold: str) -> Side | None:
         if saved == run.predictions_file(fold):
             return _from_run(run, fold)
         return _from_predictions(saved, fold, path.resolve().name)
-    return _from_figures(path, fold) if (path / FIGURES_FILE).is_file() else None
+    return _from_metrics(path, fold) if (path / PUBLISHED_METRICS_FILE).is_file() else None
 
 
 def _from_run(run: Run, fold: str) -> Side:
-    folder, figures = run.folder, run.fold_metrics(fold)
-    if figures is None:
+    folder, metrics = run.folder, run.fold_metrics(fold)
+    if metrics is None:
         raise EvaluationError(
             f"predictions of fold {fold} without their metrics.json",
             path=folder,
@@ -87,22 +73,21 @@ def _from_run(run: Run, fold: str) -> Side:
     run.check_predictions(fold)
     predictions = read_predictions(run.predictions_file(fold), classes)
     identity = fingerprints(predictions)
-    if identity["records_sha256"] != figures.get("records_sha256"):
+    if identity["records_sha256"] != metrics.get("records_sha256"):
         raise EvaluationError(
             f"predictions_{fold}.csv and metrics.json are of different records",
             path=folder,
             remedy="run `python -m ekg evaluate` again",
         )
-    known: dict[str, Any] = {**figures}
-    identity |= {key: known[key] for key in ("slices_sha256", "images_sha256") if key in known}
+    identity |= {key: metrics[key] for key in ("slices_sha256", "images_sha256") if key in metrics}
     return Side(
         name=folder.resolve().name,
-        dataset=str(figures["dataset"]),
+        dataset=str(metrics["dataset"]),
         fold=fold,
         source=folder.as_posix(),
         classes=classes,
         predictions=predictions,
-        figures=known,
+        metrics=metrics,
         identity=identity,
     )
 
@@ -110,7 +95,7 @@ def _from_run(run: Run, fold: str) -> Side:
 def _from_predictions(path: Path, fold: str, name: str) -> Side:
     predictions = read_predictions(path)
     identity = fingerprints(predictions)
-    published = read_published_figures()
+    published = read_published_metrics()
     known = any(
         published[f]["records_sha256"] == identity["records_sha256"] for f in ("test", "val")
     )
@@ -125,8 +110,8 @@ def _from_predictions(path: Path, fold: str, name: str) -> Side:
     )
 
 
-def _from_figures(path: Path, fold: str) -> Side | None:
-    content = read_published_figures(path)
+def _from_metrics(path: Path, fold: str) -> Side | None:
+    content = read_published_metrics(path)
     if fold not in content:
         return None
     return Side(
@@ -135,22 +120,13 @@ def _from_figures(path: Path, fold: str) -> Side | None:
         fold=fold,
         source=path.as_posix(),
         classes=tuple(content["classes"]),
-        figures=content[fold],
+        metrics=content[fold],
         identity={"records_sha256": content[fold]["records_sha256"]},
     )
 
 
 def relation(a: Side, b: Side) -> str:
-    """Say how the data of two sides are related.
-
-    Returns
-    -------
-    str
-        `SAME_IMAGES`: the same pixels. `SAME_SLICES`: the same stretches of the same records,
-        drawn at another size or in another style. `SAME_RECORDS`: the same records with the
-        same labels, cut elsewhere (the published slices cannot be recovered). `DIFFERENT`:
-        anything else.
-    """
+    """Describe how the data of two sides are related."""
     if a.classes != b.classes or a.identity["records_sha256"] != b.identity["records_sha256"]:
         return DIFFERENT
     for kind, key in ((SAME_IMAGES, "images_sha256"), (SAME_SLICES, "slices_sha256")):
@@ -186,13 +162,7 @@ def image_set_of(folder: Path) -> ImageSet | None:
 
 
 def first_side(path: Path, fold: str, images: ImageSet | None, cache: Path) -> Side:
-    """Return side A: its saved results or, without them, its weights run on the images.
-
-    Raises
-    ------
-    EvaluationError
-        If it has no results for this fold and cannot be run.
-    """
+    """Return side A: its saved results or, without them, its weights run on the images."""
     side = load_side(path, fold)
     if side is not None:
         return side
@@ -210,11 +180,6 @@ def second_side(a: Side, path: Path, images: ImageSet | None, cache: Path) -> Si
 
     Saved predictions on the same data come first; else the weights are run on the same images
     (kept below `cache` for the next time); else whatever is known of B.
-
-    Raises
-    ------
-    EvaluationError
-        If B has neither results for this fold nor weights that can be run.
     """
     side = load_side(path, a.fold)
     if side is not None and relation(a, side) != DIFFERENT and side.predictions is not None:
@@ -239,14 +204,14 @@ def misfit(a: Side, path: Path, images: ImageSet) -> str:
     description = images.images / "dataset.json"
     size = read_json(description).get("size") if description.is_file() else model.image_size
     if size != model.image_size:
-        return f"takes images of {model.image_size} pixels, not of {size}"
+        return f"expects images of {model.image_size} pixels, not {size}"
     if model.classes != a.classes:
-        return f"tells other classes apart ({', '.join(model.classes)})"
+        return f"has other classes ({', '.join(model.classes)})"
     return ""
 
 
 def has_weights(path: Path) -> bool:
-    """Say whether a path is or holds weights that can be loaded."""
+    """Return whether a path is or holds weights that can be loaded."""
     from ekg.model.loading import weights_file_of
 
     if path.suffix in (".csv", ".json"):

@@ -13,25 +13,25 @@ def add_hackathon_arguments(parser: argparse.ArgumentParser) -> None:
         "--records", type=Path, required=True, metavar="DIR", help="a folder laid out as ptbdb"
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="pictures, runs and report go here"
+        "--out", type=Path, required=True, metavar="DIR", help="images, runs and report go here"
     )
     parser.add_argument(
         "--protocol",
         choices=("images", "patients", "both"),
         default="both",
-        help="divide images at random as in 2019, patients, or one after the other (%(default)s)",
+        help="split by image as in 2019, by patient, or both (%(default)s)",
     )
     parser.add_argument(
         "--train",
         choices=("final", "all", "both"),
         default="final",
-        help="train the final layer only, the whole network, or each (default: %(default)s)",
+        help="train the final layer, the whole network, or both (default: %(default)s)",
     )
     parser.add_argument(
         "--weights",
         default="imagenet",
         metavar="imagenet|FILE|none",
-        help="weights to begin with: torchvision's, a local file of them, or fresh ones",
+        help="initial weights: torchvision's, a local file of them, or fresh ones",
     )
     parser.add_argument(
         "--per-record",
@@ -49,7 +49,7 @@ def add_hackathon_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=int,
         default=os.cpu_count() or 1,
-        help="processes that draw (default: all cores)",
+        help="drawing processes (default: all cores)",
     )
     parser.add_argument(
         "--resamples",
@@ -71,7 +71,7 @@ def add_hackathon_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="SECTION.FIELD=VALUE",
         dest="overrides",
-        help="change any training setting, e.g. compute.device=cpu (may be given several times)",
+        help="change any training setting, e.g. compute.device=cpu (repeatable)",
     )
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from ekg.errors import ImageError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json
 from ekg.images.paper_figure import matplotlib_defaults
-from ekg.images.png import open_picture
+from ekg.images.png import open_image
 from ekg.progress import Progress
 from ekg.records.record import LEADS, read_record
 from ekg.workers import Lost, Workers, in_order
@@ -33,18 +33,11 @@ _MINOR = {"color": "#dddddd", "linewidth": 0.5}
 
 
 class HackathonPainter:
-    """Draws pictures one after another on one figure.
+    """Draws images one after another on one figure.
 
-    Each picture depends on its slice alone: what an earlier one left (limits, margins) is reset.
+    Each image depends on its slice alone: what an earlier one left (limits, margins) is reset.
 
-    Parameters
-    ----------
-    sampling_frequency
-        Hz.
-    seconds
-        Length of a slice.
-    size
-        Side of the finished picture, pixels.
+    `sampling_frequency`: Hz; `size`: Side of the finished image, pixels.
     """
 
     def __init__(
@@ -75,17 +68,9 @@ class HackathonPainter:
         }
 
     def draw_large(self, signal: np.ndarray) -> np.ndarray:
-        """Return the picture before it is made small, uint8 (800, 800, 3).
+        """Return the image before it is made small, uint8 (800, 800, 3).
 
-        Parameters
-        ----------
-        signal
-            mV, shape (12, samples), leads in the order of `ekg.records.record.LEADS`.
-
-        Raises
-        ------
-        ImageError
-            If the signal has another shape or a value that is not a number.
+        `signal`: mV, shape (12, samples), leads in the order of `ekg.records.record.LEADS`.
         """
         signal = np.asarray(signal, np.float64)
         if signal.shape != (len(LEADS), self.samples) or not np.isfinite(signal).all():
@@ -107,12 +92,12 @@ class HackathonPainter:
         return np.array(self._canvas.buffer_rgba())[..., :3]
 
     def draw(self, signal: np.ndarray) -> np.ndarray:
-        """Return the finished picture, uint8 (size, size, 3); see `draw_large`."""
+        """Return the finished image, uint8 (size, size, 3); see `draw_large`."""
         large = Image.fromarray(self.draw_large(signal))
         return np.array(large.resize((self.size, self.size), Image.Resampling.BILINEAR))
 
 
-PICTURE_VERSION = 1
+IMAGE_VERSION = 1
 """Raised whenever the same slice gives other pixels."""
 
 _DESCRIPTION = "pictures.json"
@@ -128,7 +113,7 @@ class _Job:
     files: tuple[Path, ...]
 
 
-def draw_pictures(
+def draw_images(
     folder: str | Path,
     images: pd.DataFrame,
     headers: Mapping[str, Path],
@@ -140,36 +125,14 @@ def draw_pictures(
 ) -> dict[str, str]:
     """Draw what is not there yet.
 
-    Parameters
-    ----------
-    folder
-        Where the pictures go.
-    images
-        Columns image (path within the folder), record, start (samples), sampling_frequency.
-    headers
-        Header file of each record.
-    seconds, size
-        Length of a slice; side of the picture in pixels.
-    seed
-        Seed of the starts, so that a folder never mixes the slices of two.
-    jobs
-        Processes; the pictures do not depend on it.
-
-    Returns
-    -------
-    dict
-        Records that cannot be drawn, and why. Their pictures are missing.
-
-    Raises
-    ------
-    ImageError
-        If the folder holds pictures of another kind.
+    `images`: Columns image (path within the folder), record, start (samples), sampling_frequency;
+    `seconds, size`: Length of a slice; side of the image in pixels.
     """
     folder = Path(folder)
-    with folder_lock(folder, "drawing pictures"):
+    with folder_lock(folder, "drawing images"):
         _check_kind(
             folder,
-            {"version": PICTURE_VERSION, "seconds": seconds, "size": size, "seed": seed},
+            {"version": IMAGE_VERSION, "seconds": seconds, "size": size, "seed": seed},
         )
         work = [
             (str(record), _job(folder, headers[str(record)], rows, seconds, size))
@@ -184,7 +147,7 @@ def draw_pictures(
         jobs = max(1, min(jobs, len(missing)))
         with (
             Workers(jobs) as workers,
-            Progress(len(images), "drawing", "picture", done=len(images) - total) as progress,
+            Progress(len(images), "drawing", "image", done=len(images) - total) as progress,
         ):
             for record, problem in in_order(workers, _draw_record, missing):
                 if problem:
@@ -197,18 +160,18 @@ def _check_kind(folder: Path, wanted: dict[str, float]) -> None:
     path = folder / _DESCRIPTION
     if not path.is_file():
         if any(folder.glob("all/*/*.png")):
-            raise ImageError("holds other pictures", path=folder, remedy="choose another folder")
+            raise ImageError("contains other images", path=folder, remedy="choose another folder")
         write_json(path, wanted)
     elif (found := read_json(path)) != wanted:
         raise ImageError(
-            f"holds pictures made with {found}, not {wanted}",
+            f"contains images made with {found}, not {wanted}",
             path=folder,
             remedy="choose another folder, or delete it",
         )
 
 
 def _job(folder: Path, header: Path, rows: pd.DataFrame, seconds: float, size: int) -> _Job:
-    """Return what is still to be drawn of one record: no picture, or one older than the record."""
+    """Return what is still to be drawn of one record: no image, or one older than the record."""
     changed = max(
         (file.stat().st_mtime for file in header.parent.glob(f"{header.stem}.*")), default=0.0
     )
@@ -233,7 +196,7 @@ def _painter(sampling_frequency: float, seconds: float, size: int) -> HackathonP
 
 
 def _draw_record(job: _Job) -> str:
-    """Draw the pictures of one record; return why it cannot be done, empty when it is."""
+    """Draw the images of one record; return why it cannot be done, empty when it is."""
     try:
         signal = read_record(job.header, job.sampling_frequency).signal
     except RecordError as error:
@@ -242,27 +205,21 @@ def _draw_record(job: _Job) -> str:
     for start, file in zip(job.starts, job.files, strict=True):
         if start + painter.samples > signal.shape[1]:
             return f"has {signal.shape[1]} samples, a slice from {start} on does not fit"
-        picture = painter.draw(signal[:, start : start + painter.samples])
+        image = painter.draw(signal[:, start : start + painter.samples])
         with atomic_path(file) as temporary:
-            Image.fromarray(picture).save(temporary, format="PNG", compress_level=3)
+            Image.fromarray(image).save(temporary, format="PNG", compress_level=3)
     return ""
 
 
-def read_picture(path: str | Path, size: int) -> np.ndarray:
-    """Read one picture, uint8 (3, size, size): red, green, blue.
-
-    Raises
-    ------
-    ImageError
-        If the file is missing, damaged or of another size.
-    """
-    with open_picture(path, size) as image:
+def read_colour_image(path: str | Path, size: int) -> np.ndarray:
+    """Read one image, uint8 (3, size, size): red, green, blue."""
+    with open_image(path, size) as image:
         pixels = np.array(image.convert("RGB"))
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 class ColourSource:
-    """Gives a loader the pictures of a table's rows, uint8 (n, 3, size, size)."""
+    """Gives a loader the images of a table's rows, uint8 (n, 3, size, size)."""
 
     uses_processes = False
 
@@ -272,7 +229,7 @@ class ColourSource:
 
     def read(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         """See `ekg.data.image_sources.ImageSource.read`."""
-        pictures = np.empty((len(rows), 3, self._size, self._size), np.uint8)
+        images = np.empty((len(rows), 3, self._size, self._size), np.uint8)
         for index, row in enumerate(rows):
-            pictures[index] = read_picture(self._paths[row], self._size)
-        return pictures
+            images[index] = read_colour_image(self._paths[row], self._size)
+        return images

@@ -23,23 +23,6 @@ def neighbour_accuracy(
 
     Nearest is meant by the ranges of the twelve leads alone. They say little about a disease
     and much about a body, so a high figure shows that a way of dividing rewards knowing people.
-
-    Parameters
-    ----------
-    folder
-        Records laid out as ptbdb.
-    per_record, seed
-        As in `ekg.hackathon.pipeline`: the same slices and folds.
-
-    Returns
-    -------
-    dict
-        For each of `PROTOCOLS`: accuracy, and images and patients tested.
-
-    Raises
-    ------
-    EkgError
-        If a record cannot be read or the slices cannot be divided.
     """
     records, _ = read_ptbdb(folder)
     headers = {one.record: one.header for one in records}

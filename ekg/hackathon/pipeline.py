@@ -1,4 +1,4 @@
-"""The whole road of the 2019 hackathon: records, pictures, folds, training, test, report."""
+"""The whole pipeline of the 2019 hackathon: records, images, folds, training, test, report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ekg.evaluation.evaluate import logits_of_images
 from ekg.evaluation.intervals import RESAMPLES
 from ekg.evaluation.predictions import make_predictions, write_predictions
 from ekg.files import atomic_open, folder_lock, read_json, sha256_of_file, write_json
-from ekg.hackathon.images import ColourSource, draw_pictures
+from ekg.hackathon.images import ColourSource, draw_images
 from ekg.hackathon.ptbdb import PtbdbRecord, read_ptbdb
 from ekg.hackathon.report import (
     IMAGES_FILE,
@@ -53,40 +53,30 @@ class HackathonSettings:
 
 
 def run_hackathon(
-    settings: HackathonSettings, speak: Callable[[str], None] | None = None
+    settings: HackathonSettings, log: Callable[[str], None] | None = None
 ) -> dict[str, object]:
     """Do everything that is not done yet and write the report.
 
-    A run killed anywhere goes on when it is called again with the same settings.
-
-    Returns
-    -------
-    dict
-        The report, as in hackathon.json.
-
-    Raises
-    ------
-    EkgError
-        If records, weights or folds cannot be used.
+    A killed run resumes when it is called again with the same settings.
     """
-    say = speak or _say
+    log = log or _log
     out = settings.out
     with folder_lock(out, "rebuilding the hackathon"):
         _check_weights(settings)
-        images = _prepare(settings, say)
+        images = _prepare(settings, log)
         for train, config in settings.configs.items():
             for protocol in settings.protocols:
-                say(f"training: {train}, protocol: {protocol} ({PROTOCOLS[protocol]})")
-                _train_and_test(settings, images, train, config, protocol, say)
+                log(f"training: {train}, protocol: {protocol} ({PROTOCOLS[protocol]})")
+                _train_and_test(settings, images, train, config, protocol, log)
         return write_report(out, resamples=settings.resamples, seed=settings.seed)
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 def _check_weights(settings: HackathonSettings) -> None:
-    """Find out that the weights to start from cannot be had before anything long is begun."""
+    """Find out that the initial weights are not available before anything long is begun."""
     for train, config in settings.configs.items():
         runs = [settings.out / RUNS_FOLDER / run_name(train, p) for p in settings.protocols]
         if all(Run(run).has(FINISHED_FILE) for run in runs):
@@ -99,17 +89,17 @@ def _check_weights(settings: HackathonSettings) -> None:
             raise ModelError(
                 error.problem,
                 path=error.path,
-                remedy="fetch the file elsewhere and give it with --weights FILE, or begin with "
-                "fresh weights: --weights none (that is then not the hackathon's network)",
+                remedy="fetch the file elsewhere and pass it with --weights FILE, or start from "
+                "random weights: --weights none (that is then not the hackathon's network)",
             ) from None
 
 
-def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.DataFrame:
-    """Choose and draw the pictures, and write down records, images and folds."""
+def _prepare(settings: HackathonSettings, log: Callable[[str], None]) -> pd.DataFrame:
+    """Choose and draw the images, and write down records, images and folds."""
     out = settings.out
     records, notes = read_ptbdb(settings.records)
     for note in notes:
-        say(f"note: {note}")
+        log(f"note: {note}")
     headers = {one.record: one.header for one in records}
     sizes = {config.data.image_size for config in settings.configs.values()}
     if len(sizes) != 1:
@@ -121,7 +111,7 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
     while True:
         images = balance(plan_images(records, settings.per_record, settings.seed), settings.seed)
         folds = {name: divide(images, name, settings.seed) for name in settings.protocols}
-        failed = draw_pictures(
+        failed = draw_images(
             out / PICTURES_FOLDER,
             images,
             headers,
@@ -144,9 +134,9 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
     for protocol, fold in folds.items():
         _write_table(out / split_file_name(protocol), images.assign(fold=fold))
     used = images["record"].nunique()
-    say(
+    log(
         f"{len(records):,} records, {sum(one.diagnosis is not None for one in records):,} of the "
-        f"five classes, {used:,} used; {len(images):,} pictures, the same number of each class"
+        f"five classes, {used:,} used; {len(images):,} images, the same number of each class"
     )
     write_json(
         out / "settings.json",
@@ -164,7 +154,7 @@ def _prepare(settings: HackathonSettings, say: Callable[[str], None]) -> pd.Data
 
 
 def _is_simulated(folder: Path) -> bool:
-    """Say whether `ekg.hackathon.simulated` made the records."""
+    """Return whether `ekg.hackathon.simulated` made the records."""
     path = folder / "settings.json"
     return path.is_file() and "patients_per_class" in read_json(path)
 
@@ -180,7 +170,7 @@ def _write_records(path: Path, records: list[PtbdbRecord], images: pd.DataFrame)
             why = (
                 f"shorter than {SECONDS:g} s"
                 if one.n_samples < round(SECONDS * one.sampling_frequency)
-                else "none of its slices was drawn by lot: its class has more than are needed"
+                else "none of its slices was sampled: its class has more than needed"
             )
         status = "used" if number else "left out"
         rows.append((one.record, one.patient, one.reason, one.diagnosis or "", number, status, why))
@@ -199,14 +189,14 @@ def _train_and_test(
     train: str,
     config: TrainConfig,
     protocol: str,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     out = settings.out
     run = out / RUNS_FOLDER / run_name(train, protocol)
     split_file = out / split_file_name(protocol)
     folds = pd.read_csv(split_file, dtype={"fold": str})["fold"]
     _check_same_images(run, split_file)
-    train_hackathon(config, out / PICTURES_FOLDER, images, folds, run, split_file, speak=say)
+    train_hackathon(config, out / PICTURES_FOLDER, images, folds, run, split_file, log=log)
     rows = images.loc[folds == "test", list(COLUMNS)].reset_index(drop=True)
     model = load_colour_model(run, config)
     logits = logits_of_images(
@@ -227,11 +217,11 @@ def _train_and_test(
 
 
 def _check_same_images(run: Path, split_file: Path) -> None:
-    """Refuse to go on with a run that was begun on other images or folds."""
+    """Refuse to continue a run that was begun on other images or folds."""
     before = Run(run).environment.get("split_sha256")
     if before is not None and before != sha256_of_file(split_file):
         raise EvaluationError(
-            "was begun with other images or folds (another seed, number of slices or records)",
+            "was started with other images or folds (another seed, number of slices or records)",
             path=run,
             remedy="choose another --out, or delete this folder",
         )

@@ -94,26 +94,7 @@ def patient_of_comments(comments: Sequence[str]) -> str | None:
 
 
 def read_ptbdb(folder: str | Path) -> tuple[list[PtbdbRecord], list[str]]:
-    """Describe every record of a folder laid out as ptbdb, with or without patient folders.
-
-    Parameters
-    ----------
-    folder
-        Holds patientNNN/NAME.hea or NAME.hea, and the lists CONTROLS and RECORDS where they
-        are at hand.
-
-    Returns
-    -------
-    records : list of PtbdbRecord
-        In natural order of their names; those that cannot be used say why.
-    notes : list of str
-        What a reader must be told about the set as a whole.
-
-    Raises
-    ------
-    RecordError
-        If the folder has no record, or a list is not text.
-    """
+    """Describe every record of a folder laid out as ptbdb, with or without patient folders."""
     folder = Path(folder)
     headers = find_records(folder)
     controls = _read_list(folder / CONTROLS_FILE)
@@ -146,7 +127,7 @@ def read_ptbdb(folder: str | Path) -> tuple[list[PtbdbRecord], list[str]]:
 
 
 def _read_list(path: Path) -> list[str] | None:
-    """Return the lines of a list such as CONTROLS; None where there is no such file."""
+    """Return the lines of a list such as CONTROLS; None where there is file not found."""
     try:
         text = path.read_text(encoding="ascii")
     except FileNotFoundError:

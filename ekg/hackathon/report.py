@@ -15,7 +15,7 @@ from ekg.config import load_config
 from ekg.errors import EvaluationError
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.levels import Units
-from ekg.evaluation.metrics import figures_of
+from ekg.evaluation.metrics import metrics_of
 from ekg.evaluation.predictions import read_predictions
 from ekg.files import read_json, write_json, write_text
 from ekg.hackathon.ptbdb import HACKATHON_CLASSES
@@ -32,13 +32,7 @@ _LEVELS = {
 
 
 def page_of(report: dict[str, Any]) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    report
-        As `ekg.hackathon.report.write_report` makes it.
-    """
+    """Return the page."""
     runs, published = report["runs"], report["published"]
     parts = {t: [r for r in runs if r["train"] == t] for t in TRAIN_PARTS}
     shown = [
@@ -158,19 +152,12 @@ def split_file_name(protocol: str) -> str:
 
 
 def published_hackathon() -> dict[str, Any]:
-    """Return what was published in 2019, with the figures that follow from its matrices.
-
-    Returns
-    -------
-    dict
-        source, data, network, epochs, and for `all` and `final`: best_val_accuracy, minutes,
-        final (the last epoch's figures) and test (as `figures_of` gives, of the matrix).
-    """
+    """Return what was published in 2019, with the metrics that follow from its matrices."""
     file = resources.files("ekg.hackathon").joinpath("published.toml")
     facts = tomllib.loads(file.read_text(encoding="utf-8"))
     for train in TRAIN_PARTS:
         matrix = np.array(facts[train].pop("test_confusion_matrix"))
-        facts[train]["test"] = _chosen(figures_of(_units_of_matrix(matrix)))
+        facts[train]["test"] = _chosen(metrics_of(_units_of_matrix(matrix)))
         facts[train]["test"]["images"] = int(matrix.sum())
     return facts
 
@@ -190,20 +177,7 @@ def _units_of_matrix(matrix: np.ndarray) -> Units:
 
 
 def write_report(out: Path, *, resamples: int, seed: int) -> dict[str, Any]:
-    """Write hackathon.json and hackathon.md from what lies in `out`, and return the former.
-
-    Parameters
-    ----------
-    out
-        The folder of `ekg.hackathon.pipeline.run_hackathon`; every finished run is taken.
-    resamples, seed
-        For the intervals, which resample patients.
-
-    Raises
-    ------
-    EvaluationError
-        If no run is finished.
-    """
+    """Write hackathon.json and hackathon.md from what is in `out`, and return the former."""
     records = pd.read_csv(out / RECORDS_FILE, dtype=str, keep_default_na=False)
     runs = [
         _run_report(out, train, protocol, resamples=resamples, seed=seed)
@@ -311,17 +285,17 @@ def _with_patients(predictions: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFr
     return predictions.assign(record=names)
 
 
-def _chosen(figures: dict[str, Any], *, intervals: bool = False) -> dict[str, Any]:
-    chosen = {name: figures[name] for name in _SHOWN}
+def _chosen(metrics: dict[str, Any], *, intervals: bool = False) -> dict[str, Any]:
+    chosen = {name: metrics[name] for name in _SHOWN}
     chosen["per_class"] = {
         name: {key: values[key] for key in ("precision", "recall", "f1", "support")}
-        for name, values in figures["per_class"].items()
+        for name, values in metrics["per_class"].items()
     }
     if intervals:
         chosen["intervals"] = {
-            name: figures["intervals"][name]
+            name: metrics["intervals"][name]
             for name in ("accuracy", "balanced_accuracy", "macro_f1")
-            if name in figures["intervals"]
+            if name in metrics["intervals"]
         }
     return chosen
 
@@ -342,7 +316,7 @@ def _by_acquaintance(images: pd.DataFrame, predictions: pd.DataFrame) -> dict[st
 
 
 def _gaps(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return, for each part trained, what dividing by image adds to each test figure."""
+    """Return, for each part trained, what dividing by image adds to each test metric."""
     found = {(run["train"], run["protocol"]): run["test"] for run in runs}
     gaps: dict[str, Any] = {}
     for train in TRAIN_PARTS:

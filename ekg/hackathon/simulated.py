@@ -31,7 +31,7 @@ OTHER = "Valvular heart disease"
 _SAMPLING_FREQUENCY = 1000
 _SETTINGS = "settings.json"
 _FRANK = ("vx", "vy", "vz")
-# What stands behind each reason for admission: one of these for each patient.
+# What is behind each reason for admission: one of these for each patient.
 _FINDINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Bundle branch block": (("LBBB",), ("RBBB",)),
     CONTROL: (("Normal",),),
@@ -60,27 +60,7 @@ class PtbdbLikeSettings:
 
 
 def simulate_ptbdb(folder: str | Path, settings: PtbdbLikeSettings | None = None) -> int:
-    """Fill a folder with patientNNN/NAME.{hea,dat,xyz}, RECORDS and CONTROLS.
-
-    Parameters
-    ----------
-    folder
-        Made when missing. A folder that holds the same set already is left as it is.
-    settings
-        Size, length and seed.
-
-    Returns
-    -------
-    int
-        Number of records.
-
-    Raises
-    ------
-    ConfigError
-        If a number makes no sense or the folder holds a simulated set of other settings.
-    RecordError
-        If the folder holds records that were not simulated here.
-    """
+    """Fill a folder with patientNNN/NAME.{hea,dat,xyz}, RECORDS and CONTROLS."""
     settings = settings or PtbdbLikeSettings()
     if settings.patients_per_class < 1 or settings.records_per_patient < 1:
         raise ConfigError("a simulated set needs at least one patient a class, one record each")
@@ -109,7 +89,7 @@ def _needs_work(folder: Path, settings: PtbdbLikeSettings) -> bool:
     if not path.is_file():
         if any(folder.rglob("*.hea")):
             raise RecordError(
-                "holds records that were not simulated here",
+                "contains records that were not simulated here",
                 path=folder,
                 remedy="choose another folder",
             )
@@ -117,7 +97,7 @@ def _needs_work(folder: Path, settings: PtbdbLikeSettings) -> bool:
         return True
     if (found := read_json(path)) != wanted:
         raise ConfigError(
-            f"holds a set simulated with {found}, not {wanted}",
+            f"contains a set simulated with {found}, not {wanted}",
             path=folder,
             remedy="choose another folder",
         )

@@ -20,16 +20,16 @@ PER_RECORD = 5
 """Slices a record in the hackathon's stored code; those behind its results are lost."""
 
 PROTOCOLS: dict[str, str] = {
-    "images": "images are divided at random, whoever they are of, as in 2019",
-    "patients": "patients are divided, so that nobody is in two folds",
+    "images": "images are split at random, regardless of patient, as in 2019",
+    "patients": "patients are split: nobody is in two folds",
 }
 ACQUAINTANCE: dict[str, str] = {
-    "seconds": "a training slice shows some of the very same seconds",
-    "record": "a training slice is of the same recording, at other seconds",
+    "seconds": "a training slice overlaps it",
+    "record": "a training slice is from elsewhere in the same recording",
     "patient": "a training slice is of another recording of the same patient",
     "stranger": "no training slice is of this patient",
 }
-"""How closely a tested image is known from training, the closest first."""
+"""How close the nearest training slice is to a test image, the closest first."""
 
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 COLUMNS = ("image", "record", "patient", "diagnosis", "slice", "start", "sampling_frequency")
@@ -39,21 +39,7 @@ _FEWEST_PATIENTS = len(FOLDS)
 def random_starts(record: str, n_samples: int, length: int, count: int, seed: int) -> np.ndarray:
     """Return where the slices of a record start: at random, so they may overlap.
 
-    Parameters
-    ----------
-    record
-        Its name; with `seed` it decides the starts. More slices begin with the same ones.
-    n_samples, length
-        Samples of the record and of a slice; a shorter record has no slice.
-    count
-        Number of slices.
-    seed
-        Seed of the whole set.
-
-    Returns
-    -------
-    numpy.ndarray
-        int64 (count,), not in order of time; empty for a record shorter than a slice.
+    Returns int64 (count,), not in order of time; empty for a record shorter than a slice.
     """
     if n_samples < length:
         return np.zeros(0, np.int64)
@@ -69,18 +55,10 @@ def plan_images(
 ) -> pd.DataFrame:
     """Return one row a slice of every record that has a class.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `COLUMNS`; start in samples at the record's own sampling frequency.
-
-    Raises
-    ------
-    SplitError
-        If `per_record` is below 1.
+    Columns `COLUMNS`; start in samples at the record's own sampling frequency.
     """
     if per_record < 1:
-        raise SplitError(f"{per_record} slices a record are asked for", remedy="ask for 1 or more")
+        raise SplitError(f"{per_record} slices per record requested", remedy="use 1 or more")
     rows = []
     for one in records:
         if one.diagnosis is None:
@@ -109,11 +87,6 @@ def balance(images: pd.DataFrame, seed: int = PAPER_SEED) -> pd.DataFrame:
 
     Which ones is drawn at random for each image by its own name: leaving a record out changes
     nothing about the others but who moves up.
-
-    Raises
-    ------
-    SplitError
-        If a class has no image.
     """
     counts = images["diagnosis"].value_counts()
     if absent := [name for name in HACKATHON_CLASSES if name not in counts]:
@@ -127,26 +100,7 @@ def balance(images: pd.DataFrame, seed: int = PAPER_SEED) -> pd.DataFrame:
 
 
 def divide(images: pd.DataFrame, protocol: str, seed: int = PAPER_SEED) -> pd.Series:
-    """Return the fold of each image: 70 % train, 10 % val and 20 % test within each class.
-
-    Parameters
-    ----------
-    images
-        Columns image, patient, diagnosis.
-    protocol
-        A key of `PROTOCOLS`. `images`: a random order of each class's images is cut; the
-        published matrices (four test rows of 159 and one of 144, 392 validation images) show
-        that each class was divided by itself. `patients`: patients in random order go, each as
-        a whole, to the fold that is furthest from its share of their class's images; who has
-        records of several classes is placed with the class of fewest patients.
-    seed
-        Seed of the order.
-
-    Raises
-    ------
-    SplitError
-        If a class has too few images or, for `patients`, too few patients for three folds.
-    """
+    """Return the fold of each image: 70 % train, 10 % val and 20 % test within each class."""
     if protocol not in PROTOCOLS:
         raise SplitError(f"unknown protocol {protocol!r}", remedy=f"use {' or '.join(PROTOCOLS)}")
     by_image = protocol == "images"
@@ -205,24 +159,7 @@ def _by_patient(images: pd.DataFrame, seed: int) -> pd.Series:
 def acquaintance(
     images: pd.DataFrame, folds: pd.Series, fold: str = "test", seconds: float = SECONDS
 ) -> pd.Series:
-    """Say of each image of a fold how closely the network has met it in training.
-
-    Parameters
-    ----------
-    images
-        Columns record, patient, start, sampling_frequency.
-    folds
-        Fold of each image.
-    fold
-        Which fold is looked at.
-    seconds
-        Length of a slice.
-
-    Returns
-    -------
-    pandas.Series
-        A key of `ACQUAINTANCE` for each image of the fold: the closest that holds.
-    """
+    """Return the nearest training slice of each image of a fold."""
     train, rows = images[folds == "train"], images[folds == fold]
     patients = set(train["patient"])
     begins = {name: members["start"].to_numpy() for name, members in train.groupby("record")}
@@ -243,14 +180,7 @@ def acquaintance(
 def leakage(
     images: pd.DataFrame, folds: pd.Series, fold: str = "test", seconds: float = SECONDS
 ) -> dict[str, Any]:
-    """Count how much of a fold the network has met in training.
-
-    Returns
-    -------
-    dict
-        images, records and patients of the fold, `records_in_train`, `patients_in_train`, and
-        `images_by_acquaintance`: how many are of each kind of `ACQUAINTANCE`.
-    """
+    """Count how much of a fold is close to training slices."""
     train, rows = images[folds == "train"], images[folds == fold]
     kinds = acquaintance(images, folds, fold, seconds)
     return {

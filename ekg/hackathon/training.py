@@ -23,8 +23,7 @@ from ekg.model import build_network, load_weights
 from ekg.model.ekg_model import EkgModel
 from ekg.model.networks import IMAGENET_MEAN, IMAGENET_STD, PAPER_NETWORK
 from ekg.model.weights import fill_network
-from ekg.progress import Progress
-from ekg.progress import say as say_to_user
+from ekg.progress import Progress, log_line
 from ekg.run import CHECKPOINT_FILE, WEIGHTS_FILE
 from ekg.training import compute, run_folder
 from ekg.training.checkpoint import save_checkpoint
@@ -40,7 +39,7 @@ COLOURS = 3
 
 
 class ColourModel(EkgModel):
-    """`EkgModel` for red, green and blue, each normalised with a mean and a deviation of its own.
+    """`EkgModel` for red, green and blue, each normalised with its own mean and deviation.
 
     Used by the hackathon's comparison alone.
     """
@@ -48,15 +47,8 @@ class ColourModel(EkgModel):
     def normalise(self, images: Tensor) -> Tensor:
         """Return what the network takes.
 
-        Parameters
-        ----------
-        images
-            uint8 (N, 3, H, W), or (N, 1, 3, H, W) as the training loop hands them over.
-
-        Returns
-        -------
-        Tensor
-            Float (N, 3, H, W): (value / 255 - mean) / std.
+        Returns float (N, 3, H, W): (value / 255 - mean) / std; `images`: uint8 (N, 3, H, W), or (N,
+        1, 3, H, W) as the training loop hands them over.
         """
         if images.ndim == 5 and images.shape[1] == 1:
             images = images.squeeze(1)
@@ -69,18 +61,12 @@ class ColourModel(EkgModel):
 
 
 BATCH_SIZES = {"final": 16, "all": 8}
-"""Images a step when the final layer alone is trained, and when the whole network is."""
+"""Images per step when the final layer alone is trained, and when the whole network is."""
 TRAIN_PARTS = {"final": "final layer only", "all": "whole network"}
 
 
 def hackathon_settings(train: str) -> dict[str, Any]:
-    """Return the settings of 2019 as nested tables: what `ekg.config` reads from TOML.
-
-    Parameters
-    ----------
-    train
-        A key of `TRAIN_PARTS`.
-    """
+    """Return the settings of 2019 as nested tables: what `ekg.config` reads from TOML."""
     return {
         "network": {"name": "resnet101", "weights": "imagenet", "train": train},
         "data": {
@@ -104,20 +90,7 @@ def hackathon_settings(train: str) -> dict[str, Any]:
 
 
 def hackathon_config(train: str, overrides: Iterable[str] = ()) -> TrainConfig:
-    """Return `hackathon_settings` as a configuration.
-
-    Parameters
-    ----------
-    train
-        A key of `TRAIN_PARTS`.
-    overrides
-        `section.field=value` each, as `ekg.config.load_config` takes them.
-
-    Raises
-    ------
-    ConfigError
-        If a field is unknown or a value is out of range.
-    """
+    """Return `hackathon_settings` as a configuration."""
     own = [
         f"{section}.{name}={json.dumps(value)}"  # these values are written alike in TOML
         for section, table in hackathon_settings(train).items()
@@ -127,13 +100,7 @@ def hackathon_config(train: str, overrides: Iterable[str] = ()) -> TrainConfig:
 
 
 def build_colour_model(config: TrainConfig) -> ColourModel:
-    """Build the network with its first weights.
-
-    Raises
-    ------
-    ModelError
-        If the ImageNet weights cannot be had, or the network is not one of torchvision's.
-    """
+    """Build the network with its first weights."""
     name, data = config.network.name, config.data
     if name == PAPER_NETWORK:
         raise ModelError(
@@ -177,33 +144,13 @@ def train_hackathon(
     run: Path,
     split_file: Path,
     *,
-    speak: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> None:
-    """Train one network and leave its run folder; go on from a checkpoint if there is one.
+    """Train one network and leave its run folder; resume from a checkpoint if there is one.
 
-    Parameters
-    ----------
-    config
-        See `hackathon_config`.
-    pictures
-        Folder of the pictures.
-    images
-        Columns image, diagnosis.
-    folds
-        Fold of each image.
-    run
-        The run's folder. One that is finished with the same configuration is left as it is.
-    split_file
-        Where the folds are written down, for the run's environment.json.
-    speak
-        Takes each line for the user; standard error by default.
-
-    Raises
-    ------
-    EkgError
-        If the run's folder is of another configuration, or the network cannot be built.
+    `log`: Takes each line for the user; standard error by default.
     """
-    say = speak or say_to_user
+    log = log or log_line
     with folder_lock(run, "training"), ExitStack() as stack:
         checkpoint = None
         if (run / CHECKPOINT_FILE).is_file():
@@ -215,7 +162,7 @@ def train_hackathon(
         world = World()
         if checkpoint is not None:
             state.from_checkpoint(checkpoint, world)
-            say("already finished" if state.finished else f"going on at epoch {state.epoch}")
+            log("already finished" if state.finished else f"resuming at epoch {state.epoch}")
         else:
             environment = describe_environment(
                 settings,
@@ -235,7 +182,7 @@ def train_hackathon(
                 labels,
                 stack.enter_context(Loader(source, labels, config.compute.workers)),
             )
-        _run_epochs(config, state, settings, loaders, run, say)
+        _run_epochs(config, state, settings, loaders, run, log)
 
 
 def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
@@ -245,7 +192,7 @@ def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
         raise TrainingError(
             error.problem,
             path=error.path,
-            remedy="give the settings it was begun with, or choose another --out",
+            remedy="use its original settings, or choose another --out",
         ) from None
 
 
@@ -255,7 +202,7 @@ def _run_epochs(
     settings: compute.Compute,
     loaders: dict[str, tuple[pd.DataFrame, Any, Loader]],
     run: Path,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     world, n_classes = World(), len(HACKATHON_CLASSES)
     rows, labels, loader = loaders["train"]
@@ -270,7 +217,7 @@ def _run_epochs(
         world=world,
     )
     _, val_labels, val_loader = loaders["val"]
-    # Wrapped, so that nothing takes it for a model of grey pictures and rebuilds it as one.
+    # Wrapped, so that nothing takes it for a model of grey images and rebuilds it as one.
     measured = nn.Sequential(state.measured_model)
     while not state.finished:
         with Progress(len(labels), f"epoch {state.epoch}", "picture") as progress:
@@ -300,7 +247,7 @@ def _run_epochs(
             run / CHECKPOINT_FILE,
             {**state.to_checkpoint(world), "config": config_to_dict(config)},
         )
-        say(line_of(row))
+        log(line_of(row))
     best_row = next(row for row in reversed(state.rows) if row["saved_model"])
     run_folder.finish(
         run,
@@ -323,7 +270,7 @@ def _row(
     val_macro_f1: float,
     better: bool,
 ) -> dict[str, Any]:
-    """Return the epoch's row of the history; `saved_model` tells the best accuracy so far."""
+    """Return the epoch's row of the history; `saved_model` marks the best accuracy so far."""
     sums, minutes = state.sums, state.minutes
     best = min((row["val_loss"] for row in state.rows), default=val_loss)
     on_gpu = settings.device.type == "cuda"

@@ -1,1 +1,1 @@
-"""How a recording becomes a picture: layout, exact renderer, image sets."""
+"""How a recording becomes an image: layout, exact renderer, image sets."""

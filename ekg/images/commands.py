@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ekg.config import PAPER_SEED
+from ekg.config import PAPER_SEED, load_config
 from ekg.records.array_options import add_array_options
 
 if TYPE_CHECKING:
@@ -42,28 +42,34 @@ def add_images_arguments(parser: argparse.ArgumentParser) -> None:
         "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
     )
     parser.add_argument(
-        "--seed", type=int, default=PAPER_SEED, help=f"places the slices (default {PAPER_SEED})"
+        "--seed",
+        type=int,
+        default=PAPER_SEED,
+        help=f"seed of the slice positions (default {PAPER_SEED})",
     )
     parser.add_argument("--limit", type=int, help="draw the first LIMIT usable records only")
     parser.add_argument("--keep-multi", action="store_true", help="keep multi-label records")
     parser.add_argument("--keep-ectopy", action="store_true", help="keep PAC and PVC records")
     parser.add_argument(
-        "--pack", action="store_true", help="also write all images into one file, pack.npy"
+        "--pack", action="store_true", help="also write all images to one file, pack.npy"
     )
     parser.add_argument(
-        "--no-png", action="store_true", help="with --pack: write no single PNG files"
+        "--pack-for",
+        type=Path,
+        metavar="EXPERIMENT",
+        help="pack unless this training recipe draws its images from the records",
     )
+    parser.add_argument("--no-png", action="store_true", help="with --pack: do not write PNG files")
     parser.add_argument(
         "--unless-current",
         action="store_true",
-        help="do nothing if the set was made from the very files that are there now (names, "
-        "sizes, times)",
+        help="do nothing if the source files have not changed (names, sizes, times)",
     )
     parser.add_argument("--dataset", help="name of the data set (default: from the folder)")
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="stop at the first record that must be skipped; finish no set with warnings",
+        help="stop at the first skipped record, and refuse a set with warnings",
     )
 
 
@@ -75,6 +81,9 @@ def run_images(arguments: argparse.Namespace) -> int:
     from ekg.images.image_set import make_image_set
     from ekg.images.record_images import ImageSetConfig
 
+    pack = arguments.pack
+    if arguments.pack_for is not None:
+        pack = pack or load_config(arguments.pack_for).data.source != "records"
     summary = make_image_set(
         arguments.records,
         arguments.out,
@@ -88,7 +97,7 @@ def run_images(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         dataset=arguments.dataset,
         png=not arguments.no_png,
-        pack=arguments.pack,
+        pack=pack,
         strict=arguments.strict,
         unless_current=arguments.unless_current,
     )
@@ -147,12 +156,12 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
 def run_render(arguments: argparse.Namespace) -> int:
     """Draw one slice of a record: exactly as in an image set, labelled, or on clinical paper."""
     from ekg.config import SliceConfig
-    from ekg.images.display import save_picture
+    from ekg.images.display import save_image
     from ekg.records.opening import read_record
 
     record = read_record(arguments.record, fs=arguments.fs, unit=arguments.unit)
     middle = max((record.signal.shape[1] - SliceConfig().length) // 2, 0)
-    save_picture(
+    save_image(
         record,
         middle if arguments.start is None else arguments.start,
         arguments.out,

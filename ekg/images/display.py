@@ -27,22 +27,7 @@ from ekg.records.record import LEADS, Record
 def make_labelled_figure(
     record: Record, start: int, samples: int, layout: Layout = PAPER_LAYOUT
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.images.paper_figure.matplotlib_defaults()`.
-
-    Parameters
-    ----------
-    record
-        The recording, at its slice's sampling frequency.
-    start, samples
-        The slice: all twelve leads show it.
-    layout
-        Rows, columns, range and grid.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        11 x 11 inches.
-    """
+    """Return the page as a figure; call it within `matplotlib_defaults()` of `paper_figure`."""
     figure = Figure(figsize=(11, 11), facecolor="white")
     axes_grid = figure.subplots(
         layout.rows, layout.columns, sharex=True, sharey=True, squeeze=False
@@ -57,7 +42,7 @@ def make_labelled_figure(
         axes.xaxis.set_minor_locator(MultipleLocator(layout.minor.seconds))
         axes.yaxis.set_major_locator(MultipleLocator(1.0))
         axes.yaxis.set_minor_locator(MultipleLocator(layout.minor.millivolts))
-        # A label at the very edge would stand in that of the neighbouring panel.
+        # A label at the very edge would be in that of the neighbouring panel.
         axes.xaxis.set_major_formatter(_formatter_up_to(0.99 * seconds))
         axes.yaxis.set_major_formatter(_formatter_up_to(0.99 * max(layout.millivolts)))
         axes.grid(True, which="major", color="#AAAAAA", linewidth=0.6)
@@ -138,23 +123,7 @@ class Sheet:
 def make_clinical_figure(
     record: Record, start: int, samples: int, sheet: Sheet | None = None
 ) -> Figure:
-    """Return the page as a figure; call it within `ekg.images.paper_figure.matplotlib_defaults()`.
-
-    Parameters
-    ----------
-    record
-        The recording, at its slice's sampling frequency.
-    start, samples
-        The slice: all twelve leads show it, one after the other by column. The rhythm strip
-        below shows lead II for up to 10 s around it.
-    sheet
-        Measures of the page.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        297 x 210 mm: 1 mm in the figure is 1 mm on paper (print it at 100 %).
-    """
+    """Return the page as a figure; call it within `matplotlib_defaults()` of `paper_figure`."""
     sheet = sheet or Sheet()
     figure = Figure(
         figsize=(sheet.width / _MM_PER_INCH, sheet.height / _MM_PER_INCH), facecolor="white"
@@ -327,7 +296,7 @@ _USUAL_SIZE = {"exact": 800, "labelled": 1400, "clinical": 2970}
 _NOTE = "Not for clinical use"
 
 
-def save_picture(
+def save_image(
     record: Record,
     start: int,
     target: str | Path,
@@ -338,28 +307,8 @@ def save_picture(
 ) -> None:
     """Draw one slice of a record into a file.
 
-    Parameters
-    ----------
-    record
-        The recording, at the sampling frequency of `config`.
-    start
-        First sample of the slice.
-    target
-        PNG file; for the styles `labelled` and `clinical` also PDF, by its suffix.
-    style
-        `exact`: the image that the network sees. `labelled`: the same page with lead names and
-        axes. `clinical`: pink paper at 25 mm/s and 10 mm/mV with a rhythm strip.
-    size
-        Pixels on the (longer) side; 800, 1400 and 2970 by default. The scale of a PDF, and the
-        resolution noted in a PNG, are such that clinical paper prints at true scale.
-    config
-        Length of the slice; the paper's by default.
-
-    Raises
-    ------
-    ImageError
-        If the slice does not lie within the record, or style, size or file type is not one
-        that can be drawn.
+    `style`: `exact`: the image that the network sees. `labelled`: the same page with lead names and
+    axes. `clinical`: pink paper at 25 mm/s and 10 mm/mV with a rhythm strip.
     """
     target = Path(target)
     length = (config or SliceConfig()).length
@@ -369,7 +318,7 @@ def save_picture(
         raise ImageError(f"style {style!r} is not one of {', '.join(STYLES)}")
     if not 0 <= start <= n_samples - length:
         raise ImageError(
-            f"a slice of {length} samples from sample {start} does not lie within its {n_samples} "
+            f"a slice of {length} samples from sample {start} is not within its {n_samples} "
             "samples",
             path=record.header.path,
             remedy=(
@@ -380,9 +329,9 @@ def save_picture(
         )
     if kind != ".png" and (style == "exact" or kind != ".pdf"):
         raise ImageError(
-            f"a picture of style {style} cannot be written as {kind or 'a file without suffix'}",
+            f"an image of style {style} cannot be written as {kind or 'a file without suffix'}",
             path=target,
-            remedy="name the file .png" + ("" if style == "exact" else " or .pdf"),
+            remedy="give the file .png" + ("" if style == "exact" else " or .pdf"),
         )
     if size is not None and style == "exact":
         check_size(size)

@@ -55,7 +55,7 @@ class ImageSetSummary:
     excluded: int
     skipped: int
     warned: int
-    """Records that are in the set although something is doubtful in them."""
+    """Records that are in the set despite warnings."""
     classes: dict[str, int]
     """Images of each class, most first."""
     untouched: bool = False
@@ -84,7 +84,7 @@ class DrawingRun:
         self.done: set[str] = set()
         """Records whose entry in the journal still holds."""
         self.packed = 0
-        """So many of the first records are in the pack already."""
+        """How many of the first records are in the pack already."""
         self.expected = self.there = 0
         """Images to draw, images of `done`."""
         self.members: list[str] = []
@@ -173,7 +173,7 @@ class DrawingRun:
                     raise ImageError(
                         f"skipped: {entry['reason']}",
                         path=self.headers[name],
-                        remedy="repair or remove the record, or run without --strict",
+                        remedy="repair or remove the record, or omit --strict",
                     )
         if self.strict:
             self._refuse_warnings()
@@ -185,7 +185,7 @@ class DrawingRun:
                 f"{'; '.join(self._entry(doubtful[0])['warnings'])} ({len(doubtful)} of "
                 f"{len(self.members)} records give warnings)",
                 path=self.headers[doubtful[0]],
-                remedy="repair or remove them, or run without --strict",
+                remedy="repair or remove them, or omit --strict",
             )
 
     def _job(self, place: int, name: str) -> RecordJob | None:
@@ -210,10 +210,9 @@ class DrawingRun:
             entry = self._entry(name)
             if drawn is not None and _hashes(drawn) != _hashes(entry):
                 raise ImageError(
-                    drawn["reason"] or "gives other pixels than before",
+                    drawn["reason"] or "gives different pixels than before",
                     path=self.headers[name],
-                    remedy="put the record back as it was, or delete the folder "
-                    f"{self.out} and draw it again",
+                    remedy=f"restore the record, or delete the folder {self.out} and draw it again",
                 )
         else:
             assert drawn is not None
@@ -265,7 +264,7 @@ class DrawingRun:
                 f"{status['skipped']} skipped ({next(iter(reasons))}"
                 f"{', ...' if len(reasons) > 1 else ''})",
                 path=self.out / RECORDS,
-                remedy="see that file for each record's reason",
+                remedy="see that file for the reasons",
             )
         return ImageSetSummary(
             folder=self.out,

@@ -1,4 +1,4 @@
-"""Pictures from outside: only those of the network's kind are read."""
+"""Images from outside: only those of the network's kind are read."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from ekg.errors import ImageError
 from ekg.images.layout import PAPER_LAYOUT
-from ekg.images.png import open_picture
+from ekg.images.png import open_image
 from ekg.images.renderer import Renderer
 from ekg.records.record import LEADS
 
 EXACT_SHARE_BRIGHTER = 0.0
-"""Ink only darkens paper: an exact picture has no pixel brighter than the empty one."""
+"""Ink only darkens paper: an exact image has no pixel brighter than the empty one."""
 NEAR = 24
 """Grey levels; what lossy compression moves a pixel by."""
 LEAST_SHARE_NEAR = 0.6
-"""Of the pixels must be near the empty picture's: traces cover little of it."""
+"""Of the pixels must be near the empty image's: traces cover little of it."""
 MOST_SHARE_BRIGHTER = 0.01
-"""Of the pixels may be clearly brighter than the empty picture's."""
+"""Of the pixels may be clearly brighter than the empty image's."""
 LEAST_INK = 0.002
 """Share of the pixels that a trace darkens at the least; twelve level lines give 0.007."""
 _INK = 100
-"""Grey levels below the empty picture's that only a trace gives."""
+"""Grey levels below the empty image's that only a trace gives."""
 _FLAT_ROWS = 4
 _BORDER = 3
 _TURNS = {
@@ -37,30 +37,16 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns a picture of an EXIF orientation upright."""
+"""What turns an image of an EXIF orientation upright."""
 
 
-def read_picture(path: str | Path, size: int) -> np.ndarray:
+def read_external_image(path: str | Path, size: int) -> np.ndarray:
     """Read an image file as grey levels, turned as its EXIF orientation says.
 
-    Parameters
-    ----------
-    path
-        An image file with any name: 8-bit grey, or colour in which every pixel is grey.
-    size
-        Its height and width in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size)
-
-    Raises
-    ------
-    ImageError
-        If it is no image, is damaged, has another size, colour, transparency or another depth.
+    `size`: Its height and width in pixels.
     """
     path = Path(path)
-    with open_picture(path, size) as image:
+    with open_image(path, size) as image:
         bits = _bits_a_channel(image, path)
         if bits > 8:
             raise ImageError(
@@ -75,7 +61,7 @@ def read_picture(path: str | Path, size: int) -> np.ndarray:
 
 
 def _bits_a_channel(image: Image.Image, path: Path) -> int:
-    """Return the depth in the file: Pillow cuts colours of 16 bits to 8 in silence."""
+    """Return the depth in the file: Pillow cuts colours of 16 bits to 8 silently."""
     if image.format == "PNG":
         with open(path, "rb") as stream:
             return stream.read(25)[24]
@@ -110,54 +96,39 @@ def _grey(image: Image.Image, path: Path) -> np.ndarray:
     if pixels.ndim == 3:
         if (pixels != pixels[..., :1]).any():
             raise ImageError(
-                "has colours; the model reads grey pictures drawn as in training",
+                "has colours; the model reads grey images drawn as in training",
                 path=path,
-                remedy="give the WFDB record, or a picture made by python -m ekg render",
+                remedy="give the WFDB record, or an image made by python -m ekg render",
             )
         pixels = pixels[..., 0]
     return np.array(pixels, order="C")  # a copy: what Pillow lends cannot be written to
 
 
-class PictureChecker:
-    """Tells pictures of the network's kind from others.
+class ImageChecker:
+    """Tells images of the network's kind from others.
 
-    The network was trained on pictures that agree in every pixel of paper, grid and borders,
+    The network was trained on images that agree in every pixel of paper, grid and borders,
     and is sensitive to anything else; so that is what is checked.
-
-    Parameters
-    ----------
-    renderer
-        Draws such pictures.
     """
 
     def __init__(self, renderer: Renderer):
         far_outside = np.full((len(LEADS), PAPER_LAYOUT.samples), 1e3)
         self._empty = renderer.draw(far_outside).astype(np.int16)
 
-    def check(self, picture: np.ndarray, path: str | Path | None = None) -> list[str]:
-        """Return warnings about a picture that can be read.
+    def check(self, image: np.ndarray, path: str | Path | None = None) -> list[str]:
+        """Return warnings about an image that can be read.
 
-        Parameters
-        ----------
-        picture
-            uint8, of the renderer's size.
-        path
-            For messages.
-
-        Raises
-        ------
-        ImageError
-            If it is not a drawing of this kind, or is an empty one.
+        `image`: uint8, of the renderer's size.
         """
-        difference = picture.astype(np.int16) - self._empty
+        difference = image.astype(np.int16) - self._empty
         near = float((np.abs(difference) <= NEAR).mean())
         clearly_brighter = float((difference > NEAR).mean())
         if near < LEAST_SHARE_NEAR or clearly_brighter > MOST_SHARE_BRIGHTER:
             raise ImageError(
-                "is not a picture of the network's kind: its grid and panels are not those of "
+                "is not an image of the network's kind: its grid and panels are not those of "
                 f"the training images ({1 - near:.0%} of the pixels differ)",
                 path=path,
-                remedy="give the WFDB record, or a picture made by python -m ekg render",
+                remedy="give the WFDB record, or an image made by python -m ekg render",
             )
         if float((difference < -NEAR).mean()) < LEAST_INK:
             raise ImageError("shows no traces", path=path, remedy="give a drawn recording")

@@ -56,37 +56,8 @@ def make_image_set(
 ) -> ImageSetSummary:
     """Draw every slice of every usable record of a folder.
 
-    Parameters
-    ----------
-    records
-        Folder of recordings, searched with the folders below it.
-    out
-        The image set's folder. What an earlier, interrupted run with the same settings
-        finished is kept and checked by file size; the result is that of a single run.
-    config
-        Size, seed, slices, exclusions; the paper's by default.
-    jobs
-        Worker processes. The result does not depend on it.
-    limit
-        Draw the first `limit` usable records in natural order only.
-    dataset
-        The data set's name, for tables and figures; by default that of the records' folder.
-    png, pack
-        Write single PNG files; write `pack.npy` and `pack.csv`.
-    strict
-        Stop at the first record that has to be skipped, and in the end if any gives a warning.
-    unless_current
-        Do nothing where a finished set of the same settings was made from the very files that
-        lie in the folder now, by name, size and time of change. The images are not looked at.
-    start_method
-        How worker processes start; see `ekg.workers.Workers`.
-
-    Raises
-    ------
-    EkgError
-        If nothing can be drawn, another run is at work in the folder, the folder was made with
-        other settings or from other records, the disk is full, or, with `strict`, a record is
-        skipped or gives a warning.
+    `config`: Size, seed, slices, exclusions; the paper's by default; `limit`: Draw the first
+    `limit` usable records in natural order only.
     """
     config = config or ImageSetConfig()
     _check_options(config, jobs, limit, png or pack)
@@ -117,7 +88,7 @@ def _check_options(config: ImageSetConfig, jobs: int, limit: int | None, any_out
     if jobs < 1 or (limit is not None and limit < 1):
         raise ImageError("the number of processes and the limit must be at least 1")
     if not any_output:
-        raise ImageError("neither single images nor a pack are asked for")
+        raise ImageError("neither PNG files nor a pack would be written")
 
 
 def _name_of_dataset(records: Path) -> str:
@@ -133,22 +104,22 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
         # The first version did not write its number.
         if (version := found.get("format", 1)) != _FORMAT:
             raise ImageError(
-                f"field `format` is {version!r}: another version of this program draws such image "
-                f"sets, this one draws {_FORMAT}",
+                f"field `format` is {version!r}, must be {_FORMAT}: the set is from another "
+                "version of this program",
                 path=settings,
                 remedy="use that version, or delete the folder to draw it again",
             )
         for key, value in wanted.items():
             if found.get(key) != value:
                 raise ImageError(
-                    f"its images were made with {key} {found.get(key)}, now {value} is asked for",
+                    f"its images were made with {key} {found.get(key)}, not {value}",
                     path=out,
-                    remedy="choose another folder, or delete this one to draw it again",
+                    remedy="choose another folder, or delete this one to draw the set again",
                 )
         return
     if (out / MANIFEST).exists() or any((out / "all").glob("*/*")):
         raise ImageError(
-            "holds images that this command did not make",
+            "contains images that this command did not write",
             path=out,
             remedy="choose another folder",
         )
@@ -191,10 +162,9 @@ def _claim_source(out: Path, source: Path, headers: Mapping[str, Path], journal:
             files = tuple(str(file) for file, _, _ in entry.get("sources", ()))
             if header is None or fingerprint(header, files) != entry.get("sources"):
                 raise ImageError(
-                    f"holds the images of the records in {known}, now those in {source} are "
-                    "asked for",
+                    f"contains the images of the records in {known}, not of those in {source}",
                     path=out,
-                    remedy="choose another folder, or delete this one to draw it again",
+                    remedy="choose another folder, or delete this one to draw the set again",
                 )
     # Without a state the set is unfinished: nothing may take it for current.
     write_json(out / _STATE, {"source": str(source)})
@@ -211,5 +181,5 @@ def _disk_errors(out: Path) -> Iterator[None]:
             f"cannot be written to ({error.strerror or error})",
             path=out,
             remedy=("free some disk space" if full else "check folder and permissions")
-            + " and run the same command again: what is finished is kept",
+            + " and run the same command again to resume",
         ) from error

@@ -1,4 +1,4 @@
-"""An append-only file of what is finished, so that an interrupted run can go on."""
+"""An append-only file of what is finished, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ class Journal:
 
     Only the places of the lines are held in memory, not the lines. A last line that a killed
     process left unfinished is cut off.
-
-    Parameters
-    ----------
-    path
-        The file; it is made when missing. Use the journal as a context manager.
     """
 
     def __init__(self, path: Path):

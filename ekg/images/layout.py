@@ -38,7 +38,7 @@ class Layout:
     seconds: float = 2.5
     """Length of one slice."""
     millivolts: tuple[float, float] = (-3.0, 3.0)
-    """Range of every panel; what lies outside is clipped."""
+    """Range of every panel; what is outside is clipped."""
     inches: float = 20.0
     """Side of the figure: line widths in points are fractions of it."""
     trace_width: float = 1.5
@@ -63,17 +63,11 @@ PAPER_LAYOUT = Layout()
 
 
 def check_size(size: int) -> int:
-    """Return an image size that can be drawn, as an int.
-
-    Raises
-    ------
-    ImageError
-        If it is not a whole number within `IMAGE_SIZE_LIMITS` (pixels).
-    """
+    """Return an image size that can be drawn, as an int."""
     low, high = IMAGE_SIZE_LIMITS
     if isinstance(size, bool) or int(size) != size or not low <= size <= high:
         raise ImageError(
-            f"image size {size} is not a whole number of pixels from {low} to {high}",
+            f"image size {size} is not an integer of pixels from {low} to {high}",
             remedy=f"choose a size from {low} to {high} (the paper's is 800)",
         )
     return int(size)

@@ -15,25 +15,7 @@ MANIFEST_COLUMNS = ("image", "record", "diagnosis", "slice", "start", "sha256", 
 
 
 def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
-    """Read the manifest of an image set.
-
-    Parameters
-    ----------
-    folder_or_file
-        The set's folder, or its `manifest.csv` (or `pack.csv`).
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns image (path relative to the set's folder), record, diagnosis, slice, start,
-        sha256, clipped_fraction; one row an image, records in natural order.
-
-    Raises
-    ------
-    ImageError
-        If there is none, it lacks a column, names an image outside its folder, or is not the
-        one that the folder's `dataset.json` describes.
-    """
+    """Read the manifest of an image set."""
     path = Path(folder_or_file)
     described = path / DESCRIPTION if path.is_dir() else None
     if path.is_dir():
@@ -43,9 +25,9 @@ def read_manifest(folder_or_file: str | Path) -> pd.DataFrame:
         manifest = pd.read_csv(path, dtype=text, keep_default_na=False)
     except FileNotFoundError:
         raise ImageError(
-            "no such manifest",
+            "manifest not found",
             path=path,
-            remedy="draw the images first (`python -m ekg images`), or let it finish",
+            remedy="run `python -m ekg images` and let it finish",
         ) from None
     except (ValueError, UnicodeDecodeError) as error:
         raise ImageError(f"is not a manifest ({error})", path=path) from None
@@ -70,32 +52,15 @@ def _check_sum(manifest: Path, description: Path) -> None:
     wanted = content.get("manifest_sha256") if isinstance(content, dict) else None
     if wanted not in (None, sha256_of_file(manifest)):
         raise ImageError(
-            f"is not the manifest that {description.name} beside it describes",
+            f"does not match {description.name} beside it",
             path=manifest,
-            remedy="run `python -m ekg images` again; if you changed it on purpose, remove the "
+            remedy="run `python -m ekg images` again; after a deliberate change, remove the "
             f"field `manifest_sha256` from {description.name}",
         )
 
 
 def count_images(place: str | Path) -> dict[str, int]:
-    """Count the images of each class.
-
-    Parameters
-    ----------
-    place
-        An image set's folder, its manifest, or a folder with one folder of PNG files a class
-        (the set's `all` folder, or the original project's).
-
-    Returns
-    -------
-    dict
-        Most first, equal numbers in alphabetical order.
-
-    Raises
-    ------
-    ImageError
-        If there are no images.
-    """
+    """Count the images of each class."""
     place = Path(place)
     if place.is_file() or (place / MANIFEST).is_file():
         counts = Counter(read_manifest(place)["diagnosis"])
@@ -105,9 +70,7 @@ def count_images(place: str | Path) -> dict[str, int]:
             image.parent.name for image in root.glob("*/*.png") if not image.name.startswith(".")
         )
     else:
-        raise ImageError("no such image set", path=place, remedy="check its path")
+        raise ImageError("image set not found", path=place, remedy="check its path")
     if not counts:
-        raise ImageError(
-            "has no images", path=place, remedy="draw them first (`python -m ekg images`)"
-        )
+        raise ImageError("has no images", path=place, remedy="run `python -m ekg images` first")
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -24,29 +24,14 @@ _PARTIAL, _JOURNAL, _RAW = ".pack.part", ".pack.jsonl", ".pack-raw"
 def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
     """Open the packed images of a set; nothing is read until it is used.
 
-    Parameters
-    ----------
-    folder
-        The image set's folder.
-
-    Returns
-    -------
-    images : numpy.memmap of uint8, shape (n, size, size)
-        Read-only. Its pixels are those of the PNG files.
-    index : pandas.DataFrame
-        The manifest's rows, in the order of the images.
-
-    Raises
-    ------
-    ImageError
-        If the set has no pack, or pack and index do not belong together.
+    Returns `images`: Read-only. Its pixels are those of the PNG files.
     """
     folder = Path(folder)
     if not (folder / PACK).is_file() or not (folder / INDEX).is_file():
         raise ImageError(
-            "has no finished pack of images",
+            "has no finished pack",
             path=folder,
-            remedy="make it with `python -m ekg images ... --pack`",
+            remedy="run `python -m ekg images ... --pack`",
         )
     try:
         images = np.load(folder / PACK, mmap_mode="r", allow_pickle=False)
@@ -54,14 +39,14 @@ def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
         raise
     except (OSError, *DAMAGE) as error:
         raise ImageError(
-            f"is damaged ({error})", path=folder / PACK, remedy="delete it and make it again"
+            f"is corrupt ({error})", path=folder / PACK, remedy="delete it and pack the set again"
         ) from None
     index = read_manifest(folder / INDEX)
     if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(index):
         raise ImageError(
-            f"holds {images.dtype} of shape {images.shape}, the index has {len(index)} rows",
+            f"contains {images.dtype} of shape {images.shape}, the index has {len(index)} rows",
             path=folder / PACK,
-            remedy="delete both and make them again",
+            remedy="delete both and pack the set again",
         )
     return images, index
 
@@ -79,14 +64,7 @@ class PackWriter:
 
     Workers leave the pixels of a record in a file of their own; the writer appends it to the
     unfinished pack and notes it in a journal. Going on after an interruption, the records at the
-    front of the pack that are still the same are kept and the rest is appended anew.
-
-    Parameters
-    ----------
-    folder
-        The image set's folder, locked by the caller.
-    size
-        Pixels on a side.
+    front of the pack that are still the same are kept and the rest is appended again.
     """
 
     def __init__(self, folder: Path, size: int):
@@ -115,7 +93,7 @@ class PackWriter:
         shutil.rmtree(self.folder / _RAW, ignore_errors=True)
 
     def matches_next(self, entry: dict[str, Any]) -> bool:
-        """Say whether the pack's next record is this one, drawn alike; if so step over it."""
+        """Return whether the pack's next record is this one, drawn alike; if so step over it."""
         if self._front >= len(self._order):
             return False
         packed = self._journal.get(self._order[self._front])

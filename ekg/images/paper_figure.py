@@ -38,14 +38,6 @@ def make_figure(
     """Return the paper's figure with level traces, made by plain matplotlib without pyplot.
 
     Call it within `matplotlib_defaults()`.
-
-    Returns
-    -------
-    figure
-    canvas
-        Its Agg canvas.
-    panels
-        Axes and trace of each lead, row by row: the order in which matplotlib draws them.
     """
     figure = Figure(
         figsize=(layout.inches, layout.inches),
@@ -120,7 +112,7 @@ class _Recorder(RendererAgg):
 def _grey(colour: tuple[float, ...]) -> float:
     """Return the grey of a colour.
 
-    One channel then holds the whole image: Pillow's L is
+    One channel then contains the whole image: Pillow's L is
     (19595 R + 38470 G + 7471 B + 32768) >> 16, whose weights add up to 65536.
     """
     if len(set(colour[:3])) > 1:

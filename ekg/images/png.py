@@ -31,14 +31,7 @@ _GREY_8_BIT = (8, 0, 0, 0, 0)
 def encode_png(image: np.ndarray) -> bytes:
     """Return grey levels as the bytes of an 8-bit grey PNG file.
 
-    Parameters
-    ----------
-    image
-        uint8, shape (rows, columns).
-
-    Notes
-    -----
-    Pillow tries five filters on every row, which is meant for photographs. On these pictures
+    Pillow tries five filters on every row, which is meant for photographs. On these images
     (thin lines on a regular grid) plain rows come out smaller than Pillow's at its fast levels,
     are written in less than half the time and read in half. The file is the least that the
     standard (ISO/IEC 15948) asks for: header, one stream of unfiltered rows, end.
@@ -59,20 +52,6 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def write_png(path: Path, image: np.ndarray) -> int:
     """Write grey levels as an 8-bit grey PNG file, whole or not at all.
 
-    Parameters
-    ----------
-    path
-        The file; its folder must exist.
-    image
-        uint8, shape (rows, columns).
-
-    Returns
-    -------
-    int
-        Size of the file in bytes.
-
-    Notes
-    -----
     The file gets its name only when it is complete, so a killed process leaves none half-made
     (its temporary file is one that `ekg.files.is_temporary` knows). Unlike
     `ekg.files.atomic_path` this does not wait for the disk after each of thousands of files:
@@ -90,25 +69,10 @@ def write_png(path: Path, image: np.ndarray) -> int:
 
 
 @contextlib.contextmanager
-def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Image]:
-    """Open a picture from outside; its size is checked before any pixel is decoded.
+def open_image(path: str | Path, size: int | None = None) -> Iterator[Image.Image]:
+    """Open an image from outside; its size is checked before any pixel is decoded.
 
-    Parameters
-    ----------
-    path
-        A file of one of `FORMATS`.
-    size
-        Pixels on a side that it must have; any square up to the largest drawn when None.
-
-    Yields
-    ------
-    PIL.Image.Image
-        Decoded when it is used; what Pillow raises over damage becomes an `ImageError`.
-
-    Raises
-    ------
-    ImageError
-        If the file is missing, damaged, of another kind, not square or of another size.
+    `size`: Pixels on a side that it must have; any square up to the largest drawn when None.
     """
     largest = size or IMAGE_SIZE_LIMITS[1]
     try:
@@ -119,44 +83,28 @@ def open_picture(path: str | Path, size: int | None = None) -> Iterator[Image.Im
                 raise ImageError(
                     f"has {columns} x {rows} pixels, not {wanted}",
                     path=path,
-                    remedy="draw it from the record at that size "
-                    "(resizing would change every trace)",
+                    remedy="draw it from the record at that size (resizing changes every trace)",
                 )
             yield image
     except FileNotFoundError:
-        raise ImageError("no such image", path=path, remedy="check its path") from None
+        raise ImageError("image not found", path=path, remedy="check its path") from None
     except UnidentifiedImageError:
         raise ImageError(
-            f"is not a usable image: neither a WFDB record nor one of {', '.join(FORMATS)}",
+            f"is not a usable image: expected a WFDB record or one of {', '.join(FORMATS)}",
             path=path,
         ) from None
     except Image.DecompressionBombError as error:
         raise ImageError(f"is not a usable image ({error})", path=path) from None
     except (OSError, *DAMAGE) as error:
         raise ImageError(
-            f"is damaged ({error})", path=path, remedy="fetch it or draw it again"
+            f"is corrupt ({error})", path=path, remedy="fetch or draw it again"
         ) from None
 
 
 def read_image(path: str | Path, size: int | None = None) -> np.ndarray:
     """Read one image as grey levels.
 
-    Parameters
-    ----------
-    path
-        A PNG file (or another of `FORMATS`). Colours become grey as in the paper: with
-        Pillow's `convert("L")`.
-    size
-        Pixels on a side that it must have; any square when None.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size)
-
-    Raises
-    ------
-    ImageError
-        If the file is missing, damaged, not square or of another size.
+    `size`: Pixels on a side that it must have; any square when None.
     """
-    with open_picture(path, size) as image:
+    with open_image(path, size) as image:
         return np.array(image.convert("L"))

@@ -36,7 +36,7 @@ class ImageSetConfig:
     size: int = 800
     """Pixels on a side."""
     seed: int = PAPER_SEED
-    """With a record's name it decides where the slices lie."""
+    """With a record's name it decides where the slices are."""
     slices: SliceConfig = field(default_factory=SliceConfig)
     keep_multi: bool = False
     """Draw records with several diagnoses too; the paper leaves them out."""
@@ -59,21 +59,7 @@ class Decision:
 
 
 def decide(diagnoses: Sequence[str], config: ImageSetConfig) -> Decision:
-    """Apply the paper's exclusions to a record's diagnoses.
-
-    Parameters
-    ----------
-    diagnoses
-        Abbreviations; unknown codes as written.
-    config
-        `keep_multi` and `keep_ectopy` switch the exclusions off.
-
-    Returns
-    -------
-    Decision
-        The class of a record with several diagnoses is their names in the order of
-        `ekg.records.diagnoses.DIAGNOSES`, joined by `+`: `AF+RBBB`.
-    """
+    """Apply the paper's exclusions to a record's diagnoses."""
     if not diagnoses:
         return Decision("skipped", "no diagnosis in the header")
     unknown = unknown_diagnoses(diagnoses)
@@ -132,21 +118,7 @@ def warm_up(config: ImageSetConfig) -> None:
 
 
 def draw_record(job: RecordJob) -> dict[str, Any]:
-    """Draw all slices of one record.
-
-    Returns
-    -------
-    dict
-        The journal's entry: record, sources, diagnoses, sampling_frequency, n_samples, status,
-        reason, diagnosis (its class) and images (start, sha256 of the grey bytes, fraction of
-        samples outside the range of the panels, bytes of the PNG file).
-
-    Raises
-    ------
-    OSError
-        If an image cannot be written. A record that cannot be read is not an error: its entry
-        has status `skipped` and the reason.
-    """
+    """Draw all slices of one record."""
     entry, signal, starts = examine(job.header, job.config)
     entry["record"] = job.record
     if signal is not None:
@@ -159,14 +131,7 @@ def examine(
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray]:
     """Read one record and decide what becomes of it.
 
-    Returns
-    -------
-    entry : dict
-        As `draw_record` returns it, without images.
-    signal : ndarray or None
-        float64 (12, N), mV; None for a record that is not drawn.
-    starts : ndarray of int
-        First sample of each slice that is not blank.
+    Returns `signal`: float64 (12, N), mV; None for a record that is not drawn.
     """
     seen = glance(header_file, config)
     entry = skipped(header_file, seen, "")
@@ -238,40 +203,40 @@ def _draw_slices(
     renderer = _renderer(job.config.size, layout_of(job.config))
     low, high = PAPER_LAYOUT.millivolts
     (job.folder / "all" / diagnosis).mkdir(parents=True, exist_ok=True)
-    rows, pictures = [], []
+    rows, images = [], []
     for number, start in enumerate(starts.tolist()):
         part = signal[:, start : start + job.config.slices.length]
-        picture = renderer.draw(part)
+        image = renderer.draw(part)
         size = None
         if job.write_png:
             target = job.folder / image_name(job.record, diagnosis, number)
-            size = write_png(target, picture)
+            size = write_png(target, image)
         if job.raw is not None:
-            pictures.append(picture)
+            images.append(image)
         rows.append(
             {
                 "start": start,
-                "sha256": hashlib.sha256(picture.data).hexdigest(),
+                "sha256": hashlib.sha256(image.data).hexdigest(),
                 "clipped": round(float(np.mean((part < low) | (part > high))), 6),
                 "bytes": size,
             }
         )
     if job.raw is not None:
         with open(job.raw, "wb") as stream:
-            for picture in pictures:
-                stream.write(picture.data)
+            for image in images:
+                stream.write(image.data)
     return rows
 
 
 @dataclass(frozen=True)
 class Glance:
-    """What a quick look at a header's text tells, without any check."""
+    """Facts from a quick look at a header's text, without any check."""
 
     files: tuple[str, ...]
     """The header and the signal files that it names."""
     diagnoses: tuple[str, ...]
     images: int
-    """How many images to expect; 0 where that cannot be told."""
+    """How many images to expect; 0 where that is unknown."""
 
 
 def glance(header: Path, config: ImageSetConfig) -> Glance:

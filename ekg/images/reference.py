@@ -1,4 +1,4 @@
-"""The same picture drawn the slow way: a whole matplotlib figure for every image.
+"""The same image drawn the slow way: a whole matplotlib figure for every image.
 
 It is what the exact renderer is compared with, in tests and in the benchmark.
 """
@@ -18,18 +18,8 @@ from ekg.images.paper_figure import make_figure, matplotlib_defaults
 def draw_slowly(signal: np.ndarray, size: int = 800, layout: Layout = PAPER_LAYOUT) -> np.ndarray:
     """Draw one slice with a new figure, in memory.
 
-    Parameters
-    ----------
-    signal
-        Millivolts, shape (12, 1250), leads in the order of `ekg.records.record.LEADS`.
-    size
-        Pixels on a side.
-    layout
-        The page.
-
-    Returns
-    -------
-    ndarray of uint8, shape (size, size)
+    `signal`: Millivolts, shape (12, 1250), leads in the order of
+    `ekg.records.record.LEADS`.
     """
     with matplotlib_defaults():
         canvas = _make_canvas(signal, size, layout)

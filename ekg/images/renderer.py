@@ -125,11 +125,14 @@ class Renderer:
         self.layout = layout
         self.static = static_layers(self.size, layout)
         dpi = self.size / layout.inches
+        # The compiled class itself, not a matplotlib figure: the same code gets the same numbers,
+        # so clipping, simplification, snapping and rounding are matplotlib's to the last bit.
         self._agg: Any = _agg_module().RendererAgg(self.size, self.size, dpi)
+        # A view of Agg's buffer, not a copy: writing into it sets the background of a panel.
         self._pixels: np.ndarray = np.asarray(self._agg)
         self._background = np.full_like(self._pixels, 255)
         self._background[..., :3] = self.static.background[..., None]
-        # One path serves every trace: Agg reads these vertices anew at each call.
+        # One path serves every trace: Agg reads these vertices again at each call.
         vertices = np.column_stack([layout.times, np.zeros(layout.samples)])
         self._heights = vertices[:, 1]
         self._panels = [
@@ -144,13 +147,15 @@ class Renderer:
             for panel in self.static.panels
         ]
 
-    def draw(self, signal: np.ndarray) -> np.ndarray:
+    def draw(self, signal: np.ndarray, *, gaps: bool = False) -> np.ndarray:
         """Draw one slice.
 
         Parameters
         ----------
         signal
             Millivolts, shape (12, 1250), leads in the order of `ekg.records.record.LEADS`.
+        gaps
+            Leave NaN samples blank: leads that a page does not show.
 
         Returns
         -------
@@ -161,7 +166,8 @@ class Renderer:
         Raises
         ------
         ImageError
-            If the signal has another shape or a sample that is not a number.
+            If the signal has another shape, or a sample that is infinite or (without `gaps`)
+            not a number.
         """
         signal = np.asarray(signal, dtype=np.float64)
         wanted = (self.layout.leads, self.layout.samples)
@@ -170,20 +176,23 @@ class Renderer:
                 f"a slice of shape {signal.shape} cannot be drawn",
                 remedy=f"give {wanted[0]} leads of {wanted[1]} samples, in mV",
             )
-        if not np.isfinite(signal).all():
+        if not np.isfinite(signal).all() and not (gaps and not np.isinf(signal).any()):
             raise ImageError(
                 "a slice with samples that are not numbers cannot be drawn",
-                remedy="repair the recording or leave it out",
+                remedy="repair or leave out the recording",
             )
         draw_path = self._agg.draw_path
         for ((top, bottom, left, right), trace, border), lead in zip(
             self._panels, signal, strict=True
         ):
-            # A border reaches half a pixel into its neighbours: on those drawn before, it
-            # stays; those drawn after cover it. Hence the background panel by panel.
+            # A border reaches half a pixel into its neighbours. It stays on panels drawn before
+            # and is covered by those drawn after, as in a whole figure: hence the background
+            # panel by panel, not once.
             self._pixels[top:bottom, left:right] = self._background[top:bottom, left:right]
             self._heights[:] = lead
+            # None: no fill. A fill would change the pixels between trace and axis.
             draw_path(*trace, None)
             for side in border:
                 draw_path(*side, None)
+        # The image is grey, so one channel of RGBA has it all; a copy, as the buffer is reused.
         return np.ascontiguousarray(self._pixels[..., 0])

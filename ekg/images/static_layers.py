@@ -47,7 +47,7 @@ def static_layers(size: int, layout: Layout) -> StaticLayers:
 
 
 def write_packaged(size: int, layout: Layout) -> Path:
-    """Draw the layers anew and write them into the package; return the file."""
+    """Draw the layers again and write them into the package; return the file."""
     from ekg.images.paper_figure import draw_static_layers
 
     key = _key(size, layout)

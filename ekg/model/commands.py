@@ -26,12 +26,12 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-on",
         metavar="DIR",
-        help="folder of pictures to compare with torch on; default: a few made-up strips",
+        help="folder of images for the comparison with torch; default: a few synthetic ones",
     )
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    """Write a model as one ONNX file: grey pictures in, probabilities out."""
+    """Write a model as one ONNX file: grey images in, probabilities out."""
     from ekg.errors import ModelError
     from ekg.model.engines import exported_file_of
     from ekg.model.export import LARGEST_DIFFERENCE, export_onnx
@@ -40,30 +40,30 @@ def run_export(arguments: argparse.Namespace) -> int:
 
     if not (arguments.model or arguments.out):
         raise ModelError(
-            "the default model has its ONNX file already",
+            "the default model already has its ONNX file",
             path=exported_file_of(default_model()),
-            remedy="give --out to write another, or --model for another model",
+            remedy="use --out to write another file, or --model for another model",
         )
     weights = weights_file_of(arguments.model or default_model())
     model = load_model(weights)
-    pictures = _pictures(arguments.check_on, model.image_size) if arguments.check_on else None
+    images = _images(arguments.check_on, model.image_size) if arguments.check_on else None
     out = arguments.out or exported_file_of(arguments.model)
-    report = export_onnx(model, out, weights=weights, pictures=pictures)
+    report = export_onnx(model, out, weights=weights, images=images)
     print(
         f"{report.path}: {report.size_bytes / 1e6:.2f} MB, largest difference from torch "
-        f"{report.largest_difference:.1e} over {report.pictures} pictures "
+        f"{report.largest_difference:.1e} over {report.images} images "
         f"(allowed {LARGEST_DIFFERENCE:g}), of {model.name}. Not for clinical use."
     )
     return 0
 
 
-def _pictures(folder: str, size: int) -> np.ndarray:
+def _images(folder: str, size: int) -> np.ndarray:
     import numpy as np
 
     from ekg.errors import ImageError
-    from ekg.images.image_checks import read_picture
+    from ekg.images.image_checks import read_external_image
 
     files = sorted(Path(folder).glob("*.png"))
     if not files:
         raise ImageError("no *.png in this folder", path=folder, remedy="check the path")
-    return np.stack([read_picture(file, size) for file in files])
+    return np.stack([read_external_image(file, size) for file in files])

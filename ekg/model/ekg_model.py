@@ -1,4 +1,4 @@
-"""A network together with what it needs to read pictures: normalisation, classes, temperature."""
+"""A network together with what it needs to read images: normalisation, classes, temperature."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PUBLISHED_SIZE = 800
 
 
 class EkgModel(nn.Module):
-    """Grey pictures in, logits out.
+    """Grey images in, logits out.
 
     Parameters
     ----------
     network
-        Takes normalised float pictures (N, C, H, W), returns logits (N, number of classes).
+        Takes normalised float images (N, C, H, W), returns logits (N, number of classes).
     classes
         Abbreviations in the order of the logits.
     image_size
-        Height and width of the pictures, in pixels.
+        Height and width of the images, in pixels.
     mean, std
         What the grey values (0..1) are normalised with. A sequence of three means a network of
-        three channels: the grey picture is repeated.
+        three channels: the grey image is repeated.
     temperature
         Divides the logits before the softmax (Guo et al. 2017, arXiv:1706.04599); None where
         the probabilities have not been calibrated.
@@ -82,7 +82,7 @@ class EkgModel(nn.Module):
         self.network_options = dict(network_options or {})
         self.name = name or network_name
         self.notes: tuple[str, ...] = ()
-        """What a reader of its verdicts must know, e.g. that its classes are assumed."""
+        """Caveats about its predictions, e.g. that its classes are assumed."""
         # Not part of the state dict: it holds what training changes.
         self.register_buffer("mean", torch.tensor(means).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(stds).view(1, -1, 1, 1), persistent=False)
@@ -94,7 +94,7 @@ class EkgModel(nn.Module):
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What stands beside the weights in a file, for `save_weights`."""
+        """What is beside the weights in a file, for `save_weights`."""
         return {
             "network": self.network_name,
             "network_options": self.network_options,
@@ -132,7 +132,7 @@ class EkgModel(nn.Module):
         return (images.to(self.mean.dtype) / 255 - self.mean) / self.std
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits, float (N, number of classes), of uint8 pictures; see `normalise`."""
+        """Return the logits, float (N, number of classes), of uint8 images; see `normalise`."""
         if images.shape[-1] != self.image_size or images.shape[-2] != self.image_size:
             raise ModelError(
                 f"images of {images.shape[-1]} x {images.shape[-2]} pixels for a model of "
@@ -142,7 +142,7 @@ class EkgModel(nn.Module):
         return self.network(self.normalise(images))
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return the probabilities, float (N, number of classes), of uint8 pictures."""
+        """Return the probabilities, float (N, number of classes), of uint8 images."""
         return self.probabilities_of_logits(self(images))
 
     def probabilities_of_logits(self, logits: Tensor) -> Tensor:

@@ -30,17 +30,6 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     In eval mode batch norm is a fixed scale and shift of each channel: the convolution before
     it can do both at no cost. The copy also uses channels-last memory, in which torch's CPU
     and GPU kernels filter narrow images faster.
-
-    Parameters
-    ----------
-    network
-        Left as it is. Batch norms are folded where they follow a convolution or a linear layer
-        in an `nn.Sequential`; others stay.
-
-    Returns
-    -------
-    nn.Module
-        In eval mode, without gradients; the same numbers within rounding.
     """
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for module in folded.modules():
@@ -61,14 +50,14 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 
 
 def for_inference(model: EkgModel) -> EkgModel:
-    """Return a copy of a model, of its own kind, with a folded network; see `fold_batch_norm`."""
+    """Return a copy of a model, of the same kind, with a folded network; see `fold_batch_norm`."""
     fast = copy.deepcopy(model)
     fast.network = fold_batch_norm(model.network)
     return fast.eval()
 
 
 class Engine(Protocol):
-    """Reads pictures of one size."""
+    """Reads images of one size."""
 
     name: str
     """The model's name."""
@@ -78,18 +67,12 @@ class Engine(Protocol):
     """Whether a temperature was fitted to the probabilities."""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
+        """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         ...
 
 
 class TorchEngine:
-    """A model in torch, with batch norm folded.
-
-    Parameters
-    ----------
-    model
-        Left as it is; it stays available as `.model` (for saliency).
-    """
+    """A model in torch, with batch norm folded."""
 
     def __init__(self, model: EkgModel):
         self.model = model
@@ -101,7 +84,7 @@ class TorchEngine:
         self.calibrated = model.temperature is not None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
+        """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         with torch.inference_mode():
             parts = [
                 self._fast.probabilities(batch).numpy()
@@ -113,17 +96,7 @@ class TorchEngine:
 class OnnxEngine:
     """A model exported by `ekg.model.export`, on the CPU.
 
-    Parameters
-    ----------
-    path
-        The `.onnx` file.
-    threads
-        Threads to compute with; all cores by default.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, damaged, or was not made by this project's export.
+    `threads`: Threads to compute with; all cores by default.
     """
 
     def __init__(self, path: str | Path, threads: int = 0):
@@ -131,7 +104,7 @@ class OnnxEngine:
 
         self.path = path = Path(path)
         if not path.is_file():
-            raise ModelError("no such file", path=path, remedy="check the path")
+            raise ModelError("file not found", path=path, remedy="check the path")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = threads
@@ -155,13 +128,13 @@ class OnnxEngine:
             self.calibrated = metadata.get("temperature", "null") != "null"
         except (LookupError, TypeError, ValueError):
             raise ModelError(
-                "its metadata does not name classes and image size, or it takes no picture",
+                "its metadata lacks classes or image size, or its input is not an image",
                 path=path,
-                remedy="use a file made by python -m ekg export",
+                remedy="use a file from `python -m ekg export`",
             ) from None
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, number of classes) of uint8 pictures (N, size, size)."""
+        """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         try:
             parts = [
                 self._session.run(None, {self._input: images[first : first + BATCH_SIZE, None]})[0]
@@ -177,23 +150,7 @@ class OnnxEngine:
 
 
 def open_engine(path: str | Path, engine: str | None = None) -> Engine:
-    """Open a model for reading.
-
-    Parameters
-    ----------
-    path
-        What `load_model` takes, or an exported `.onnx` file.
-    engine
-        "torch" or "onnx"; by default what the file's name says. For "onnx" a folder or weights
-        file means the export of these weights beside them: `model.onnx`, or the weights' name
-        with `.onnx`.
-
-    Raises
-    ------
-    ModelError
-        If the model cannot be loaded, has not been exported, or the engine does not read this
-        kind of file.
-    """
+    """Open a model for reading."""
     path = Path(path)
     is_onnx = path.suffix.lower() == ONNX_SUFFIX
     engine = engine or ("onnx" if is_onnx else "torch")
@@ -202,7 +159,7 @@ def open_engine(path: str | Path, engine: str | None = None) -> Engine:
     if engine == "onnx":
         return _open_onnx(path)
     if is_onnx:
-        raise ModelError("torch does not read ONNX files", path=path, remedy="leave --engine out")
+        raise ModelError("torch does not read ONNX files", path=path, remedy="omit --engine")
     return TorchEngine(load_model(path))
 
 
@@ -222,6 +179,6 @@ def _open_onnx(path: Path) -> Engine:
     engine = OnnxEngine(exported)
     if engine.weights_sha256 != sha256_of_file(weights):
         raise ModelError(
-            f"is not the export of {weights.name} beside it", path=exported, remedy=remedy
+            f"is not an export of {weights.name} beside it", path=exported, remedy=remedy
         )
     return engine

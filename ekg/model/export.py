@@ -1,4 +1,4 @@
-"""A model as one ONNX file: grey picture in, probabilities out."""
+"""A model as one ONNX file: grey image in, probabilities out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
 OPSET = 18
 NOTICE = "Research software: not for clinical use."
 _SEED = 44
-_CHECK_PICTURES = 6
+_CHECK_IMAGES = 6
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class ExportReport:
 
     path: Path
     largest_difference: float
-    """Of any probability, over all pictures it was checked on."""
-    pictures: int
-    """How many pictures it was checked on."""
+    """Of any probability, over all images it was checked on."""
+    images: int
+    """How many images it was checked on."""
     size_bytes: int
 
 
@@ -56,18 +56,15 @@ class _Probabilities(nn.Module):
         return self.model.probabilities(images)
 
 
-def check_pictures(size: int) -> np.ndarray:
+def check_images(size: int) -> np.ndarray:
     """Draw a few made-up strips to compare two engines on.
 
-    Returns
-    -------
-    ndarray of uint8, shape (6, size, size)
-        Spikes of several rates, widths and heights on a wandering line; the same every time.
+    Spikes of several rates, widths and heights on a wandering line; the same every time.
     """
     renderer = Renderer(size)
     times = renderer.layout.times
-    pictures = []
-    for index in range(_CHECK_PICTURES):
+    images = []
+    for index in range(_CHECK_IMAGES):
         random = generator_for(_SEED, f"export check {index}")
         beats = np.arange(random.uniform(0.1, 0.4), times[-1], random.uniform(0.4, 1.2))
         signal = 0.02 * random.standard_normal((12, len(times)))
@@ -75,8 +72,8 @@ def check_pictures(size: int) -> np.ndarray:
         for width in (0.02, 0.06):
             waves = np.exp(-(((times - beats[:, None]) / width) ** 2)).sum(axis=0)
             signal += random.uniform(-1.5, 2.0, (12, 1)) * waves
-        pictures.append(renderer.draw(signal))
-    return np.stack(pictures)
+        images.append(renderer.draw(signal))
+    return np.stack(images)
 
 
 def export_onnx(
@@ -84,40 +81,17 @@ def export_onnx(
     path: str | Path,
     *,
     weights: str | Path | None = None,
-    pictures: np.ndarray | None = None,
+    images: np.ndarray | None = None,
 ) -> ExportReport:
     """Write a model as ONNX, check it against torch, and only then put it in its place.
 
-    Parameters
-    ----------
-    model
-        Any model; it is left as it is.
-    path
-        The file to be made; its name ends in `.onnx`.
-    weights
-        The weights file, whose checksum goes into the metadata.
-    pictures
-        uint8 (N, size, size) to check on; `check_pictures` by default.
-
-    Returns
-    -------
-    ExportReport
-
-    Raises
-    ------
-    ModelError
-        If the name has another ending, or a probability differs by more than
-        `LARGEST_DIFFERENCE`.
-
-    Notes
-    -----
     Input `images`: uint8 (N, 1, size, size), grey, any N. Output `probabilities`: float32
     (N, number of classes), in the order of the metadata's `classes`.
     """
     path = Path(path)
     if path.suffix.lower() != ONNX_SUFFIX:
         raise ModelError("an exported model is named *.onnx", path=path, remedy="rename it")
-    pictures = check_pictures(model.image_size) if pictures is None else pictures
+    images = check_images(model.image_size) if images is None else images
     proto = _traced(model)
     onnx.helper.set_model_props(proto, _metadata(model, weights))
     proto.doc_string = NOTICE
@@ -125,7 +99,7 @@ def export_onnx(
     onnx.checker.check_model(proto)
     with atomic_path(path) as temporary:
         temporary.write_bytes(proto.SerializeToString(deterministic=True))
-        difference = largest_difference(model, OnnxEngine(temporary), pictures)
+        difference = largest_difference(model, OnnxEngine(temporary), images)
         if not difference <= LARGEST_DIFFERENCE:
             raise ModelError(
                 f"onnxruntime and torch differ by {difference:.2g} in a probability, at most "
@@ -133,17 +107,17 @@ def export_onnx(
                 path=path,
                 remedy="use the torch engine",
             )
-    return ExportReport(path, difference, len(pictures), path.stat().st_size)
+    return ExportReport(path, difference, len(images), path.stat().st_size)
 
 
-def largest_difference(model: EkgModel, engine: OnnxEngine, pictures: np.ndarray) -> float:
+def largest_difference(model: EkgModel, engine: OnnxEngine, images: np.ndarray) -> float:
     """Return the largest difference of any probability, in batches and one by one."""
     with torch.inference_mode():
         expected = np.concatenate(
-            [model.probabilities(batch).numpy() for batch in torch.from_numpy(pictures).split(8)]
+            [model.probabilities(batch).numpy() for batch in torch.from_numpy(images).split(8)]
         )
-    together = engine.probabilities(pictures)
-    singly = np.concatenate([engine.probabilities(picture[None]) for picture in pictures])
+    together = engine.probabilities(images)
+    singly = np.concatenate([engine.probabilities(image[None]) for image in images])
     return float(max(np.abs(together - expected).max(), np.abs(singly - expected).max()))
 
 

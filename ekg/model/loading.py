@@ -27,23 +27,11 @@ from ekg.run import WEIGHTS_FILE, Run
 
 
 def weights_file_of(path: str | Path) -> Path:
-    """Return the weights file that a MODEL argument means.
-
-    Parameters
-    ----------
-    path
-        A weights file, or a folder that holds `weights.safetensors` or, failing that, exactly
-        one `.safetensors` or `.model` file.
-
-    Raises
-    ------
-    ModelError
-        If there is none, or more than one to choose from.
-    """
+    """Return the weights file that a MODEL argument means."""
     path = Path(path)
     if not path.exists():
         raise ModelError(
-            "no such model",
+            "model not found",
             path=path,
             remedy="give a run folder, a folder of best_model_for_paper/ or a weights file",
         )
@@ -61,38 +49,18 @@ def weights_file_of(path: str | Path) -> Path:
         missing = (
             "fetch the published weights: `make best-model`"
             if (path / "published_figures.json").is_file()
-            else "train this run to its first epoch, or fetch it"
+            else "train this run for at least one epoch, or fetch it"
         )
         raise ModelError(
-            f"holds several weights files ({names})" if found else f"holds no {WEIGHTS_FILE}",
+            f"contains several weights files ({names})" if found else f"contains no {WEIGHTS_FILE}",
             path=path,
-            remedy="name the file" if found else missing,
+            remedy="give the file" if found else missing,
         )
     return found[0]
 
 
 def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
-    """Load a model, in eval mode, on the CPU.
-
-    Parameters
-    ----------
-    path
-        A run folder, a folder of `best_model_for_paper/`, or a weights file. A file without
-        metadata (the published one) is taken for the paper's network with the paper's classes
-        and normalisation, if its tensors fit.
-    plain
-        Build the textbook form of the paper's network, for measuring.
-
-    Returns
-    -------
-    EkgModel
-        With the temperature of `calibration.json` beside the weights, if there is one.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model, it is damaged, unsafe, or its tensors fit no network.
-    """
+    """Load a model, in eval mode, on the CPU."""
     file = weights_file_of(path)
     state_dict, metadata = load_weights(file)
     try:
@@ -125,7 +93,7 @@ def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
         name=_model_name(file),
     )
     if "classes" not in metadata and sha256_of_file(file) not in _published_checksums():
-        model.notes = (f"no class names in {file.name}: the paper's order is assumed",)
+        model.notes = (f"{file.name} names no classes: assuming the paper's order",)
         warnings.warn(f"{file}: {model.notes[0]} ({', '.join(CLASSES)})", EkgWarning, stacklevel=2)
     return model.eval()
 

@@ -110,7 +110,7 @@ class InvertedResidual(nn.Module):
 
     The input is added to the output where both have the same shape. A block with expansion 1
     has no widening step, and its activation comes before squeeze-and-excite; in the others it
-    comes after. An empty place (`nn.Identity`) stands where a wide block has no
+    comes after. An empty place (`nn.Identity`) is where a wide block has no
     squeeze-and-excite, so that the names of the weights do not shift.
     """
 
@@ -162,7 +162,7 @@ class MobileNetV3(nn.Module):
     n_classes
         Number of logits.
     in_channels
-        Channels of the picture; 1 in the paper (grey).
+        Channels of the image; 1 in the paper (grey).
     dropout
         Probability of dropping a feature before the last layer.
     plain
@@ -212,7 +212,7 @@ class MobileNetV3(nn.Module):
             self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits, float (N, n_classes), of normalised pictures, float (N, C, H, W)."""
+        """Return the logits, float (N, n_classes), of normalised images, float (N, C, H, W)."""
         x = self.conv(self.features(x))
         return self.classifier(functional.adaptive_avg_pool2d(x, 1).flatten(1))
 

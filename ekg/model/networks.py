@@ -64,26 +64,26 @@ def build_backbone(
     n_classes
         Number of logits.
     in_channels
-        3, or 1 for grey pictures: the first convolution's weights are then summed over the
+        3, or 1 for grey images: the first convolution's weights are then summed over the
         colours, which gives what the same grey in all three channels would give.
     weights
         None: fresh weights. "imagenet": torchvision's first set (IMAGENET1K_V1), from torch's
         cache or the network. Else the path of a file with those weights.
     train
-        "all", or "final": every weight but the final layer's is frozen. (Batch norm goes on
+        "all", or "final": every weight but the final layer's is frozen. (Batch norm continues
         following the mean and variance of the batches in training mode, as it did in the 2019
         hackathon.)
 
     Returns
     -------
     nn.Module
-        Takes normalised float pictures (N, in_channels, H, W), returns logits (N, n_classes).
+        Takes normalised float images (N, in_channels, H, W), returns logits (N, n_classes).
         Its state dict has torchvision's names.
 
     Raises
     ------
     ModelError
-        If a name is unknown or the weights cannot be had.
+        If a name is unknown or the weights are not available.
     """
     import torchvision  # takes a second that the paper's network does not need
 
@@ -134,9 +134,9 @@ def _imagenet_weights(name: str, weights: str | Path) -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:
         # OSError: no way to the network, or no room; RuntimeError: a wrong checksum.
         raise ModelError(
-            f"ImageNet weights of {name} are neither at {cached} nor to be fetched "
+            f"ImageNet weights of {name} are not at {cached} and could not be fetched "
             f"from {listed.url} ({error})",
-            remedy="put the file there, or give its path as `weights`, or use no weights",
+            remedy="put the file there, give its path as `weights`, or use no weights",
         ) from None
 
 
@@ -200,7 +200,7 @@ def build_network(name: str = PAPER_NETWORK, n_classes: int = 7, **options: Any)
     Returns
     -------
     nn.Module
-        Takes normalised float pictures (N, C, H, W), returns logits (N, n_classes).
+        Takes normalised float images (N, C, H, W), returns logits (N, n_classes).
 
     Raises
     ------
@@ -216,6 +216,6 @@ def build_network(name: str = PAPER_NETWORK, n_classes: int = 7, **options: Any)
         if "unexpected keyword argument" not in str(error):
             raise
         raise ModelError(
-            f"network {name} does not know one of the options {', '.join(sorted(options))}",
+            f"network {name} does not accept one of the options {', '.join(sorted(options))}",
             remedy="correct the network's options",
         ) from None

@@ -24,7 +24,7 @@ _ZIP_SIGNATURE = b"PK\x03\x04"
 _TORCH_SUFFIXES = (".model", ".pt", ".pth", ".bin", ".ckpt")
 _CHECKSUM = "content_sha256"
 _WRAPPERS = ("module.", "_orig_mod.", "network.")
-"""What DistributedDataParallel, torch.compile and EkgModel put in front of every name."""
+"""Prefixes that DistributedDataParallel, torch.compile and EkgModel add to every name."""
 
 
 def save_weights(
@@ -32,20 +32,8 @@ def save_weights(
 ) -> None:
     """Write a state dict to a `.safetensors` file, atomically.
 
-    Parameters
-    ----------
-    path
-        The file to be made; its name ends in `.safetensors`.
-    state_dict
-        Names and tensors, on any device and in any memory layout.
-    metadata
-        What to store beside them; values other than text are stored as JSON, None is left
-        out. `EkgModel.metadata` has everything that `load_model` needs.
-
-    Raises
-    ------
-    ModelError
-        If the name has another ending.
+    `metadata`: What to store beside them; values other than text are stored as JSON, None is left
+    out. `EkgModel.metadata` has everything that `load_model` needs.
     """
     path = Path(path)
     if path.suffix != SAFETENSORS_SUFFIX:
@@ -89,34 +77,18 @@ def _json(content: Any) -> bytes:
 def _checksum(header: dict[str, Any], tensors: bytes) -> str:
     """Return the SHA-256 over header and tensors; the checksum itself is left out."""
     metadata = header.get("__metadata__", {})
-    told = {**header, "__metadata__": {k: metadata[k] for k in sorted(metadata) if k != _CHECKSUM}}
-    return hashlib.sha256(_json(told) + tensors).hexdigest()
+    content = {
+        **header,
+        "__metadata__": {k: metadata[k] for k in sorted(metadata) if k != _CHECKSUM},
+    }
+    return hashlib.sha256(_json(content) + tensors).hexdigest()
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a state dict and what stands beside it, to the CPU.
-
-    Parameters
-    ----------
-    path
-        A `.safetensors` file, or a torch file (such as the published `.model`) that holds
-        tensors alone; a torch file that would build anything else is refused, unread.
-
-    Returns
-    -------
-    state_dict : dict
-        Names and tensors.
-    metadata : dict
-        Empty for a torch file; JSON values are decoded.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, damaged, unsafe or holds something else than weights.
-    """
+    """Read a state dict and what is beside it, to the CPU."""
     path = Path(path)
     if not path.is_file():
-        raise ModelError("no such weights file", path=path, remedy="check the path")
+        raise ModelError("weights file not found", path=path, remedy="check the path")
     suffix = path.suffix.lower()
     if suffix == SAFETENSORS_SUFFIX:
         state_dict, metadata = _load_safetensors(path)
@@ -133,7 +105,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ModelError(
                 f"tensor {name} has values that are not numbers",
                 path=path,
-                remedy="take weights from before training went astray",
+                remedy="use weights from before training diverged",
             )
     return state_dict, metadata
 
@@ -149,11 +121,11 @@ def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {_without_wrappers(name): file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
         raise ModelError(
-            f"is not a whole safetensors file ({error})", path=path, remedy="fetch it again"
+            f"is not a complete safetensors file ({error})", path=path, remedy="fetch it again"
         ) from None
     if checksum is not None and checksum != _checksum(*_parts(content)):
         raise ModelError(
-            f"is damaged: its content does not fit its `{_CHECKSUM}`",
+            f"is corrupt: its content does not match its `{_CHECKSUM}`",
             path=path,
             remedy="fetch it again, or train it again",
         )
@@ -168,7 +140,7 @@ def _decoded(value: str) -> Any:
 
 
 def archive_is_whole(path: Path) -> bool:
-    """Say whether every part of a torch file has its checksum, which torch itself does not ask.
+    """Return whether every part of a torch file has its checksum, which torch itself does not ask.
 
     Files of the old form, before torch wrote zip archives, have no checksums and count as whole.
     """
@@ -197,9 +169,9 @@ def _load_torch(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         if "unsupported" in str(error).lower():
             raise ModelError(
-                "refused: it holds more than tensors, and reading it could run code",
+                "refused: it contains more than tensors, and reading it could run code",
                 path=path,
-                remedy="have its maker save the state dict alone, as .safetensors",
+                remedy="ask its author for the state dict alone, as .safetensors",
             ) from None
         raise _damaged(path) from None
     except DAMAGE:
@@ -219,7 +191,7 @@ def _load_torch(path: Path) -> dict[str, Tensor]:
 
 def _damaged(path: Path) -> ModelError:
     return ModelError(
-        "is not a whole torch file: truncated or damaged", path=path, remedy="fetch it again"
+        "is not a complete torch file: truncated or corrupt", path=path, remedy="fetch it again"
     )
 
 
@@ -232,22 +204,7 @@ def _without_wrappers(name: str) -> str:
 def fill_network(
     network: nn.Module, state_dict: Mapping[str, Tensor], *, path: str | Path, name: str
 ) -> None:
-    """Put weights into a network in which every name and shape fits.
-
-    Parameters
-    ----------
-    network
-        Filled in place.
-    state_dict
-        Names and tensors.
-    path, name
-        The file and the network's name, for the message.
-
-    Raises
-    ------
-    ModelError
-        If they belong to another network; the message names what differs.
-    """
+    """Put weights into a network in which every name and shape fits."""
     difference = differences(network, state_dict)
     if difference:
         raise another_network(difference, path=path, name=name)

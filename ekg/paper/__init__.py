@@ -1,1 +1,1 @@
-"""The last room: figures, tables and a report, made from saved results alone."""
+"""Figures, tables and a report, made from saved results alone."""

@@ -24,13 +24,15 @@ def add_paper_arguments(parser: argparse.ArgumentParser) -> None:
         "--notebook",
         action="append",
         metavar="NAME",
-        help="execute this notebook alone, without the report (may be repeated)",
+        help="execute this notebook alone, without the report (repeatable)",
     )
     parser.add_argument(
-        "--report", action="store_true", help="write the report alone, of notebooks executed before"
+        "--report",
+        action="store_true",
+        help="write the report alone, from notebooks executed before",
     )
     parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="notebooks at a time"
+        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="parallel notebooks"
     )
 
 

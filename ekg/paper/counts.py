@@ -13,12 +13,6 @@ def class_counts(run: RunFiles) -> pd.DataFrame:
     With an image set they come from its manifest and the split; without, from the saved
     predictions (validation and test) and, for the published model, from the class weights of
     its training set.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns class, fold (train, val, test, none), records, images (missing where a number
-        was not saved); empty when nothing tells.
     """
     manifest = run.manifest
     if manifest is not None:
@@ -42,10 +36,10 @@ def _count(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def published_training_images(run: RunFiles) -> pd.DataFrame | None:
-    """Return the published training set's images by class, None when nothing tells.
+    """Return the published training set's images by class, None when unknown.
 
     The published work gives class weights (total / count, divided by the largest), from which
-    `smallest count / weight` gives every count back; the smallest stands in `class_counts_train`.
+    `smallest count / weight` gives every count back; the smallest is in `class_counts_train`.
     """
     info = run.model_info
     try:
@@ -66,13 +60,7 @@ def published_training_images(run: RunFiles) -> pd.DataFrame | None:
 
 
 def slices_of_records(run: RunFiles) -> tuple[pd.Series, str]:
-    """Return the number of slices of each record and where it comes from.
-
-    Returns
-    -------
-    tuple
-        Slices, int by record (empty when nothing tells), and a few words naming the records.
-    """
+    """Return the number of slices of each record and where it comes from."""
     if run.manifest is not None:
         return run.manifest.groupby("record").size(), "all records"
     tables = [table for fold in run.folds if (table := run.predictions(fold)) is not None]
@@ -106,10 +94,7 @@ def wide(counts: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
 def reasons_table(records: pd.DataFrame) -> pd.DataFrame:
     """Return how many records were kept and how many left out, by reason.
 
-    Parameters
-    ----------
-    records
-        `records.csv`: record, status (kept, excluded, skipped), reason.
+    `records`: `records.csv`: record, status (kept, excluded, skipped), reason.
     """
     table = records.assign(reason=records["reason"].replace("", "–"))
     counts = table.groupby(["status", "reason"])["record"].size().reset_index(name="records")

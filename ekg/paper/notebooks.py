@@ -27,17 +27,11 @@ def notebook_names() -> list[str]:
 
 
 def source_of(name: str) -> Path:
-    """Return the source of a notebook.
-
-    Raises
-    ------
-    EkgError
-        If there is none of this name.
-    """
+    """Return the source of a notebook."""
     path = SOURCES / f"{name}.py"
     if not path.exists():
         raise EkgError(
-            "no such notebook", path=path, remedy=f"choose one of {', '.join(notebook_names())}"
+            "notebook not found", path=path, remedy=f"choose one of {', '.join(notebook_names())}"
         )
     return path
 
@@ -45,28 +39,6 @@ def source_of(name: str) -> Path:
 def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
     """Convert a py:percent source to a notebook and execute it.
 
-    Parameters
-    ----------
-    source
-        The py:percent file.
-    target
-        The executed notebook; it appears only when every cell ran.
-    parameters
-        Put in after the cell tagged `parameters`.
-
-    Returns
-    -------
-    Path
-        `target`.
-
-    Raises
-    ------
-    EkgError
-        If a cell fails; the notebook as far as it got is kept beside `target` as
-        `<name>.failed.ipynb`.
-
-    Notes
-    -----
     The kernel is this very interpreter, whatever kernels are installed on the machine, and it
     starts in the project's root.
     """
@@ -99,7 +71,7 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path
             raise EkgError(
                 f"cell {error.exec_count}: {error.ename}: {reason}",
                 path=source,
-                remedy=f"see {failed} for the whole trace",
+                remedy=f"see {failed} for the traceback",
             ) from None
     return target
 
@@ -127,30 +99,13 @@ def _own_kernel_manager() -> type:
 def run_notebooks(
     names: Sequence[str], output: Path, parameters: dict[str, Any], jobs: int = 1
 ) -> None:
-    """Execute several notebooks, `jobs` at a time, each in a process of its own.
-
-    Parameters
-    ----------
-    names
-        Names of notebook sources.
-    output
-        Folder for the executed notebooks.
-    parameters
-        The parameters that all of them take.
-    jobs
-        How many at a time.
-
-    Raises
-    ------
-    EkgError
-        The first failure, after all have ended.
-    """
+    """Execute several notebooks, `jobs` at a time, each in its own process."""
     sources = [source_of(name) for name in names]
     targets = [output / f"{name}.ipynb" for name in names]
     if len(names) == 1 or jobs == 1:
         for source, target in zip(sources, targets, strict=True):
             run_notebook(source, target, parameters)
-            _say(target)
+            _log(target)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
@@ -161,8 +116,8 @@ def run_notebooks(
             for source, target in zip(sources, targets, strict=True)
         ]
         for future in futures:
-            _say(future.result())
+            _log(future.result())
 
 
-def _say(target: Path) -> None:
+def _log(target: Path) -> None:
     print(f"executed {target}", file=sys.stderr, flush=True)

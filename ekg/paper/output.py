@@ -21,31 +21,17 @@ PARTS_FOLDER = "parts"
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to be shown: a figure, a table or a line of text.
+    """One thing to be shown: a figure, a table or a line of text."""
 
-    Parameters
-    ----------
-    kind
-        `figure`, `table` or `note`.
-    name
-        File name without its suffix; empty for a note.
-    title
-        What it is and of which data.
-    text
-        The caption, or the note itself.
-    body
-        A table's rows in HTML, for the report.
-    """
-
-    kind: str
-    name: str
-    title: str
-    text: str
-    body: str = ""
+    kind: str  # `figure`, `table` or `note`
+    name: str  # file name without its suffix; empty for a note
+    title: str  # what it is and of which data
+    text: str  # the caption, or the note itself
+    body: str = ""  # A table's rows in HTML, for the report
 
 
 def display_item(item: Item, content: Path | str | None) -> None:
-    """Show an item in the notebook that runs this, if one does: picture or table, then caption."""
+    """Show an item in the notebook that runs this, if one does: image or table, then caption."""
     from IPython.core.getipython import get_ipython
     from IPython.display import Image, Markdown, display
 
@@ -70,17 +56,6 @@ def _width_of(png: Path) -> int:
 class Output:
     """Collect one notebook's figures and tables in the output folder of a run.
 
-    Parameters
-    ----------
-    folder
-        The output folder (`paper/output/<run>`); made when missing.
-    topic
-        The notebook's name (`3_results`).
-    heading
-        Its heading in the report.
-
-    Notes
-    -----
     `finish` writes `parts/<topic>.json`, the list that the report is made from. What an earlier
     run of the same notebook left is removed at the start, so that nothing stale stays behind.
     """
@@ -131,24 +106,13 @@ class Output:
 
 
 def read_part(path: str | Path) -> tuple[str, list[Item]]:
-    """Read the list that one notebook left.
-
-    Returns
-    -------
-    tuple
-        Its heading and its items in the order they were made.
-
-    Raises
-    ------
-    EkgError
-        If the file is not such a list.
-    """
+    """Read the list that one notebook left."""
     content = read_json(path)
     try:
         return str(content["heading"]), [Item(**item) for item in content["items"]]
     except (KeyError, TypeError) as error:
         raise EkgError(
-            f"not the list of a notebook's figures ({json.dumps(str(error))})",
+            f"is not a list of figures ({json.dumps(str(error))})",
             path=path,
             remedy="remove it and draw the figures again",
         ) from None
@@ -163,18 +127,7 @@ def default_output(run: RunFiles) -> Path:
 def open_topic(
     topic: str, heading: str, run: str, images: str, output: str, dataset_title: str
 ) -> tuple[RunFiles, Output]:
-    """Return the run's files and the notebook's output.
-
-    Parameters
-    ----------
-    topic
-        The notebook's name (`3_results`).
-    heading
-        Its heading in the report.
-    run, images, output, dataset_title
-        The notebook's parameters; nothing means the newest run, no images, the folder
-        `paper/output/<run>`, and the dataset's name as the results say.
-    """
+    """Return the run's files and the notebook's output."""
     files = open_run(run, images, dataset_title)
     folder = absolute(output) if output else default_output(files)
     return files, Output(folder, topic, heading)

@@ -15,7 +15,7 @@ from ekg.files import write_text
 from ekg.paper.counts import class_counts
 from ekg.paper.output import PARTS_FOLDER, Item, read_part
 from ekg.paper.run_files import RunFiles
-from ekg.paper.scores import fold_figures
+from ekg.paper.scores import fold_metrics
 from ekg.paper.style import PNG_DPI
 from ekg.paper.summary import doubts, what_data, what_result, what_was_done
 
@@ -63,25 +63,7 @@ th.number { white-space: normal; vertical-align: bottom; }
 
 
 def write_report(run: RunFiles, output: Path) -> Path:
-    """Write `report.html` from the notebooks' lists of figures and tables.
-
-    Parameters
-    ----------
-    run
-        The run's files.
-    output
-        The output folder, with `parts/`, `figures/` and `tables/`.
-
-    Returns
-    -------
-    Path
-        The report.
-
-    Raises
-    ------
-    EkgError
-        If no notebook was executed yet, or a figure is missing.
-    """
+    """Write `report.html` from the notebooks' lists of figures and tables."""
     parts = sorted((output / PARTS_FOLDER).glob("*.json"))
     if not parts:
         raise EkgError(
@@ -118,7 +100,7 @@ def write_report(run: RunFiles, output: Path) -> Path:
 
 
 def _style(page: list[str]) -> str:
-    """Return the page's style, and the policy that forbids everything but it and the pictures."""
+    """Return the page's style, and the policy that forbids everything but it and the images."""
     widths = sorted({int(width) for width in re.findall(r'<figure class="w(\d+)">', "".join(page))})
     css = _CSS + "".join(f".w{width} {{ max-width: {width}px; }}\n" for width in widths)
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii")
@@ -128,7 +110,7 @@ def _style(page: list[str]) -> str:
 
 def _summary(run: RunFiles) -> list[str]:
     figures = {
-        fold: found for fold in ("test", "val") if (found := fold_figures(run, fold)) is not None
+        fold: found for fold in ("test", "val") if (found := fold_metrics(run, fold)) is not None
     }
     results = what_result(figures) or ["No result yet: the run was not evaluated."]
     lines = ['<div class="summary">', "<h3>What was done</h3>"]
@@ -142,7 +124,7 @@ def _summary(run: RunFiles) -> list[str]:
 
 
 def _items(output: Path, items: list[Item]) -> list[str]:
-    """Return the items in order; figures one column wide stand side by side."""
+    """Return the items in order; figures one column wide are side by side."""
     lines: list[str] = []
     row: list[str] = []
     for item in [*items, None]:
@@ -202,6 +184,6 @@ def _foot(run: RunFiles) -> str:
     made = "python -m ekg paper --run " + ("published" if run.is_published else run.folder.name)
     return (
         f"<h2>How this page was made</h2><p>From saved results alone, with <code>"
-        f"{html.escape(made)}</code>. Every figure lies beside this page as PDF and PNG, every "
+        f"{html.escape(made)}</code>. Every figure is beside this page as PDF and PNG, every "
         f"table as CSV and Markdown; the executed notebooks hold the code. {NOT_CLINICAL}</p>"
     )

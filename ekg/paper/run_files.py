@@ -11,7 +11,11 @@ import pandas as pd
 from ekg.errors import EkgError, EvaluationError
 from ekg.evaluation.predictions import classes_of, read_predictions
 from ekg.evaluation.published import DATASET as PUBLISHED_DATASET
-from ekg.evaluation.published import FIGURES_FILE, prediction_folder, read_published_figures
+from ekg.evaluation.published import (
+    PUBLISHED_METRICS_FILE,
+    prediction_folder,
+    read_published_metrics,
+)
 from ekg.files import DAMAGE, sha256_of_file
 from ekg.paths import PUBLISHED_FOLDER
 from ekg.records.diagnoses import CLASSES
@@ -39,13 +43,7 @@ def absolute(path: str | Path) -> Path:
 
 
 def newest_run(runs: Path | None = None) -> Path:
-    """Return the folder of `runs/` that was evaluated or trained last.
-
-    Raises
-    ------
-    EkgError
-        If there is none.
-    """
+    """Return the folder of `runs/` that was evaluated or trained last."""
     runs = runs or PROJECT / "runs"
     marks = (METRICS_FILE, HISTORY_FILE)
     found = [
@@ -55,26 +53,13 @@ def newest_run(runs: Path | None = None) -> Path:
     ]
     if not found:
         raise EkgError(
-            "no run here yet", path=runs, remedy="make one (`make train`), or use RUN=published"
+            "no runs yet", path=runs, remedy="train one with `make train`, or use RUN=published"
         )
     return max(found)[1]
 
 
 def find_run(run: str | Path = "") -> Path:
-    """Return the folder of a run.
-
-    Parameters
-    ----------
-    run
-        A run folder or a folder of `best_model_for_paper/`; a bare name means `runs/<name>`;
-        `published` (or `runs/published`) the published model's own files; nothing the newest
-        run.
-
-    Raises
-    ------
-    EkgError
-        If there is no such folder or it holds no results.
-    """
+    """Return the folder of a run."""
     if not str(run):
         return newest_run()
     folder = absolute(run)
@@ -84,12 +69,12 @@ def find_run(run: str | Path = "") -> Path:
         return prediction_folder()
     if not folder.is_dir():
         raise EkgError(
-            "no such run", path=folder, remedy="`python -m ekg runs` lists them; or RUN=published"
+            "run not found", path=folder, remedy="`python -m ekg runs` lists them; or RUN=published"
         )
     marks = (METRICS_FILE, HISTORY_FILE, "predictions_*.csv", "preds_*.csv")
     if not any(any(folder.glob(mark)) for mark in marks):
         raise EkgError(
-            "this folder holds no results",
+            "this folder has no results",
             path=folder,
             remedy="train and evaluate first (`make evaluate RUN=...`)",
         )
@@ -122,8 +107,8 @@ class RunFiles(Run):
     def metrics(self) -> Metrics:
         """`metrics.json`, for the published model its stored figures; empty without either."""
         if self.is_published and not self.has(METRICS_FILE):
-            stored = PUBLISHED_FOLDER / FIGURES_FILE
-            return cast(Metrics, read_published_figures()) if stored.is_file() else {}
+            stored = PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE
+            return cast(Metrics, read_published_metrics()) if stored.is_file() else {}
         return Run(self.folder).metrics
 
     @cached_property
@@ -133,7 +118,7 @@ class RunFiles(Run):
 
     @cached_property
     def dataset(self) -> str:
-        """The dataset's short name, as the results say."""
+        """The dataset's short name, from the results."""
         if self.is_published:
             return PUBLISHED_DATASET
         found = self.metrics.get("dataset") or self.dataset_info.get("dataset")
@@ -164,7 +149,7 @@ class RunFiles(Run):
     def folds(self) -> tuple[str, ...]:
         """The folds whose predictions were saved: validation and test at most.
 
-        The training fold's figures would say how well it was learnt by heart.
+        The training fold's metrics would show memorisation.
         """
         return tuple(fold for fold in ("val", "test") if self.saved_predictions(fold) is not None)
 
@@ -239,32 +224,14 @@ def count_of(count: int, word: str) -> str:
 
 
 def open_run(run: str | Path = "", images: str | Path = "", title: str = "") -> RunFiles:
-    """Return the files of a run for a notebook, with every default filled in.
-
-    Parameters
-    ----------
-    run
-        As for `find_run`.
-    images
-        The image set's folder; nothing means the one that the run was made from, where it is
-        still here and unchanged.
-    title
-        The dataset's name for titles; nothing means as the results say.
-
-    Raises
-    ------
-    EkgError
-        If there is no such run.
-    EvaluationError
-        If an images folder is named that is not there.
-    """
+    """Return the files of a run for a notebook, with every default filled in."""
     folder = find_run(run)
     if not str(images):
         return RunFiles(folder, _own_images(RunFiles(folder)), title)
     images_folder = absolute(images)
     if not (images_folder / "manifest.csv").is_file():
         raise EvaluationError(
-            "no manifest.csv: not an image set",
+            "not an image set: manifest.csv is missing",
             path=images_folder,
             remedy="leave it out, or draw one with `python -m ekg images`",
         )

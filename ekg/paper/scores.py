@@ -40,13 +40,13 @@ CLASS_METRIC_NAMES = {
     "average_precision": "Average precision",
 }
 
-Figures = Mapping[str, Any]
+Metrics = Mapping[str, Any]
 
 
-def fold_figures(run: RunFiles, fold: str) -> dict[str, Any] | None:
-    """Return every figure of a fold by level, None when nothing was saved for it.
+def fold_metrics(run: RunFiles, fold: str) -> dict[str, Any] | None:
+    """Return every metric of a fold by level, None when nothing was saved for it.
 
-    `metrics.json` is taken as it is; where it is missing (the published model) the figures and
+    `metrics.json` is taken as it is; where it is missing (the published model) the metrics and
     their intervals are computed from the saved predictions by the same code.
     """
     if found := run.fold_metrics(fold):
@@ -60,24 +60,24 @@ def levels_in_words() -> str:
     return " ".join(f"{name.capitalize()}: {LEVELS[level]}." for level, name in LEVEL_NAMES.items())
 
 
-def levels_of_figures(figures: Figures) -> list[str]:
+def levels_of_metrics(metrics: Metrics) -> list[str]:
     """Return the levels that were evaluated, the paper's first."""
-    return [level for level in LEVEL_NAMES if level in figures and level in LEVELS]
+    return [level for level in LEVEL_NAMES if level in metrics and level in LEVELS]
 
 
-def interval_of(figures: Figures, metric: str) -> Sequence[float | None] | None:
+def interval_of(metrics: Metrics, metric: str) -> Sequence[float | None] | None:
     """Return [low, high] of a metric, None where there is none."""
-    found = (figures.get("intervals") or {}).get(metric)
+    found = (metrics.get("intervals") or {}).get(metric)
     return None if found is None else list(found)
 
 
-def summary_table(figures: Figures) -> pd.DataFrame:
+def summary_table(metrics: Metrics) -> pd.DataFrame:
     """Return one row a metric, one column a level, with intervals as text."""
-    levels = levels_of_figures(figures)
+    levels = levels_of_metrics(metrics)
     rows = []
     for metric, name in METRIC_NAMES.items():
         values = [
-            with_interval(figures[level].get(metric), interval_of(figures[level], metric))
+            with_interval(metrics[level].get(metric), interval_of(metrics[level], metric))
             for level in levels
         ]
         if any(value != "–" for value in values):
@@ -85,15 +85,15 @@ def summary_table(figures: Figures) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", *(LEVEL_NAMES[level] for level in levels)])
 
 
-def class_table(figures: Figures, level: str, classes: Sequence[str]) -> pd.DataFrame:
+def class_table(metrics: Metrics, level: str, classes: Sequence[str]) -> pd.DataFrame:
     """Return one row a class: records, images, then each metric with its interval as text."""
-    by_class = figures[level]["per_class"]
+    by_class = metrics[level]["per_class"]
     rows: list[dict[str, Any]] = []
     for name in classes:
         row: dict[str, Any] = {
             "class": name,
-            "records": figures.get("records_by_class", {}).get(name),
-            "images": figures.get("images_by_class", {}).get(name),
+            "records": metrics.get("records_by_class", {}).get(name),
+            "images": metrics.get("images_by_class", {}).get(name),
         }
         entry = by_class.get(name) or {}
         for metric, title in CLASS_METRIC_NAMES.items():
@@ -104,19 +104,19 @@ def class_table(figures: Figures, level: str, classes: Sequence[str]) -> pd.Data
 
 
 def class_scores(
-    figures: Figures, level: str, classes: Sequence[str], metric: str, series: str
+    metrics: Metrics, level: str, classes: Sequence[str], metric: str, series: str
 ) -> pd.DataFrame:
     """Return one metric by class with its interval, in the form `score_figure` takes."""
     rows = []
     for name in classes:
-        entry = figures[level]["per_class"].get(name) or {}
+        entry = metrics[level]["per_class"].get(name) or {}
         low, high = interval_of(entry, metric) or (None, None)
         rows.append((name, series, entry.get(metric), low, high))
     return pd.DataFrame(rows, columns=["row", "series", "value", "low", "high"])
 
 
 def curve_areas(
-    level: Figures,
+    level: Metrics,
 ) -> dict[str, dict[str, tuple[float | None, Sequence[float | None] | None]]]:
     """Return AUROC and average precision of each class with its interval, for legends."""
     return {
@@ -128,23 +128,23 @@ def curve_areas(
     }
 
 
-def records_by_class(figures: Figures, classes: Sequence[str]) -> list[int] | None:
+def records_by_class(metrics: Metrics, classes: Sequence[str]) -> list[int] | None:
     """Return the number of records of each class, None when it was not saved."""
-    found = figures.get("records_by_class")
+    found = metrics.get("records_by_class")
     return None if found is None else [int(found.get(name, 0)) for name in classes]
 
 
-def calibration_table(figures: Figures) -> pd.DataFrame:
+def calibration_table(metrics: Metrics) -> pd.DataFrame:
     """Return log loss, ECE and Brier score before and after the temperature, by level."""
     names = {"log_loss": "Log loss (nats)", "ece": "ECE", "brier": "Brier score"}
-    found = figures.get("calibration") or {}
+    found = metrics.get("calibration") or {}
     rows = [
-        [LEVEL_NAMES[level], name, found[level]["before"][figure], found[level]["after"][figure]]
+        [LEVEL_NAMES[level], name, found[level]["before"][metric], found[level]["after"][metric]]
         for level in LEVEL_NAMES
         if level in found
-        for figure, name in names.items()
+        for metric, name in names.items()
     ]
-    return pd.DataFrame(rows, columns=["level", "figure", "uncalibrated", "with temperature"])
+    return pd.DataFrame(rows, columns=["level", "metric", "uncalibrated", "with temperature"])
 
 
 COMPARED = {
@@ -166,10 +166,7 @@ Comparison = Mapping[str, Any]
 def comparisons_of(content: Comparison) -> dict[str, dict[str, Any]]:
     """Return the comparisons in a `comparison.json`: with the named model, with the published one.
 
-    Parameters
-    ----------
-    content
-        The file's content; empty gives nothing.
+    `content`: The file's content; empty gives nothing.
     """
     found = {}
     if content:
@@ -202,8 +199,8 @@ def title_of(content: Comparison, dataset: str) -> str:
     )
 
 
-def figures_table(content: Comparison, level: str) -> pd.DataFrame:
-    """Return the main figures of both sides, with difference and p where they can be given."""
+def metrics_table(content: Comparison, level: str) -> pd.DataFrame:
+    """Return the main metrics of both sides, with difference and p where they can be given."""
     entries = content["levels"][level]["figures"]
     rows = [
         [name, *_cells(content, entries[key], with_p=True)]
@@ -214,7 +211,7 @@ def figures_table(content: Comparison, level: str) -> pd.DataFrame:
 
 
 def classes_table(content: Comparison, level: str) -> pd.DataFrame:
-    """Return the per-class figures of both sides, and their difference where it can be given."""
+    """Return the per-class metrics of both sides, and their difference where it can be given."""
     rows = [
         [class_, name, *_cells(content, entries[key], with_p=False)]
         for class_, entries in content["levels"][level]["per_class"].items()

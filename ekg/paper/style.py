@@ -127,7 +127,7 @@ def class_look(index: int) -> dict[str, Any]:
 
 
 def hide_axes(axes: Axes) -> None:
-    """Leave an axes' picture but none of its frame or ticks."""
+    """Leave an axes' image but none of its frame or ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -146,14 +146,7 @@ def ink_on(colour: tuple[float, float, float, float]) -> str:
 
 
 def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write `figure` to `folder/name.pdf` and `folder/name.png`, each whole or not at all.
-
-    Returns
-    -------
-    tuple of Path
-        The PDF (for print) and the PNG (300 dpi, for a screen). Neither holds a date, so that
-        the same results give the same bytes.
-    """
+    """Write `figure` to `folder/name.pdf` and `folder/name.png`, each whole or not at all."""
     pdf, png = Path(folder) / f"{name}.pdf", Path(folder) / f"{name}.png"
     with journal_style():
         with atomic_path(pdf) as temporary:

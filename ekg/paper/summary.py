@@ -18,23 +18,15 @@ FEW_RECORDS = 30
 
 
 def doubts(run: RunFiles, figures: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the reservations about a run's results, one sentence or two each.
-
-    Parameters
-    ----------
-    run
-        The run's files.
-    figures
-        Fold: its figures, as `fold_figures` returns them.
-    """
+    """Return the reservations about a run's results, one sentence or two each."""
     found = [*_of_the_data(run), *_of_the_folds(figures), *_of_the_run(run, figures)]
     found.append(
-        "Only recordings with exactly one diagnosis of the classes above were judged. Real "
-        "patients have other and several diagnoses; among them the figures would be lower."
+        "Only recordings with exactly one diagnosis of the classes above were evaluated. Real "
+        "patients have other and several diagnoses; among them the metrics would be lower."
     )
     found.append(
-        "The network reads images drawn exactly as in training. How it fares on paper prints, "
-        "photographs, other machines or other hospitals is not shown by these figures."
+        "The network reads images drawn exactly as in training. How it performs on paper prints, "
+        "photographs, other machines or other hospitals is not shown by these metrics."
     )
     return found
 
@@ -43,18 +35,18 @@ def _of_the_data(run: RunFiles) -> list[str]:
     found = []
     if run.dataset == "synthetic":
         found.append(
-            "The recordings are simulated. The figures show that the pipeline works and that the "
-            "network learns what the simulator draws; they say nothing about patients and cannot "
-            "be set beside figures from real recordings."
+            "The recordings are simulated. The metrics show that the pipeline works and that the "
+            "network learns what the simulator draws; they show nothing about patients and cannot "
+            "be set beside metrics from real recordings."
         )
     else:
         found.append(
             "The labels are the data set's own; they were not checked by anybody here, and every "
-            "error in them is in the figures too."
+            "error in them is in the metrics too."
         )
         found.append(
             "The folds are divided by record. The headers name no patient: if a patient has "
-            "several records they may lie in different folds, which would make the figures too "
+            "several records they may be in different folds, which would make the metrics too "
             "good."
         )
     return found
@@ -79,20 +71,20 @@ def _of_the_folds(figures: dict[str, dict[str, Any]]) -> list[str]:
     if "val" in figures:
         found.append(
             "The epoch, and the temperature where one was fitted, were chosen on the validation "
-            "fold: its figures are optimistic. The test fold is the one to quote."
+            "fold: its metrics are optimistic. The test fold is the one to quote."
         )
     return found
 
 
 def _of_the_run(run: RunFiles, figures: dict[str, dict[str, Any]]) -> list[str]:
     found = [
-        "This is one training with one seed. The intervals tell how the figures would vary with "
+        "This is one training with one seed. The intervals show how the metrics would vary with "
         "other records of the same kind, not with another training."
     ]
     if not figures:
         found.insert(0, "The run was not evaluated: there is no result yet.")
     elif "test" not in figures:
-        found.insert(0, "The test fold was not evaluated: only validation figures are shown.")
+        found.insert(0, "The test fold was not evaluated: only validation metrics are shown.")
     if run.environment.get("git_changed"):
         found.append(
             "The code had changes that were not committed when the run was trained: the commit "
@@ -135,7 +127,7 @@ def what_was_done(run: RunFiles) -> list[str]:
         paragraphs.append(f"This is the published model, from its own saved predictions ({PAPER}).")
     elif not run.settings:
         paragraphs.append(
-            "The network was judged as it is: how it was trained was not saved here. The task is "
+            "The network was evaluated as is: how it was trained was not saved here. The task is "
             f"that of {PAPER}. This project is an independent implementation."
         )
     else:
@@ -190,7 +182,7 @@ def what_data(run: RunFiles, counts: pd.DataFrame) -> str:
 
 
 def what_result(figures: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the main figures in sentences, the test fold first."""
+    """Return the main metrics in sentences, the test fold first."""
     sentences = []
     for fold in ("test", "val"):
         content = figures.get(fold)
@@ -203,7 +195,7 @@ def what_result(figures: dict[str, dict[str, Any]]) -> list[str]:
             f"balanced accuracy {_value(level, 'balanced_accuracy')}."
         )
         if not level.get("intervals"):
-            text += " Too few records for intervals: next to nothing follows from these figures."
+            text += " Too few records for intervals: next to nothing follows from these metrics."
         if fold == "test":
             text += _extremes(level) + _guessing(content)
         sentences.append(text)

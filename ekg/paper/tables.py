@@ -47,7 +47,7 @@ def _numeric(table: pd.DataFrame) -> list[bool]:
 
 
 def _looks_numeric(column: pd.Series[Any]) -> bool:
-    """Say whether every entry is a number, with sign or interval as may be, or nothing."""
+    """Return whether every entry is a number, with sign or interval as may be, or nothing."""
     texts = [text_of(value) for value in column]
     return bool(texts) and all(text == "–" or _NUMBER.match(text) for text in texts)
 

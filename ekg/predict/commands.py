@@ -30,7 +30,7 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         dest="begin",
         type=float,
         metavar="SECONDS",
-        help="read each record from here on (default: its begin)",
+        help="read each record from here on (default: its start)",
     )
     parser.add_argument(
         "--to",
@@ -43,18 +43,18 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=("torch", "onnx"),
-        help="what computes; default: what the model's file is made for",
+        help="inference engine (default: the one for the model's file)",
     )
     parser.add_argument(
         "--explain",
         metavar="DIR",
-        help="write a picture of what each verdict rests on to this folder",
+        help="write an explanation image for each prediction to this folder",
     )
     add_array_options(parser)
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
-    """Read records or pictures with a model: the diagnosis and its probability."""
+    """Read records or images with a model: the diagnosis and its probability."""
     from ekg.model.engines import open_engine
     from ekg.paths import default_model
     from ekg.predict.formats import write_predictions

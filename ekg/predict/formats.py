@@ -17,23 +17,7 @@ _LEAST_SHOWN = 0.05
 def write_predictions(
     predictions: Iterable[Prediction], form: str, classes: Sequence[str], stream: IO[str]
 ) -> tuple[int, int]:
-    """Write predictions and say how many there were.
-
-    Parameters
-    ----------
-    predictions
-        Text and CSV are written as they come; JSON, one array, when all are there.
-    form
-        One of `FORMATS`.
-    classes
-        Abbreviations in the order of the columns.
-    stream
-        Written to; nothing else may be.
-
-    Returns
-    -------
-    read, refused : int
-    """
+    """Write predictions and say how many there were."""
     read = refused = 0
     collected: list[Prediction] = []
     table = _CsvWriter(classes, stream) if form == "csv" else None

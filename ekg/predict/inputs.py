@@ -1,4 +1,4 @@
-"""From what a user names (files, folders, patterns, lists) to records and pictures."""
+"""From what a user names (files, folders, patterns, lists) to records and images."""
 
 from __future__ import annotations
 
@@ -44,24 +44,10 @@ def expand(
     fs: float | None = None,
     unit: str | None = None,
 ) -> Iterator[Input]:
-    """Return the records and pictures that the arguments name, in their order.
+    """Return the records and images that the arguments name, in their order.
 
-    Parameters
-    ----------
-    arguments
-        Records (with or without extension), images, folders, patterns with `*`, `?` or `[`,
-        or `-` for one path a line from `lines`. A folder means the records in it and below it;
-        where there are none, the images.
-    lines
-        Standard input; read only when `-` is among the arguments.
-    fs, unit
-        Sampling frequency (Hz) and unit of tables of numbers (CSV, NPY). With them the tables
-        in a folder are records too.
-
-    Yields
-    ------
-    Input
-        A record named twice (by header and signal file, say) comes once.
+    `fs, unit`: Sampling frequency (Hz) and unit of tables of numbers (CSV, NPY). With them the
+    tables in a folder are records too.
     """
     seen: set[Path] = set()
     for argument in arguments:
@@ -96,18 +82,16 @@ def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
         if kind is None:
             yield Input(argument, path.stem, "image")
         else:
-            problem = (
-                f"{argument}: is {kind}, neither a WFDB record nor a picture; export it as one"
-            )
+            problem = f"{argument}: is {kind}, not a WFDB record or an image; export it as one"
             yield Input(argument, path.stem, "none", problem)
     elif glob.has_magic(argument):
         matches = sorted(glob.glob(argument, recursive=True), key=natural_key)  # noqa: PTH207
         if not matches:
-            yield Input(argument, path.stem, "none", "nothing matches this pattern")
+            yield Input(argument, path.stem, "none", "no file matches this pattern")
         for match in matches:
             yield from _inputs_of(match, arrays)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
-        yield Input(argument, path.stem, "none", "no such file; check the path")
+        yield Input(argument, path.stem, "none", "file not found; check the path")
     else:
         # The record's reader says which file is missing.
         yield Input(argument, _record_name(path), "record")
@@ -153,4 +137,4 @@ def _inputs_of_folder(folder: Path, arrays: bool) -> Iterator[Input]:
     for file in images:
         yield Input(str(file), file.stem, "image")
     if not records and not images:
-        yield Input(str(folder), folder.name, "none", "this folder has no recording and no image")
+        yield Input(str(folder), folder.name, "none", "the folder has no recordings and no images")

@@ -1,4 +1,4 @@
-"""From a record or a picture to a verdict."""
+"""From a record or an image to a verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ekg.config import PAPER_SEED, SliceConfig
 from ekg.errors import EkgError, ModelError, RecordError
-from ekg.images.image_checks import PictureChecker, read_picture
+from ekg.images.image_checks import ImageChecker, read_external_image
 from ekg.images.renderer import Renderer
 from ekg.model import EkgModel
 from ekg.model.engines import Engine, TorchEngine
@@ -31,14 +31,14 @@ class SliceReading:
     """What the model says of one slice."""
 
     start: int | None
-    """First sample, at 500 Hz; None for a picture, which does not tell."""
+    """First sample, at 500 Hz; None for an image, which does not tell."""
     probabilities: dict[str, float]
     """By class."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one record or picture, or why it says nothing."""
+    """What the model says of one record or image, or why it says nothing."""
 
     path: str
     record: str
@@ -96,16 +96,16 @@ def explainable_model(engine: Engine) -> EkgModel:
 
 
 class Predictor:
-    """Reads records and pictures with one model.
+    """Reads records and images with one model.
 
     Parameters
     ----------
     engine
         From `ekg.model.engines.open_engine`.
     seed
-        Decides, with each record's name, where its slices lie: as in the image sets.
+        Decides, with each record's name, where its slices are: as in the image sets.
     explainer
-        Writes a picture of each verdict: of the slice in which its class is surest.
+        Writes an image of each verdict: of the slice in which its class is surest.
     part
         Begin and end of what is read of each record, in seconds; None stands for its own.
     """
@@ -129,8 +129,8 @@ class Predictor:
         return Renderer(self.engine.image_size)
 
     @cached_property
-    def _checker(self) -> PictureChecker:
-        return PictureChecker(self.renderer)
+    def _checker(self) -> ImageChecker:
+        return ImageChecker(self.renderer)
 
     def predict_all(self, inputs: Iterable[Input]) -> Iterator[Prediction]:
         """Read one input after another; a refused one is a prediction with an error."""
@@ -144,7 +144,7 @@ class Predictor:
             if found.kind == "none":
                 return replace(refused, error=found.problem)
             if found.kind == "image":
-                return self.predict_picture_file(found.path)
+                return self.predict_image_file(found.path)
             begin, end = self.part
             record = read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
             return replace(self.predict(record), path=found.path)
@@ -153,14 +153,14 @@ class Predictor:
         except OSError as error:
             return replace(refused, error=f"{found.path}: {error.strerror or error}")
 
-    def pictures(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
+    def images(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """Draw the slices of a record.
 
         Returns
         -------
         starts : ndarray of int64, shape (n_slices,)
             First samples.
-        pictures : ndarray of uint8, shape (n_slices, size, size)
+        images : ndarray of uint8, shape (n_slices, size, size)
 
         Raises
         ------
@@ -213,7 +213,7 @@ class Predictor:
         RecordError
             If it is unfit: too short, or flat in all leads.
         """
-        starts, pictures = self.pictures(record)
+        starts, images = self.images(record)
         warnings = warnings_of(record)
         warnings += self._blank_warning(record, starts)
         n_samples = record.signal.shape[1]
@@ -223,7 +223,7 @@ class Predictor:
         return self._verdict(
             str(record.header.path),
             record.name,
-            pictures,
+            images,
             [int(start) for start in starts],
             warnings,
         )
@@ -241,14 +241,14 @@ class Predictor:
         Returns
         -------
         dict
-            Of the slice in which that class is surest: `start` (first sample), `picture`
+            Of the slice in which that class is surest: `start` (first sample), `image`
             (uint8), and what `ekg.predict.saliency.explain` gives: `class`, `probability`,
             `gradcam` (float32, 0..1) and `occlusion` (loss of probability by lead).
 
         Raises
         ------
         ModelError
-            If the engine has no gradients, or the model does not know the class.
+            If the engine has no gradients, or the model has no class.
         RecordError
             As `predict`.
         """
@@ -257,11 +257,11 @@ class Predictor:
         model = explainable_model(self.engine)
         if diagnosis is not None and diagnosis not in model.classes:
             raise ModelError(
-                f"the model does not know the class {diagnosis!r}",
+                f"the model has no class {diagnosis!r}",
                 remedy=f"choose one of {', '.join(model.classes)}",
             )
-        starts, pictures = self.pictures(record)
-        table = self.engine.probabilities(pictures)
+        starts, images = self.images(record)
+        table = self.engine.probabilities(images)
         target = (
             int(table.mean(axis=0).argmax())
             if diagnosis is None
@@ -270,31 +270,31 @@ class Predictor:
         surest = int(table[:, target].argmax())
         return {
             "start": int(starts[surest]),
-            "picture": pictures[surest],
-            **explain(model, pictures[surest], target),
+            "picture": images[surest],
+            **explain(model, images[surest], target),
         }
 
-    def predict_picture_file(self, path: str | Path) -> Prediction:
+    def predict_image_file(self, path: str | Path) -> Prediction:
         """Read one image file.
 
         Raises
         ------
         ImageError
-            If it is not a picture of the network's kind.
+            If it is not an image of the network's kind.
         """
-        picture = read_picture(path, self.engine.image_size)
-        warnings = self._checker.check(picture, path)
-        return self._verdict(str(path), Path(path).stem, picture[None], [None], warnings)
+        image = read_external_image(path, self.engine.image_size)
+        warnings = self._checker.check(image, path)
+        return self._verdict(str(path), Path(path).stem, image[None], [None], warnings)
 
     def _verdict(
         self,
         path: str,
         name: str,
-        pictures: np.ndarray,
+        images: np.ndarray,
         starts: Sequence[int | None],
         warnings: Sequence[str],
     ) -> Prediction:
-        table = self.engine.probabilities(pictures)
+        table = self.engine.probabilities(images)
         mean = table.mean(axis=0)
         several = len(table) > 1
         best = int(mean.argmax())
@@ -302,7 +302,7 @@ class Predictor:
         explanation = None
         if self.explainer is not None:
             surest = int(table[:, best].argmax())
-            explanation = self.explainer.write(pictures[surest], name, diagnosis, starts[surest])
+            explanation = self.explainer.write(images[surest], name, diagnosis, starts[surest])
         return Prediction(
             path=path,
             record=name,

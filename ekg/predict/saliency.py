@@ -31,35 +31,19 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class Explanation:
-    """Saliency of a batch of images.
+    """Saliency of a batch of images."""
 
-    Parameters
-    ----------
-    targets
-        Class index that is explained, int (n,).
-    probabilities
-        Uncalibrated probability of it, float (n,).
-    gradcam
-        float32 (n, h, w) at the resolution of the last block, 0..1: each map is divided by its
-        largest value (all 0 where nothing speaks for the class).
-    occlusion
-        float32 (n, 12): what the probability loses when a lead's panel shows the empty grid.
-    """
-
-    targets: np.ndarray
-    probabilities: np.ndarray
+    targets: np.ndarray  # class index that is explained, int (n,)
+    probabilities: np.ndarray  # uncalibrated probability of it, float (n,)
+    # float32 (n, h, w) at the resolution of the last block, 0..1: each map is divided by its
+    # largest value (all 0 where nothing speaks for the class)
     gradcam: np.ndarray
+    # float32 (n, 12): what the probability loses when a lead's panel shows the empty grid
     occlusion: np.ndarray
 
 
 def last_block(network: nn.Module) -> nn.Module:
-    """Return the last block that still has a place in the picture.
-
-    Raises
-    ------
-    EvaluationError
-        If the network has neither `features` nor `layer4`.
-    """
+    """Return the last block that still has a place in the image."""
     for name in ("features", "layer4"):
         blocks = getattr(network, name, None)
         if isinstance(blocks, nn.Sequential) and len(blocks):
@@ -74,14 +58,8 @@ def explain_images(
 ) -> Explanation:
     """Explain the model's answers on images.
 
-    Parameters
-    ----------
-    model
-        In eval mode, on any device.
-    images
-        uint8 (n, size, size).
-    targets
-        Class index to explain for each image; by default the one predicted.
+    `images`: uint8 (n, size, size); `targets`: Class index to explain for each image; by default
+    the one predicted.
     """
     probabilities = probabilities_of(model, images)
     if targets is None:
@@ -124,7 +102,7 @@ def gradcam(model: EkgModel, images: np.ndarray, targets: np.ndarray) -> np.ndar
 
 @lru_cache(maxsize=4)
 def empty_page(size: int) -> np.ndarray:
-    """Return the picture with its grid and borders but no trace, uint8 (size, size)."""
+    """Return the image with its grid and borders but no trace, uint8 (size, size)."""
     from ekg.images.renderer import Renderer
 
     # Beyond the axes a trace is clipped away: what is left is the paper.
@@ -134,7 +112,7 @@ def empty_page(size: int) -> np.ndarray:
 
 
 def panel_of(lead: int, size: int) -> tuple[slice, slice]:
-    """Return the rows and columns of the picture that show a lead."""
+    """Return the rows and columns of the image that show a lead."""
     row, column = divmod(lead, COLUMNS)
     down = [round(size * k / ROWS) for k in (row, row + 1)]
     across = [round(size * k / COLUMNS) for k in (column, column + 1)]
@@ -146,16 +124,8 @@ def occlusion_by_lead(
 ) -> np.ndarray:
     """Return what each class's probability loses without each lead, float32 (n, 12).
 
-    Parameters
-    ----------
-    model
-        In eval mode.
-    images
-        uint8 (n, size, size).
-    targets
-        Class index of interest, int (n,).
-    probabilities
-        Probability of it on the whole image, float (n,).
+    `images`: uint8 (n, size, size); `targets`: Class index of interest, int (n,); `probabilities`:
+    Probability of it on the whole image, float (n,).
     """
     size = images.shape[1]
     page = empty_page(size)
@@ -172,21 +142,7 @@ def occlusion_by_lead(
 def explain(model: EkgModel, image: np.ndarray, target: int | None = None) -> dict[str, Any]:
     """Explain one answer, for `predict --explain` and other programs.
 
-    Parameters
-    ----------
-    model
-        In eval mode.
-    image
-        uint8 (size, size).
-    target
-        Class index to explain; by default the one predicted.
-
-    Returns
-    -------
-    dict
-        `class`; `probability` (uncalibrated); `gradcam`, float32 (h, w) in 0..1 over the whole
-        picture at the last block's resolution; `occlusion`, what the probability loses without
-        each lead, by lead name.
+    `image`: uint8 (size, size); `target`: Class index to explain; by default the one predicted.
     """
     found = explain_images(model, image[None], None if target is None else np.array([target]))
     return {
@@ -204,51 +160,28 @@ NOTE = (
 )
 _DPI = 100
 _WIDTH, _HEIGHT, _STRIP = 13.2, 9.1, 8.0
-"""Inches; the strip then has 800 x 800 pixels, so that the paper's picture keeps every one."""
+"""Inches; the strip then has 800 x 800 pixels, so that the paper's image keeps every one."""
 _COLOURS = "inferno"
 _OPACITY = 0.55
 
 
 class Explainer:
-    """Writes one picture a verdict into a folder.
-
-    Parameters
-    ----------
-    model
-        The model that gave the verdicts.
-    folder
-        Made when missing.
-    """
+    """Writes one image a verdict into a folder."""
 
     def __init__(self, model: EkgModel, folder: str | Path):
         self.model = model
         self.folder = Path(folder)
         self._taken: set[str] = set()
 
-    def write(self, picture: np.ndarray, record: str, diagnosis: str, start: int | None) -> str:
-        """Explain why a picture is read as a diagnosis.
+    def write(self, image: np.ndarray, record: str, diagnosis: str, start: int | None) -> str:
+        """Explain why an image is read as a diagnosis.
 
-        Parameters
-        ----------
-        picture
-            uint8 (size, size).
-        record
-            Its name, for title and file.
-        diagnosis
-            The class to explain.
-        start
-            First sample of the slice, if known.
-
-        Returns
-        -------
-        str
-            The file written: `<record>-<start>-<diagnosis>.png`, with a number added where two
-            records of one run share a name.
+        `image`: uint8 (size, size).
         """
-        found = explain(self.model, picture, self.model.classes.index(diagnosis))
+        found = explain(self.model, image, self.model.classes.index(diagnosis))
         place = "" if start is None else f"-{start}"
         path = self.folder / self._free_name(f"{record}{place}-{diagnosis}")
-        figure = draw_explanation(picture, found, _title(record, start, found))
+        figure = draw_explanation(image, found, _title(record, start, found))
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=_DPI)
         return str(path)
@@ -267,25 +200,18 @@ def _title(record: str, start: int | None, found: dict[str, Any]) -> str:
     return f"{record}{place}: why {found['class']} ({found['probability']:.2f}, uncalibrated)"
 
 
-def draw_explanation(picture: np.ndarray, found: dict[str, Any], title: str) -> Figure:
+def draw_explanation(image: np.ndarray, found: dict[str, Any], title: str) -> Figure:
     """Draw the strip under its Grad-CAM map, and the leads' occlusion beside it.
 
-    Parameters
-    ----------
-    picture
-        uint8 (size, size).
-    found
-        As `ekg.predict.saliency.explain` returns it.
-    title
-        Stands on top.
+    `image`: uint8 (size, size).
     """
     with matplotlib_defaults():
         figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")
         FigureCanvasAgg(figure)
         strip = figure.add_axes((0.2 / _WIDTH, 0.6 / _HEIGHT, _STRIP / _WIDTH, _STRIP / _HEIGHT))
-        strip.imshow(_blend(picture, found["gradcam"]), interpolation="nearest")
+        strip.imshow(_blend(image, found["gradcam"]), interpolation="nearest")
         strip.set_axis_off()
-        size = picture.shape[0]
+        size = image.shape[0]
         for index, lead in enumerate(LEADS):
             row, column = divmod(index, COLUMNS)
             strip.text(
@@ -315,11 +241,11 @@ def draw_explanation(picture: np.ndarray, found: dict[str, Any], title: str) -> 
     return figure
 
 
-def _blend(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def _blend(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Lay the map over the strip so that the trace stays black."""
     from matplotlib import colormaps
 
-    size = picture.shape[0]
+    size = image.shape[0]
     scaled = Image.fromarray((np.clip(heat, 0, 1) * 255).astype(np.uint8)).resize(
         (size, size), Image.Resampling.BICUBIC
     )
@@ -327,5 +253,5 @@ def _blend(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     # The dark end of the map is left out: little heat shall leave the paper white.
     colours = colormaps[_COLOURS](0.45 + 0.5 * strength[..., 0])[..., :3]
     paper = 1 - _OPACITY * strength * (1 - colours)
-    blended = paper * (picture[..., None] / 255)
+    blended = paper * (image[..., None] / 255)
     return (blended * 255).round().astype(np.uint8)

@@ -16,25 +16,12 @@ DERIVED: Mapping[str, tuple[float, float]] = {
 
 
 def derivable(missing: list[str]) -> bool:
-    """Say whether all missing leads follow from leads I and II."""
+    """Return whether all missing leads follow from leads I and II."""
     return all(lead in DERIVED for lead in missing)
 
 
 def complete_limb_leads(leads: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Add the limb leads that a recording of I, II, V1 to V6 leaves out.
-
-    Parameters
-    ----------
-    leads
-        Signals of equal length in one unit, by lead name; I and II are among them.
-
-    Returns
-    -------
-    leads : dict
-        The signals given, and the missing ones of III, aVR, aVL, aVF.
-    computed : list of str
-        The leads that were added; `computed_warning` says so to a reader.
-    """
+    """Add the limb leads that a recording of I, II, V1 to V6 leaves out."""
     computed = [lead for lead in DERIVED if lead not in leads]
     first, second = leads["I"], leads["II"]
     added = {lead: DERIVED[lead][0] * first + DERIVED[lead][1] * second for lead in computed}

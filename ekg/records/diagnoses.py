@@ -9,21 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One diagnosis of the China Physiological Signal Challenge 2018.
+    """One diagnosis of the China Physiological Signal Challenge 2018."""
 
-    Parameters
-    ----------
-    abbreviation
-        The name in folders, tables and files.
-    meaning
-        The clinical term.
-    codes
-        SNOMED CT codes that mean it; the first one is written, all are read. Source: the
-        PhysioNet/CinC Challenge 2020 and 2021 tables of scored and unscored diagnoses.
-    """
-
-    abbreviation: str
-    meaning: str
+    abbreviation: str  # the name in folders, tables and files
+    meaning: str  # the clinical term
+    # SNOMED CT codes that mean it; the first one is written, all are read. Source: the
+    # PhysioNet/CinC Challenge 2020 and 2021 tables of scored and unscored diagnoses
     codes: tuple[str, ...]
 
 
@@ -75,16 +66,8 @@ def normalise_diagnoses(codes: Iterable[str]) -> tuple[str, ...]:
 def diagnoses_of_comments(comments: Sequence[str]) -> tuple[str, ...]:
     """Return the diagnoses that a header's comment lines give.
 
-    Parameters
-    ----------
-    comments
-        Comment lines, with or without their `#`: `Dx: RBBB,AF`, `#Dx: 59118001`, `# Dx: AF`.
-
-    Returns
-    -------
-    tuple of str
-        Abbreviations; codes that the table does not know stay as they are. Empty when no
-        comment gives a diagnosis.
+    `comments`: Comment lines, with or without their `#`: `Dx: RBBB,AF`, `#Dx: 59118001`, `# Dx:
+    AF`.
     """
     codes: list[str] = []
     for comment in comments:

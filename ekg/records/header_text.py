@@ -86,13 +86,7 @@ class HeaderText:
 
 
 def read_header_text(path: Path) -> HeaderText:
-    """Read a header file's text.
-
-    Raises
-    ------
-    RecordError
-        If it cannot be read, or a field is not what the format asks for.
-    """
+    """Read a header file's text."""
     try:
         text = decoded(path.read_bytes())
     except OSError as error:
@@ -106,7 +100,7 @@ def read_header_text(path: Path) -> HeaderText:
         raise RecordError(
             "is a multi-segment record",
             path=path,
-            remedy="give the headers of its segments instead",
+            remedy="use the headers of its segments",
         )
     record = _record_fields(path, lines[0], len(lines) - 1)
     signals = tuple(_signal_line(path, n, line) for n, line in enumerate(lines[1:], start=1))
@@ -143,7 +137,7 @@ def _record_fields(path: Path, line: str, n_lines: int) -> str:
         )
     if len(fields) > 2 and not re.fullmatch("[0-9]{1,15}", fields[2]):
         raise RecordError(
-            f"field `number of samples` is {fields[2]!r}", path=path, remedy="write a whole number"
+            f"field `number of samples` is {fields[2]!r}", path=path, remedy="write an integer"
         )
     return " ".join([fields[0], _plain(float(frequency[1])), *fields[2:]])
 

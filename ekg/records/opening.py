@@ -30,7 +30,7 @@ def read_record(
         EDF, EDF+, BDF, ISHNE, MFER, CSV or NPY. Its content tells which, never its suffix.
     sampling_frequency
         Hz; a recording of another rate is resampled to it (polyphase filter, as in
-        `scipy.signal.resample_poly`, which also removes what lies above the new Nyquist
+        `scipy.signal.resample_poly`, which also removes what is above the new Nyquist
         frequency).
     begin, end
         Seconds from the recording's begin: read this part of it alone.
@@ -100,7 +100,7 @@ def named_records(folder: str | Path, *, arrays: bool = False) -> dict[str, Path
     Raises
     ------
     RecordError
-        If there is no such folder, it has no recording, two would share one name, or a link or
+        If there is folder not found, it has no recording, two would share one name, or a link or
         folder in it cannot be read.
     """
     headers = wfdb_records.headers_below(folder)

@@ -121,21 +121,7 @@ def read_plain_signals(
 ) -> PlainRecord:
     """Read some channels of a record whose files were checked to be long enough.
 
-    Parameters
-    ----------
-    files
-        Where each signal file that the header names lies.
-    record
-        From `plain_header`.
-    channels
-        Which signals, in any order.
-    first, last
-        First sample, and the one after the last; None for the recording's end.
-
-    Returns
-    -------
-    PlainRecord
-        The fields of these channels, in the order asked for, with `d_signal`.
+    `first, last`: First sample, and the one after the last; None for the recording's end.
     """
     count = (record.sig_len if last is None else last) - first
     columns: dict[int, np.ndarray] = {}

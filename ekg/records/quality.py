@@ -17,10 +17,10 @@ CLIPPED_SECONDS = 0.02
 """A level top or bottom of this length, at a lead's extreme, is called clipped."""
 CLIPPED_DISTANCE = 0.5
 """mV from the lead's median; levels nearer to it are resting lines, not clipped peaks."""
-PICTURE_LIMIT = 3.0
-"""mV; the picture ends here."""
-PICTURE_SHARE = 0.01
-"""Share of a lead's samples outside the picture from which it is mentioned."""
+IMAGE_LIMIT = 3.0
+"""mV; the image ends here."""
+IMAGE_SHARE = 0.01
+"""Share of a lead's samples outside the image from which it is mentioned."""
 SPAN_LIMITS = (0.1, 20.0)
 """mV from lowest to highest sample; outside of these, gain or electrode is doubtful."""
 TALL_LIMIT = 3.0
@@ -47,29 +47,13 @@ _LIMB_LEADS = 6
 
 
 def warnings_of(record: Record) -> list[str]:
-    """Return what a reader should know before trusting a reading of this record.
-
-    Parameters
-    ----------
-    record
-        A record in millivolts.
-
-    Returns
-    -------
-    list of str
-        One sentence a finding, empty when nothing was found. What reading noted comes first
-        (leads computed, padding and pulses left out, samples missing). What is looked for: leads
-        that do not change for a second, level-topped (clipped) peaks, signal outside the picture,
-        doubtful amplitude, a low sampling frequency, and limb leads that contradict the
-        relations of Einthoven and Goldberger. Exchanged electrodes keep these relations, and
-        no relation binds the chest leads: such errors are not found.
-    """
+    """Return what a reader should know before trusting a reading of this record."""
     signal, rate = record.signal, record.sampling_frequency
     findings = [
         *record.warnings,
         *_flat(signal, rate),
         *_clipped(signal, rate),
-        *_outside_picture(signal),
+        *_outside_image(signal),
         *_span(signal, record.gains),
         *_tall(signal, rate, record.gains),
     ]
@@ -94,17 +78,8 @@ def gains_named(gains: Sequence[float]) -> str:
 def blank_slices(signal: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
     """Say which slices are padding for the most part.
 
-    Parameters
-    ----------
-    signal
-        Millivolts, shape (12, N).
-    starts, length
-        First samples of the slices, and their length.
-
-    Returns
-    -------
-    ndarray of bool
-        True where no lead changes at all for half of the slice without a break, or longer.
+    `signal`: Millivolts, shape (12, N); `starts, length`: First samples of the slices, and their
+    length.
     """
     still = np.ones(max(signal.shape[1] - 1, 0), bool)
     for row in signal:  # lead by lead: a long recording is not copied whole
@@ -119,7 +94,7 @@ def blank_slices(signal: np.ndarray, starts: np.ndarray, length: int) -> np.ndar
 
 
 def is_flat_throughout(signal: np.ndarray) -> bool:
-    """Say whether no lead of a signal, shape (12, N), ever changes: there is no EKG in it."""
+    """Return whether no lead of a signal, shape (12, N), ever changes: there is no EKG in it."""
     return bool((np.ptp(signal, axis=1) <= FLAT_STEP).all())
 
 
@@ -163,18 +138,18 @@ def _clipped(signal: np.ndarray, rate: float) -> list[str]:
             if abs(extreme - median) >= CLIPPED_DISTANCE and run >= CLIPPED_SECONDS * rate:
                 clipped.append(lead)
                 break
-    return [f"{_named(clipped)} clipped: peaks are cut off level"] if clipped else []
+    return [f"{_named(clipped)} clipped: peaks are cut off"] if clipped else []
 
 
-def _outside_picture(signal: np.ndarray) -> list[str]:
+def _outside_image(signal: np.ndarray) -> list[str]:
     # Lead by lead: a long recording is not copied whole.
-    shares = np.array([(np.abs(row) > PICTURE_LIMIT).mean() for row in signal])
-    cut = [lead for lead, share in zip(LEADS, shares, strict=True) if share >= PICTURE_SHARE]
+    shares = np.array([(np.abs(row) > IMAGE_LIMIT).mean() for row in signal])
+    cut = [lead for lead, share in zip(LEADS, shares, strict=True) if share >= IMAGE_SHARE]
     if not cut:
         return []
     return [
-        f"{_named(cut)} clipped by the picture, which ends at {PICTURE_LIMIT:g} mV either way: "
-        f"up to {shares.max():.0%} of the samples lie outside"
+        f"{_named(cut)} clipped by the image, which ends at {IMAGE_LIMIT:g} mV either way: "
+        f"up to {shares.max():.0%} of the samples are outside"
     ]
 
 
@@ -286,18 +261,8 @@ def _misfits(products: np.ndarray, orders: Sequence[Sequence[int]]) -> np.ndarra
 def limb_lead_misfit(signal: np.ndarray, rate: float) -> float:
     """Return how far the limb leads are from the relations that bind them.
 
-    Parameters
-    ----------
-    signal
-        Millivolts, shape (12, N) or (6, N), in the order of `LEADS`.
-    rate
-        Hz.
-
-    Returns
-    -------
-    float
-        Root of the share of the limb leads' power (0.5 to 40 Hz) that contradicts the
-        relations of Einthoven and Goldberger: 0 fits, 1 is all contradiction.
+    The root of the share of the limb leads' power (0.5 to 40 Hz) that violates the relations of
+    Einthoven and Goldberger: 0 fits, 1 is all contradiction; `rate`: Hz.
     """
     products = _limb_lead_products(signal, rate)
     if products is None:
@@ -314,7 +279,7 @@ def _limb_lead_order(signal: np.ndarray, rate: float, gains: Sequence[float]) ->
     if misfits[0] <= RELATION_LIMIT:
         return None
     finding = (
-        f"the limb leads contradict I + III = II and its kin (misfit {misfits[0]:.2f}, usual "
+        f"limb leads violate Einthoven's law, I + III = II (misfit {misfits[0]:.2f}, usual "
         f"below {RELATION_LIMIT:g}): "
     )
     limb_gains = np.asarray(gains[:_LIMB_LEADS] if len(gains) == len(LEADS) else ())
@@ -334,4 +299,4 @@ def _limb_lead_order(signal: np.ndarray, rate: float, gains: Sequence[float]) ->
         for target, source in enumerate(orders[best])
         if source != target
     )
-    return finding + f"wrong lead order suspected; it would fit to read {found}"
+    return finding + f"wrong lead order suspected; consistent if read as {found}"

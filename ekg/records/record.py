@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import wfdb
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
-"""The twelve standard leads in the order of the picture."""
+"""The twelve standard leads in the order of the image."""
 LEAD_PREFIX = re.compile(r"^((mdc|ecg|ekg|lead)[\s_]+)+")
-"""What may stand before a lead's name, in small letters."""
+"""What may be before a lead's name, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def named_records(folder: str | Path) -> dict[str, Path]:
     Raises
     ------
     RecordError
-        If there is no such folder, it has no header, or a link or folder in it cannot be read.
+        If there is folder not found, it has no header, or a link or folder in it cannot be read.
     """
     headers = headers_below(folder)
     if not headers:
@@ -112,7 +112,7 @@ def named_records(folder: str | Path) -> dict[str, Path]:
 def headers_below(folder: str | Path) -> list[Path]:
     """Return the header files in a folder and the folders below it, possibly none."""
     if not Path(folder).is_dir():
-        raise RecordError("no such folder", path=folder, remedy="check the path of the records")
+        raise RecordError("folder not found", path=folder, remedy="check the path of the records")
     try:
         return files_below(folder, {".hea"})
     except EkgError as error:
@@ -120,7 +120,7 @@ def headers_below(folder: str | Path) -> list[Path]:
 
 
 def names_of_files(folder: str | Path, files: list[Path]) -> dict[str, Path]:
-    """Give each record a name of its own.
+    """Give each record its own name.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def header_path(path: str | Path) -> Path:
         upper = path.with_suffix(".HEA")
         if upper.is_file():
             return upper
-        raise RecordError("no such header file", path=path, remedy="check the path of the record")
+        raise RecordError("header file not found", path=path, remedy="check the path of the record")
     return path
 
 
@@ -215,7 +215,7 @@ def read_record(
         The record: its header, its signal file, or the name without extension.
     sampling_frequency
         Hz; a record of another rate is resampled to it (polyphase filter, as in
-        `scipy.signal.resample_poly`, which also removes what lies above the new Nyquist
+        `scipy.signal.resample_poly`, which also removes what is above the new Nyquist
         frequency).
     begin, end
         Seconds from the recording's begin: read this part of it alone.
@@ -307,7 +307,7 @@ def standard_lead(written: str) -> str | None:
 
 
 def _places_of_leads(header: Header) -> dict[str, int]:
-    """Return where each lead stands among the header's signals, in the order of `LEADS`."""
+    """Return where each lead is among the header's signals, in the order of `LEADS`."""
     places: dict[str, int] = {}
     for index, written in enumerate(header.leads):
         lead = standard_lead(written)
@@ -315,7 +315,7 @@ def _places_of_leads(header: Header) -> dict[str, int]:
             raise RecordError(
                 f"two signals are named {lead}: the {places[lead] + 1}. and the {index + 1}.",
                 path=header.path,
-                remedy="rename the one that is not this lead",
+                remedy="rename the wrong one",
             )
         if lead is not None:
             places[lead] = index
@@ -353,7 +353,7 @@ def _millivolts_per_unit(path: Path, places: dict[str, int], text: HeaderText) -
 def _to_millivolts(
     path: Path, leads: list[str], signal: np.ndarray, scales: Sequence[float]
 ) -> None:
-    """Scale each row in place; refuse what is no number or cannot be a voltage of a body."""
+    """Scale each row in place; refuse what is not a number or cannot be a voltage of a body."""
     for row, (lead, scale) in enumerate(zip(leads, scales, strict=True)):
         if scale != 1.0:
             signal[row] *= scale
@@ -362,7 +362,7 @@ def _to_millivolts(
             raise RecordError(
                 f"lead {lead} has {bad} samples that are not numbers",
                 path=path,
-                remedy="repair the recording or leave it out",
+                remedy="repair or leave out the recording",
             )
         largest = float(np.abs(signal[row]).max(initial=0.0))
         if largest > LARGEST_MILLIVOLTS:

@@ -1,4 +1,4 @@
-"""Where a header's signal files lie, and whether they are what the header says."""
+"""Where a header's signal files are, and whether they are what the header says."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SignalFile:
 
     @property
     def is_moved(self) -> bool:
-        """Say whether it lies under another name than the header's: only its sums can vouch."""
+        """Return whether it is under another name than the header's: only its sums can vouch."""
         return self.path.name != self.wanted
 
     @property
@@ -71,7 +71,7 @@ class SignalFile:
         """Say what was read instead."""
         return (
             f"the header names the signal file {self.wanted!r}; {self.path.name} was read, whose "
-            "samples fit the header's checksums"
+            "samples match the header's checksums"
         )
 
 
@@ -81,11 +81,6 @@ def find_signal_files(header: Path, text: HeaderText) -> list[SignalFile]:
     A file that is not there under its very name is looked for beside the header: in other
     letter case or Unicode form, without the folder, with or without `.dat` or `.mat`, or named
     like the header. Exactly one such file is taken; whoever reads it compares the checksums.
-
-    Raises
-    ------
-    RecordError
-        If none or several are there.
     """
     found = []
     for wanted in text.files:
@@ -139,10 +134,10 @@ def _missing(header: Path, wanted: str, candidates: list[Path]) -> RecordError:
     names.sort()
     there = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return RecordError(
-        f"{_not_there(wanted)} (looked for {looked_for}, in any letter case; beside the header: "
+        f"{_not_there(wanted)} (looked for {looked_for}, ignoring case; beside the header: "
         f"{there or 'no signal file'})",
         path=header,
-        remedy="write the file's name as it is into the header's signal lines, or put the file "
+        remedy="correct the file name in the header's signal lines, or put the file "
         "beside the header",
     )
 
@@ -156,31 +151,16 @@ def _not_there(wanted: str) -> str:
 def unverified(header: Path, file: SignalFile, why: str) -> RecordError:
     """Return the error for a file of another name whose samples cannot be shown to belong."""
     return RecordError(
-        f"{_not_there(file.wanted)}; {file.path.name} lies here, but {why}",
+        f"{_not_there(file.wanted)}; {file.path.name} is here, but {why}",
         path=header,
-        remedy=f"if it belongs to this header, write {file.path.name} into its signal lines",
+        remedy=f"if it belongs to this header, put {file.path.name} into its signal lines",
     )
 
 
 def check_signal_files(
     path: Path, fields: PlainRecord | wfdb.Record, files: list[SignalFile]
 ) -> int:
-    """Refuse files of another kind and truncated ones, which wfdb may read in silence.
-
-    Parameters
-    ----------
-    path
-        The header.
-    fields
-        As wfdb reads it; its signal files are called as in `HeaderText.for_wfdb`.
-    files
-        From `find_signal_files`.
-
-    Returns
-    -------
-    int
-        Samples per signal: what the header says, else what the longest file can hold.
-    """
+    """Refuse files of another kind and truncated ones, which wfdb may read silently."""
     longest = fields.sig_len or 0
     for number, file in enumerate(files):
         members = [i for i, name in enumerate(fields.file_name) if name == f"f{number}.dat"]
@@ -204,7 +184,7 @@ def check_signal_files(
         needed = offset + int(fields.sig_len * frame * bytes_per_sample)
         if size < needed:
             raise RecordError(
-                f"signal file {file.path.name} has {size} bytes, the header promises {needed}: "
+                f"signal file {file.path.name} has {size} bytes, the header declares {needed}: "
                 "it is truncated",
                 path=path,
                 remedy="copy or export it again, or correct the header's number of samples",
@@ -213,7 +193,7 @@ def check_signal_files(
 
 
 def kind_of(start: bytes) -> str | None:
-    """Name the kind of a file that is neither WFDB nor a picture by its first kilobyte."""
+    """Name the kind of a file that is neither WFDB nor an image by its first kilobyte."""
     return next((kind for at, magic, kind in MAGIC if start.startswith(magic, at)), None)
 
 
@@ -233,7 +213,7 @@ def _check_kind(header: Path, file: Path, form: str, offset: int, frame: int) ->
     problem = None
     if order != "<" or type_of_data != TYPE_OF_FORMAT.get(form):
         ends = "" if order == "<" else ", most significant byte first"
-        problem = f"holds {type_of_data} numbers{ends}, the header says format {form}"
+        problem = f"contains {type_of_data} numbers{ends}, the header says format {form}"
     elif rows != frame:
         problem = f"has {rows} rows, the header says {frame} signals"
     elif begin != offset:

@@ -1,4 +1,4 @@
-"""Where the slices of a record lie."""
+"""Where the slices of a record are."""
 
 from __future__ import annotations
 

@@ -111,12 +111,10 @@ def check_sums(
         file = moved.get(fields.file_name[place])
         comparable = given and read.samps_per_frame[row] in (None, 1)
         if file is not None and not comparable:
-            raise unverified(
-                reading.path, file, "the header has no checksums to tell whether it belongs"
-            )
+            raise unverified(reading.path, file, "the header has no checksums to verify it")
         if not comparable or int(found[row]) % 65536 == sums[row]:
             continue
-        problem = f"the samples of lead {lead} do not fit the header's checksum"
+        problem = f"the samples of lead {lead} do not match the header's checksum"
         if file is not None:
             raise unverified(reading.path, file, problem)
         raise RecordError(

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 
 from ekg.simulator.leads import ELECTRODES, electrode_potentials, independent_leads
-from ekg.simulator.ranges import NOISE
+from ekg.simulator.population import Population
 
 _SWAPS: tuple[tuple[str, str], ...] = (
     ("RA", "LA"),
@@ -24,18 +24,11 @@ _RAISED_CHANCE = 0.07
 
 @dataclass(frozen=True)
 class Placement:
-    """How the electrodes of one recording are placed.
+    """How the electrodes of one recording are placed."""
 
-    Parameters
-    ----------
-    swapped
-        Two of `ELECTRODES` whose cables are exchanged, or None.
-    raised
-        How far V1 and V2 sit too high, in intercostal spaces.
-    """
-
+    # Two of `ELECTRODES` whose cables are exchanged, or None
     swapped: tuple[str, str] | None = None
-    raised: float = 0.0
+    raised: float = 0.0  # how far V1 and V2 sit too high, in intercostal spaces
 
     def field(self, field: np.ndarray) -> np.ndarray:
         """Return the lead vectors, shape (8, 3), with V1 and V2 where they really are.
@@ -115,6 +108,7 @@ def draw_device(generator: np.random.Generator) -> Device:
 
 def record(
     generator: np.random.Generator,
+    population: Population,
     device: Device,
     heart: np.ndarray,
     order: np.ndarray,
@@ -126,20 +120,12 @@ def record(
     Noise arises at the nine electrodes, so that it obeys Einthoven's and Goldberger's relations
     as it does in life: a bad arm electrode spoils several limb leads and, through the central
     terminal, a little of every chest lead.
-
-    Parameters
-    ----------
-    heart
-        The heart's own leads I, II, V1..V6, then M further ones (Frank's) that have electrodes
-        of their own, shape (8 + M, N), mV.
-    order
-        Which electrode each cable is connected to, shape (9,): `Placement.order`.
-    noise_level
-        Factor on all noise; 0 gives a noiseless (still filtered) recording.
     """
     electrodes = np.vstack([electrode_potentials(heart[:8])[order], heart[8:]])
     if noise_level > 0:
-        electrodes += noise_level * _noise(generator, device, electrodes.shape, sampling_frequency)
+        electrodes += noise_level * _noise(
+            generator, population, device, electrodes.shape, sampling_frequency
+        )
     leads = np.vstack([independent_leads(electrodes[:9]), electrodes[9:]])
     filtered = _filtered(leads, device, sampling_frequency)
     return filtered * device.calibration
@@ -147,6 +133,7 @@ def record(
 
 def _noise(
     generator: np.random.Generator,
+    population: Population,
     device: Device,
     shape: tuple[int, ...],
     sampling_frequency: float,
@@ -157,21 +144,21 @@ def _noise(
     frequency = scipy.fft.rfftfreq(length, 1 / sampling_frequency)
     time = np.arange(n_samples) / sampling_frequency
     noise = _coloured(generator, count, _wander_shape(frequency), length)[:, :n_samples]
-    noise *= NOISE["wander"].draw_many(generator, count)[:, None]
+    noise *= population.noise["wander"].draw_many(generator, count)[:, None]
     breathing = np.sin(2 * np.pi * (generator.uniform(0.15, 0.35) * time + generator.random()))
     noise += (np.abs(generator.normal(0, 0.012, count)) * generator.choice([-1, 1], count))[
         :, None
     ] * breathing
     muscle = _coloured(generator, count, _muscle_shape(frequency), length)[:, :n_samples]
-    level = NOISE["muscle"].draw(generator) * np.exp(generator.normal(0, 0.45, count))
+    level = population.noise["muscle"].draw(generator) * np.exp(generator.normal(0, 0.45, count))
     level[_ARMS_AND_LEG:] *= 0.6  # limb muscles move more than the chest
     noise += level[:, None] * _envelope(generator, time) * muscle
     hum = np.sin(2 * np.pi * (device.mains * time + generator.random()))
     hum += generator.uniform(0, 0.3) * np.sin(6 * np.pi * device.mains * time)
-    hum_level = NOISE["mains"].draw(generator) * np.exp(generator.normal(0, 0.7, count))
+    hum_level = population.noise["mains"].draw(generator) * np.exp(generator.normal(0, 0.7, count))
     noise += (hum_level * (0.15 if device.notch else 1.0))[:, None] * hum
     for electrode in np.flatnonzero(generator.random(count) < 0.06):
-        noise[electrode] += _motion(generator, time)
+        noise[electrode] += _motion(generator, population, time)
     return noise
 
 
@@ -206,12 +193,12 @@ def _envelope(generator: np.random.Generator, time: np.ndarray) -> np.ndarray:
     return envelope
 
 
-def _motion(generator: np.random.Generator, time: np.ndarray) -> np.ndarray:
+def _motion(generator: np.random.Generator, population: Population, time: np.ndarray) -> np.ndarray:
     """Return the jumps and swings of one moving electrode, mV."""
     trace = np.zeros_like(time)
     for _ in range(generator.integers(1, 5)):
         start = generator.uniform(0, time[-1])
-        height = NOISE["motion"].draw(generator) * generator.choice([-1, 1])
+        height = population.noise["motion"].draw(generator) * generator.choice([-1, 1])
         rise, fall = generator.uniform(0.02, 0.15), generator.uniform(0.15, 0.8)
         late = time - start
         trace += (

@@ -46,15 +46,8 @@ def fibrillatory_waves(
     A saw-tooth of three harmonics whose rate and height drift (Stridh 2001), from three sources
     that keep step only loosely; 4-9 waves a second, largest in V1, next in II, III, aVF
     (Bollmann 2006).
-
-    Parameters
-    ----------
-    rate
-        Mean fibrillatory rate, Hz.
-    amplitude
-        Peak height in V1, mV.
     """
-    # Directions of an average torso: the right atrium lies under V1; then inferior, then left.
+    # Directions of an average torso: the right atrium is under V1; then inferior, then left.
     directions = np.array([[-0.45, 0.15, -0.75], [-0.05, 0.50, -0.05], [0.30, 0.05, 0.25]])
     weights = np.array([1.0, 0.8, 0.5]) * generator.uniform(0.6, 1.3, 3)
     dipole = np.zeros((3, n_samples))

@@ -12,7 +12,7 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the records")
     parser.add_argument(
-        "--records", type=int, default=700, help="how many records (default: %(default)s)"
+        "--records", type=int, default=700, help="number of records (default: %(default)s)"
     )
     parser.add_argument(
         "--seed", type=int, default=44, help="seed of the whole set (default: %(default)s)"
@@ -23,11 +23,15 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: the seven classes and a few PAC, PVC and multi-label records)",
     )
     parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+        "--population",
+        choices=("textbook", "hospital"),
+        default="textbook",
+        help="clear findings, or slight ones with others beside them (default: %(default)s)",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="simulate records anew that are already there"
+        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="simulate existing records again")
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:
@@ -36,7 +40,9 @@ def run_simulate(arguments: argparse.Namespace) -> int:
     from ekg.simulator.record_files import SimulationSettings, simulate_folder
 
     chosen = [name.strip() for name in (arguments.classes or "").split(",") if name.strip()]
-    settings = SimulationSettings(seed=arguments.seed, classes=check_classes(chosen))
+    settings = SimulationSettings(
+        seed=arguments.seed, classes=check_classes(chosen), population=arguments.population
+    )
     made, kept = simulate_folder(
         arguments.out,
         arguments.records,

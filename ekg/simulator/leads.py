@@ -38,22 +38,6 @@ def frank_vector(
 ) -> np.ndarray:
     """Return the dipole that an average torso shows as a given vector of the hexaxial system.
 
-    Parameters
-    ----------
-    amplitude
-        Length in the frontal plane, mV: what a limb lead along the vector would record.
-    angle
-        Degrees clockwise from lead I, as cardiologists count the axis (aVF is +90).
-    z
-        Frank's z component, mV; positive to the back.
-
-    Returns
-    -------
-    ndarray, shape (..., 3)
-        Frank's x, y, z in mV.
-
-    Notes
-    -----
     The x and y components solve lead I = amplitude cos(angle) and
     aVF = (sqrt(3)/2) amplitude sin(angle) with the lead vectors of `DOWER`.
     """
@@ -75,14 +59,7 @@ def frontal_axis(lead_i: float, lead_avf: float) -> float:
 def electrode_potentials(independent: np.ndarray) -> np.ndarray:
     """Return potentials of `ELECTRODES` against Wilson's central terminal.
 
-    Parameters
-    ----------
-    independent
-        Leads I, II, V1..V6, shape (8, N), mV.
-
-    Returns
-    -------
-    ndarray, shape (9, N)
+    `independent`: Leads I, II, V1..V6, shape (8, N), mV.
     """
     lead_i, lead_ii = independent[0], independent[1]
     right_arm = -(lead_i + lead_ii) / 3
@@ -121,10 +98,23 @@ _ATRIAL_SHARE = np.array([1.0, 1.0, 0.95, 0.65, 0.50, 0.48, 0.52, 0.60])[:, None
 def atrial_lead_field(ventricular: np.ndarray) -> np.ndarray:
     """Return lead vectors for the atria, shape (8, 3).
 
-    The atria lie behind the ventricles, far from the electrodes V2-V6 and nearest to V1: the
+    The atria are behind the ventricles, far from the electrodes V2-V6 and nearest to V1: the
     chest leads see less of them than of an equal dipole in the ventricles.
     """
     return np.vstack([DOWER[:2], ventricular[2:]]) * _ATRIAL_SHARE
+
+
+_RECOVERY_SHARE = np.array([1.0, 1.0, 1.0, 1.05, 0.76, 0.74, 0.82, 1.12])[:, None]
+"""ST and T of the healthy, measured over what one dipole predicts from I, II and V2."""
+
+
+def recovery_lead_field(ventricular: np.ndarray) -> np.ndarray:
+    """Return lead vectors for ST, T and U, shape (8, 3).
+
+    Recovery is spread over the wall and is no single dipole: seen from I, II and V2 it would be
+    a third larger in V3 to V5 than recordings show.
+    """
+    return ventricular * _RECOVERY_SHARE
 
 
 def torso_lead_field(generator: np.random.Generator, spread: float = 1.0) -> np.ndarray:

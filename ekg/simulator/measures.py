@@ -21,12 +21,7 @@ _BANDS = {"wander": (0.1, 0.8), "muscle": (40.0, 100.0)}
 def find_beats(signal: np.ndarray, sampling_frequency: float) -> np.ndarray:
     """Return the samples at which QRS complexes have their steepest part, all leads together.
 
-    Parameters
-    ----------
-    signal
-        Shape (12, N), mV.
-    sampling_frequency
-        Hz.
+    `signal`: shape (12, N), mV; `sampling_frequency`: Hz.
     """
     band = scipy.signal.butter(2, (5, 30), "bandpass", fs=sampling_frequency, output="sos")
     steep = np.diff(scipy.signal.sosfiltfilt(band, signal[_INDEPENDENT], axis=-1), axis=-1)
@@ -91,21 +86,7 @@ def qrs_bounds(beat: np.ndarray, sampling_frequency: float) -> tuple[int, int]:
 def measure(signal: np.ndarray, sampling_frequency: float) -> dict[str, Any]:
     """Measure one recording.
 
-    Parameters
-    ----------
-    signal
-        Shape (12, N), mV.
-    sampling_frequency
-        Hz.
-
-    Returns
-    -------
-    dict
-        rate (1/min), rr_cv, qrs and pr (s; pr is NaN where no P wave stands out), axis
-        (degrees), and dictionaries by lead: r and s (highest and lowest point of QRS, mV),
-        st60 (level at J + 60 ms against the PR segment), t (largest deflection after that);
-        `wander` and `muscle` (mV RMS, median over limb leads and over chest leads),
-        `hum` (mV RMS at 50 Hz).
+    `signal`: shape (12, N), mV; `sampling_frequency`: Hz.
     """
     beats = find_beats(signal, sampling_frequency)
     rr = np.diff(beats) / sampling_frequency

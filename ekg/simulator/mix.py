@@ -40,24 +40,7 @@ def record_name(number: int) -> str:
 def diagnoses_of(
     name: str, seed: int = 44, classes: Sequence[str] | None = None
 ) -> tuple[str, ...]:
-    """Return the diagnoses of the record of that name.
-
-    Parameters
-    ----------
-    name
-        A record's name. Its number decides its place in a block of 100.
-    seed
-        The seed of the whole set.
-    classes
-        Choose among these alone, in equal parts. By default the mix of a block of 100: each of
-        the seven classes 13 times, 3 PAC, 3 PVC, 3 with several diagnoses; every run of
-        records holds about equal parts.
-
-    Raises
-    ------
-    ConfigError
-        If a class is unknown.
-    """
+    """Return the diagnoses of the record of that name."""
     choice = check_classes(classes)
     number = re.search(r"(\d+)$", name)
     place = int(number.group(1)) - 1 if number else 0
@@ -85,7 +68,7 @@ def check_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
     if unknown:
         raise ConfigError(
             f"option --classes: {', '.join(unknown)} cannot be simulated",
-            remedy=f"choose among {', '.join(known)}",
+            remedy=f"choose from {', '.join(known)}",
         )
     return tuple(name for name in known if name in classes)
 

@@ -1,4 +1,4 @@
-"""Every parameter's range and its clinical source (printed into docs/simulator.md)."""
+"""Every parameter's range and its clinical source."""
 
 from __future__ import annotations
 
@@ -68,26 +68,14 @@ SOURCES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Range:
-    """A parameter's distribution: normal within bounds, or uniform where `sd` is None.
+    """A parameter's distribution: normal within bounds, or uniform where `sd` is None."""
 
-    Parameters
-    ----------
-    low, high
-        Bounds; nothing outside is ever drawn.
-    unit
-        The unit, or "1".
-    source
-        Keys of `SOURCES`, or "choice: why" where no publication gives the figure.
-    mean, sd
-        Of the normal distribution before it is bounded.
-    """
-
-    low: float
-    high: float
-    unit: str
-    source: str
-    mean: float | None = None
-    sd: float | None = None
+    low: float  # bounds; nothing outside is ever drawn
+    high: float  # bounds; nothing outside is ever drawn
+    unit: str  # the unit, or "1"
+    source: str  # keys of `SOURCES`, or "choice: why" where no publication gives the figure
+    mean: float | None = None  # of the normal distribution before it is bounded
+    sd: float | None = None  # of the normal distribution before it is bounded
 
     def draw(self, generator: np.random.Generator) -> float:
         """Draw one value."""
@@ -182,18 +170,47 @@ NOISE: dict[str, LogRange] = {
 }
 
 
-def draw(name: str, generator: np.random.Generator) -> float:
-    """Draw a parameter of `RANGES`."""
-    return RANGES[name].draw(generator)
+HOSPITAL_RANGES: dict[str, Range] = {
+    "rate.AF": Range(45, 195, "1/min", "Hindricks 2021; choice: real records", 96, 31),
+    "rsa": Range(0.003, 0.17, "of RR", "Task Force 1996; choice: real records", 0.045, 0.04),
+    "lf_variability": Range(
+        0.002, 0.08, "of RR", "Task Force 1996; choice: real records", 0.02, 0.018
+    ),
+    "af.cv": Range(0.07, 0.36, "of RR", "Tateno 2001; choice: real records", 0.20, 0.06),
+    "p.amplitude": Range(0.03, 0.24, "mV", "Rijnbeek 2014", 0.115, 0.045),
+    "pr.normal": Range(0.120, 0.200, "s", "Mason 2007; Rijnbeek 2014", 0.163, 0.022),
+    "pr.I-AVB": Range(0.204, 0.400, "s", "Kusumoto 2019", 0.245, 0.040),
+    "axis.normal": Range(-30, 90, "deg", "Surawicz 2009; choice: real records", 46, 34),
+    "qrs.amplitude": Range(0.35, 2.4, "mV, frontal", "choice: real records", 1.13, 0.33),
+    "t.amplitude": Range(0.09, 0.65, "mV, frontal", "choice: real records", 0.30, 0.09),
+    "t.anterior": Range(0.02, 0.60, "mV, -z", "choice: real records", 0.32, 0.13),
+    "st.normal": Range(-0.05, 0.05, "mV", "Rautaharju 2009; choice: real records", 0.0, 0.022),
+    "st.AF": Range(-0.16, 0.05, "mV", "choice: real records", -0.045, 0.05),
+    "st.other": Range(-0.06, 0.05, "mV", "choice: real records", -0.008, 0.03),
+    "st.anterior": Range(0.0, 0.18, "mV, -z", "choice: real records", 0.055, 0.05),
+    "st.depression": Range(
+        0.03, 0.36, "mV, 2nd deepest lead", "Thygesen 2018; choice: real records", 0.055, 0.06
+    ),
+    "j.frontal": Range(-0.12, 0.12, "mV, x and y", "choice: real records", -0.012, 0.04),
+    "j.posterior": Range(-0.05, 0.13, "mV, z", "choice: real records", 0.045, 0.035),
+}
+"""What differs in the population of a hospital."""
+
+HOSPITAL_NOISE: dict[str, LogRange] = {
+    "wander": LogRange(0.036, 0.75, 0.004, 0.35, "mV", "choice: real records"),
+    "muscle": LogRange(0.0035, 1.0, 0.0004, 0.07, "mV", "choice: real records"),
+}
 
 
 def ranges_table() -> str:
     """Return every range of the simulator with its unit and source."""
     rows = []
-    for name, given in RANGES.items():
+    given_ranges = RANGES | {f"{name} (hospital)": r for name, r in HOSPITAL_RANGES.items()}
+    for name, given in given_ranges.items():
         law = "uniform" if given.sd is None else f"normal, mean {given.mean:g}, SD {given.sd:g}"
         rows.append([name, f"{given.low:g}", f"{given.high:g}", law, given.unit, given.source])
-    for name, noise in NOISE.items():
+    noises = NOISE | {f"{name} (hospital)": n for name, n in HOSPITAL_NOISE.items()}
+    for name, noise in noises.items():
         law = f"log-normal, median {noise.median:g}, SD of log {noise.spread:g}"
         ends = [f"{noise.low:g}", f"{noise.high:g}"]
         rows.append([f"noise.{name}", *ends, law, noise.unit, noise.source])

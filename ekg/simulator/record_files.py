@@ -30,6 +30,8 @@ _OFFSET = 24  # bytes of a MATLAB v4 matrix header for the variable name `val`
 _SAMPLING_FREQUENCY = 500
 _AT_A_TIME = 8
 _SETTINGS = "settings.json"
+_EARLIER = {"population": "textbook"}
+"""What folders were made with before this was a setting."""
 
 
 @dataclass(frozen=True)
@@ -39,44 +41,31 @@ class SimulationSettings:
     seed: int = 44
     classes: tuple[str, ...] | None = None
     version: int = VERSION
+    population: str = "textbook"
 
 
 def simulation_of(folder: Path) -> dict[str, Any] | None:
-    """Return the settings of a folder of simulated records, None for any other folder.
-
-    Returns
-    -------
-    dict or None
-        `seed`, `classes` (None: the standard mix) and `version` of the simulator.
-    """
+    """Return the settings of a folder of simulated records, None for any other folder."""
     path = folder / _SETTINGS
     content = read_json(path) if path.is_file() else None
     keys = [field.name for field in fields(SimulationSettings)]
-    if not isinstance(content, dict) or set(content) != set(keys):
+    if not isinstance(content, dict):
+        return None
+    content = _EARLIER | content
+    if set(content) != set(keys):
         return None
     return {key: content[key] for key in keys}
 
 
 def digitised(signal: np.ndarray) -> np.ndarray:
-    """Return millivolts as whole microvolts, int16; what lies beyond is clipped."""
+    """Return millivolts as whole microvolts, int16; what is beyond is clipped."""
     return np.clip(np.round(signal * GAIN), -32767, 32767).astype(np.int16)
 
 
 def header_text(name: str, values: np.ndarray, diagnoses: Sequence[str], age: int, sex: str) -> str:
     """Return a header of the challenge's form.
 
-    Parameters
-    ----------
-    name
-        The record's name.
-    values
-        int16, shape (12, N).
-    diagnoses
-        Abbreviations; written as SNOMED CT codes.
-    age
-        Years.
-    sex
-        Male or Female.
+    `values`: int16, shape (12, N).
     """
     lines = [f"{name} {len(values)} {_SAMPLING_FREQUENCY} {values.shape[1]}"]
     for lead, row in zip(LEADS, values, strict=True):
@@ -91,7 +80,9 @@ def header_text(name: str, values: np.ndarray, diagnoses: Sequence[str], age: in
 def write_record(folder: Path, name: str, settings: SimulationSettings) -> tuple[str, ...]:
     """Simulate one record and write NAME.mat, then NAME.hea; return its diagnoses."""
     diagnoses = mix.diagnoses_of(name, settings.seed, settings.classes)
-    signal, diagnoses, parameters = simulate_record(name, settings.seed, diagnoses)
+    signal, diagnoses, parameters = simulate_record(
+        name, settings.seed, diagnoses, population=settings.population
+    )
     values = digitised(signal)
     with atomic_path(folder / f"{name}.mat") as temporary:
         scipy.io.savemat(temporary, {"val": values}, format="4")
@@ -101,7 +92,7 @@ def write_record(folder: Path, name: str, settings: SimulationSettings) -> tuple
 
 
 def is_whole(folder: Path, name: str) -> bool:
-    """Say whether a record's header and all bytes of its signal are there.
+    """Return whether a record's header and all bytes of its signal are there.
 
     The header is written last and both files appear whole, so this is a check against
     interrupted runs and copies, not against edits.
@@ -123,31 +114,7 @@ def simulate_folder(
     jobs: int = 1,
     overwrite: bool = False,
 ) -> tuple[int, int]:
-    """Fill a folder with records S0001 ... and list them in labels.csv.
-
-    Parameters
-    ----------
-    folder
-        Made when missing; a second run at the same time is refused.
-    count
-        How many records there shall be.
-    settings
-        Seed and classes.
-    jobs
-        Processes; the records do not depend on it.
-    overwrite
-        Redo everything, even in a folder made with other settings.
-
-    Returns
-    -------
-    made, kept : int
-        Records made now, and those that were there.
-
-    Raises
-    ------
-    ConfigError
-        If `count` or `jobs` is below 1 or the folder holds records of other settings.
-    """
+    """Fill a folder with records S0001 ... and list them in labels.csv."""
     if count < 1 or jobs < 1:
         raise ConfigError("options --records and -j must be 1 or more")
     mix.check_classes(settings.classes)
@@ -184,15 +151,15 @@ def _check_settings(folder: Path, settings: SimulationSettings, overwrite: bool)
     wanted = json.loads(json.dumps(asdict(settings)))
     if path.is_file() and not overwrite:
         found = read_json(path)
-        if found != wanted:
+        if not isinstance(found, dict) or _EARLIER | found != wanted:
             raise ConfigError(
-                f"holds records simulated with {found}, not {wanted}",
+                f"contains records simulated with {found}, not {wanted}",
                 path=folder,
-                remedy="choose another folder, or pass --overwrite to simulate them anew",
+                remedy="choose another folder, or use --overwrite to simulate them again",
             )
     elif not overwrite and any(folder.glob("*.hea")):
         raise RecordError(
-            "holds records that were not simulated here",
+            "contains records that were not simulated here",
             path=folder,
             remedy="choose another folder",
         )

@@ -70,23 +70,8 @@ def secondary_t_vector(
     The ventricular gradient, the area of QRS and T together, does not depend on the order of
     activation (Wilson 1934). So a wide QRS in one direction draws ST and T in the other: the
     secondary, discordant change of bundle branch block and ventricular ectopy. Only a share of
-    it is put into the bell-shaped T wave; with all of it T would stand taller than in real
+    it is put into the bell-shaped T wave; with all of it T would be taller than in real
     recordings.
-
-    Parameters
-    ----------
-    t_vector
-        Peak of T under normal activation, shape (3,), mV.
-    usual
-        QRS under normal activation.
-    qrs
-        QRS as it is.
-    shape
-        Form of the T wave.
-    duration, qt
-        Of the altered beat, s.
-    share
-        0 to 1.
     """
     change = area(qrs) - area(usual)
     return t_vector - share * change / shape.area_per_height(duration, qt)
@@ -97,15 +82,7 @@ def st_shift(
 ) -> Waves:
     """Return a shift of the ST segment that begins at J and melts into the T wave.
 
-    Parameters
-    ----------
-    vector
-        Level at J, shape (3,), mV.
-    tilt
-        Relative change along the segment: 0 horizontal, positive further away from the
-        baseline (downsloping depression, convex elevation), negative towards it.
-    reach
-        End of the segment's top as a share of the way from J to the end of T.
+    `vector`: Level at J, shape (3,), mV.
     """
     hold = reach * (qt - qrs_duration)
     fall = 0.16 * (qt - qrs_duration)

@@ -6,49 +6,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ekg.simulator.ranges import draw
+from ekg.simulator.population import Population
 
 
 @dataclass(frozen=True)
 class Beats:
-    """The beats of a recording, in order of time.
+    """The beats of a recording, in order of time."""
 
-    Parameters
-    ----------
-    onset
-        Onset of each QRS, s from the first sample; the first beats lie before it, the last ones
-        after the end.
-    kind
-        "N" conducted, "A" premature atrial, "V" premature ventricular; shape as `onset`.
-    sinus
-        Onset of QRS that the sinus node's P wave belongs to, s: also where a ventricular
-        premature beat hides it.
-    """
-
+    # Onset of each QRS, s from the first sample; the first beats are before it, the last ones after
+    # the end
     onset: np.ndarray
+    # "N" conducted, "A" premature atrial, "V" premature ventricular; shape as `onset`
     kind: np.ndarray
+    # Onset of QRS that the sinus node's P wave belongs to, s: also where a ventricular premature
+    # beat hides it
     sinus: np.ndarray
 
 
 def sinus_intervals(
-    generator: np.random.Generator, count: int, mean_rr: float, variability: float
+    generator: np.random.Generator,
+    population: Population,
+    count: int,
+    mean_rr: float,
+    variability: float,
 ) -> np.ndarray:
     """Return RR intervals of sinus rhythm, shape (count,), s.
 
     Respiratory and low-frequency modulation with a little noise (Task Force 1996).
-
-    Parameters
-    ----------
-    variability
-        Factor on both modulations: below 1 in old age and tachycardia.
     """
     time = np.arange(count) * mean_rr
-    respiratory = draw("rsa", generator) * variability
-    low = draw("lf_variability", generator) * variability
+    respiratory = population.draw("rsa", generator) * variability
+    low = population.draw("lf_variability", generator) * variability
     modulation = (
         1
         + respiratory
-        * np.sin(2 * np.pi * (draw("respiration", generator) * time + generator.random()))
+        * np.sin(
+            2 * np.pi * (population.draw("respiration", generator) * time + generator.random())
+        )
         + low * np.sin(2 * np.pi * (generator.uniform(0.06, 0.13) * time + generator.random()))
         + 0.008 * generator.standard_normal(count)
     )
@@ -56,7 +50,7 @@ def sinus_intervals(
 
 
 def fibrillation_intervals(
-    generator: np.random.Generator, count: int, mean_rr: float
+    generator: np.random.Generator, population: Population, count: int, mean_rr: float
 ) -> np.ndarray:
     """Return RR intervals of atrial fibrillation, shape (count,), s.
 
@@ -64,33 +58,28 @@ def fibrillation_intervals(
     atrial fibrillation (Tateno 2001); none is shorter than the atrioventricular node's
     refractory time.
     """
-    variation = draw("af.cv", generator)
-    shortest = min(draw("af.shortest_rr", generator), 0.75 * mean_rr)
+    variation = population.draw("af.cv", generator)
+    shortest = min(population.draw("af.shortest_rr", generator), 0.75 * mean_rr)
     above = mean_rr - shortest
     shape = (above / (variation * mean_rr)) ** 2
     return shortest + generator.gamma(shape, above / shape, count)
 
 
 def regular_beats(generator: np.random.Generator, intervals: np.ndarray, start: float) -> Beats:
-    """Return conducted beats at the given intervals; the first lies up to one RR before start."""
+    """Return conducted beats at the given intervals; the first is up to one RR before start."""
     onset = start - generator.random() * intervals[0] + np.concatenate([[0], np.cumsum(intervals)])
     return Beats(onset, np.full(len(onset), "N"), onset.copy())
 
 
 def with_premature_beats(
-    generator: np.random.Generator, beats: Beats, kinds: str, places: np.ndarray
+    generator: np.random.Generator,
+    population: Population,
+    beats: Beats,
+    kinds: str,
+    places: np.ndarray,
 ) -> Beats:
     """Return the beats with some of them coming early.
 
-    Parameters
-    ----------
-    kinds
-        "A" or "V" for each place.
-    places
-        Indices of the beats that come early; not the first or last, and never neighbours.
-
-    Notes
-    -----
     An atrial premature beat resets the sinus node: the next beat follows about one RR (a little
     more) later, the pause is not fully compensatory. A ventricular one does not reset it: the
     next beat comes when it would have come anyway, and the pause is fully compensatory
@@ -100,13 +89,13 @@ def with_premature_beats(
     for what, place in zip(kinds, places, strict=True):
         rr = onset[place] - onset[place - 1]
         if what == "V":
-            coupling = max(draw("pvc.coupling", generator) * rr, 0.34)
+            coupling = max(population.draw("pvc.coupling", generator) * rr, 0.34)
             onset[place] = onset[place - 1] + min(coupling, 0.86 * rr)
         else:
-            coupling = max(draw("pac.coupling", generator) * rr, 0.36)
+            coupling = max(population.draw("pac.coupling", generator) * rr, 0.36)
             early = onset[place] - (onset[place - 1] + min(coupling, 0.88 * rr))
             following = onset[place + 1] - onset[place]
-            late = (draw("pac.return", generator) - 1) * following
+            late = (population.draw("pac.return", generator) - 1) * following
             onset[place] -= early
             onset[place + 1 :] += min(late, 0.9 * early) - early
             sinus[place] -= early

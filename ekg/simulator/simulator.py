@@ -15,6 +15,7 @@ from ekg.simulator.acquisition import Placement, draw_placement
 from ekg.simulator.heart import Heart, draw_heart
 from ekg.simulator.leads import atrial_lead_field, twelve_leads
 from ekg.simulator.patient import Patient, draw_patient
+from ekg.simulator.population import Population, population_of
 from ekg.simulator.repolarisation import Beat, qt_interval
 from ekg.simulator.waves import Waves, add_waves
 
@@ -37,6 +38,7 @@ def simulate_record(
     seconds: float | None = None,
     frank: bool = False,
     noise: float = 1.0,
+    population: str = "textbook",
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, Any]]:
     """Simulate one 12-lead recording.
 
@@ -60,6 +62,8 @@ def simulate_record(
         Add Frank's leads vx, vy, vz as rows 13 to 15.
     noise
         Factor on all noise; 0 gives a clean recording.
+    population
+        "textbook" (clear findings) or "hospital" (slight ones, and others beside them).
 
     Returns
     -------
@@ -79,33 +83,53 @@ def simulate_record(
     findings = tuple(diagnoses) if diagnoses is not None else mix.diagnoses_of(name, seed)
     _check(findings, sampling_frequency, seconds)
     whose = f"simulate/{patient or name}"
-    person = draw_patient(generator_for(seed, f"{whose}/person"), findings)
+    people = population_of(population)
+    person = draw_patient(generator_for(seed, f"{whose}/person"), findings, people)
     heart = draw_heart(generator_for(seed, f"{whose}/heart/{','.join(findings)}"), person, findings)
     if seconds is None:
         seconds = mix.seconds_of(generator_for(seed, f"simulate/{name}/length"))
     n_samples = round(seconds * sampling_frequency)
-    beats, rate = _beats(generator_for(seed, f"simulate/{name}/rhythm"), heart, findings, seconds)
+    rhythm_generator = generator_for(seed, f"simulate/{name}/rhythm")
+    beats, rate = _beats(rhythm_generator, people, heart, findings, seconds)
+    signal, placement = _recorded(
+        seed, name, person, heart, beats, n_samples, sampling_frequency, noise
+    )
+    signal = signal if frank else signal[:12]
+    parameters = _drawn(person, heart, placement, beats, seconds)
+    parameters |= {"rate": rate, "sampling_frequency": sampling_frequency}
+    return signal, findings, parameters | heart.notes
+
+
+def _recorded(
+    seed: int,
+    name: str,
+    person: Patient,
+    heart: Heart,
+    beats: rhythm.Beats,
+    n_samples: int,
+    sampling_frequency: float,
+    noise: float,
+) -> tuple[np.ndarray, Placement]:
+    """Return the twelve leads and Frank's as the device delivers them, and the electrodes."""
     margin = round(_MARGIN * sampling_frequency)
-    noise_generator = generator_for(seed, f"simulate/{name}/noise")
-    device = acquisition.draw_device(noise_generator)
-    placement = draw_placement(noise_generator)
+    generator = generator_for(seed, f"simulate/{name}/noise")
+    device = acquisition.draw_device(generator)
+    placement = draw_placement(generator)
     leads = _draw(
         generator_for(seed, f"simulate/{name}/beats"),
         heart,
         beats,
         placement.field(person.lead_field),
+        person,
         n_samples + 2 * margin,
         sampling_frequency,
     )
+    order = placement.order()
     recorded = acquisition.record(
-        noise_generator, device, leads, placement.order(), sampling_frequency, noise
+        generator, person.population, device, leads, order, sampling_frequency, noise
     )
     kept = acquisition.quantised(recorded[:, margin : margin + n_samples], device.resolution)
-    signal = twelve_leads(kept[:8])
-    signal = np.vstack([signal, kept[8:]]) if frank else signal
-    parameters = _drawn(person, heart, placement, beats, seconds)
-    parameters |= {"rate": rate, "sampling_frequency": sampling_frequency}
-    return signal, findings, parameters | heart.notes
+    return np.vstack([twelve_leads(kept[:8]), kept[8:]]), placement
 
 
 def _drawn(
@@ -133,7 +157,7 @@ def _check(findings: Collection[str], sampling_frequency: float, seconds: float 
     if unknown or not findings:
         raise ConfigError(
             f"diagnosis {', '.join(unknown) or '(none)'} cannot be simulated",
-            remedy=f"choose among {', '.join([*BY_ABBREVIATION, *EXTRA_FINDINGS])}",
+            remedy=f"choose from {', '.join([*BY_ABBREVIATION, *EXTRA_FINDINGS])}",
         )
     if not 100 <= sampling_frequency <= 4000:
         raise ConfigError(
@@ -144,33 +168,37 @@ def _check(findings: Collection[str], sampling_frequency: float, seconds: float 
 
 
 def _beats(
-    generator: np.random.Generator, heart: Heart, findings: Collection[str], seconds: float
+    generator: np.random.Generator,
+    people: Population,
+    heart: Heart,
+    findings: Collection[str],
+    seconds: float,
 ) -> tuple[rhythm.Beats, float]:
     """Return the beats, onsets in seconds from the first kept sample, and the mean rate."""
     rate = heart.rate * float(np.clip(generator.normal(1, 0.02), 0.95, 1.05))
     rr = 60 / rate
     count = int((seconds + 2 * _MARGIN) / rr * 1.4) + 8
     if heart.fibrillating:
-        intervals = rhythm.fibrillation_intervals(generator, count, rr)
+        intervals = rhythm.fibrillation_intervals(generator, people, count, rr)
     else:
-        intervals = rhythm.sinus_intervals(generator, count, rr, heart.variability)
+        intervals = rhythm.sinus_intervals(generator, people, count, rr, heart.variability)
     beats = rhythm.regular_beats(generator, intervals, -_MARGIN - rr)
-    kinds = _premature_kinds(generator, findings, seconds)
+    kinds = _premature_kinds(generator, people, findings, seconds)
     places = rhythm.premature_places(generator, beats, seconds, len(kinds))
     if len(places):
-        beats = rhythm.with_premature_beats(generator, beats, kinds[: len(places)], places)
+        beats = rhythm.with_premature_beats(generator, people, beats, kinds[: len(places)], places)
     return beats, rate
 
 
 def _premature_kinds(
-    generator: np.random.Generator, findings: Collection[str], seconds: float
+    generator: np.random.Generator, people: Population, findings: Collection[str], seconds: float
 ) -> str:
     """Return one letter for each premature beat: those named, or a rare one in passing."""
     kinds = ""
     for finding, letter in (("PAC", "A"), ("PVC", "V")):
         if finding in findings:
             kinds += letter * (1 + int(generator.poisson(0.10 * seconds)))
-    if not kinds and "Normal" not in findings and generator.random() < 0.04:
+    if not kinds and "Normal" not in findings and generator.random() < people.ectopy:
         kinds = "V" if "AF" in findings or generator.random() < 0.5 else "A"
     return "".join(generator.permutation(list(kinds))) if kinds else ""
 
@@ -180,24 +208,16 @@ def _draw(
     heart: Heart,
     beats: rhythm.Beats,
     field: np.ndarray,
+    person: Patient,
     n_samples: int,
     sampling_frequency: float,
 ) -> np.ndarray:
     """Return the heart's leads I, II, V1..V6 and Frank's x, y, z with margins on both sides.
 
-    Parameters
-    ----------
-    field
-        Lead vectors of I, II, V1..V6, shape (8, 3).
-    n_samples
-        Margins included.
-
-    Returns
-    -------
-    ndarray, shape (11, n_samples)
-        mV.
+    In mV; `field`: Lead vectors of I, II, V1..V6, shape (8, 3).
     """
     ventricular = np.vstack([field, np.eye(3)])
+    recovery = np.vstack([person.recovery_field(field), np.eye(3)])
     atrial = np.vstack([atrial_lead_field(field), np.eye(3)])
     leads = np.zeros((len(ventricular), n_samples))
     # Breathing turns and moves the heart: each lead's amplitude swings a little.
@@ -213,8 +233,9 @@ def _draw(
         beat = heart.ectopic if kind == "V" else heart.conducted
         if kind == "A" and previous < 0.62 * mean_rr and heart.conducted.duration < 0.12:
             beat = heart.aberrant
-        for waves in (beat.qrs, _recovery(beat, previous, mean_rr)):
-            add_waves(leads, waves, ventricular, anchor, sampling_frequency, gain)
+        add_waves(leads, beat.qrs, ventricular, anchor, sampling_frequency, gain)
+        late = _recovery(beat, previous, mean_rr)
+        add_waves(leads, late, recovery, anchor, sampling_frequency, gain)
     if heart.fibrillating:
         dipole = atria.fibrillatory_waves(
             generator, n_samples, sampling_frequency, heart.f_rate, heart.f_amplitude

@@ -9,7 +9,6 @@ import numpy as np
 from ekg.simulator import repolarisation, ventricles
 from ekg.simulator.leads import frank_vector, twelve_leads
 from ekg.simulator.patient import Patient
-from ekg.simulator.ranges import draw
 from ekg.simulator.repolarisation import Beat, TShape
 from ekg.simulator.waves import Waves
 
@@ -52,6 +51,9 @@ INFARCTION: tuple[str, ...] = ("anterior", "anterolateral", "inferior", "inferol
 DEPRESSION = Territory(0.60, -132, 0.22, 16)
 """Subendocardial ischaemia: away from the apex, so that I, II, V4-V6 fall and aVR rises."""
 
+STRAIN = Territory(0.60, -150, -0.18, 18)
+"""A strained left ventricle: I, aVL, V5 and V6 fall, V1 and V2 rise (Hancock 2009)."""
+
 
 def elevation_threshold(age: int, sex: str) -> np.ndarray:
     """Return the least ST elevation at J that counts, in mV, shape (12,).
@@ -74,20 +76,8 @@ def scaled_to_elevation(
 ) -> np.ndarray:
     """Return the ST vector along `direction` that lifts two leads `margin` over the threshold.
 
-    Parameters
-    ----------
-    direction
-        Unit vector, shape (3,).
-    other
-        What else there is at that moment (the climb into T).
-    lead_field
-        Shape (8, 3).
-    moment
-        s after the onset of QRS, at which the level counts.
-    threshold
-        mV, shape (12,).
-    margin
-        mV.
+    `direction`: Unit vector, shape (3,); `lead_field`: shape (8, 3); `threshold`: mV, shape (12,);
+    `margin`: mV.
     """
     per_unit = _twelve(lead_field, direction)
     base = _twelve(lead_field, other.level(moment))
@@ -146,11 +136,11 @@ def with_elevation(
     elif territory == "early repolarisation":
         taller = frank_vector(generator.uniform(0.05, 0.30), 45, -generator.uniform(0.10, 0.60))
         recovery = recovery + TShape(0.16, 0.10, 0.1).waves(taller, beat.duration, beat.qt)
-    above = draw("st.elevation", generator) * (1.0 if infarct else 0.35)
+    above = patient.population.draw("st.elevation", generator) * (1.0 if infarct else 0.35)
     vector = scaled_to_elevation(
         direction,
         recovery,
-        patient.lead_field,
+        patient.recovery_field(),
         beat.duration + _AFTER_J,
         elevation_threshold(patient.age, patient.sex),
         above,
@@ -182,16 +172,19 @@ def with_depression(generator: np.random.Generator, beat: Beat, patient: Patient
     At least 0.05 mV in two leads (Thygesen 2018), away from the apex: I, II, V4-V6 fall and aVR
     rises (Wagner 2009).
     """
-    direction = DEPRESSION.direction(generator)
+    territory = DEPRESSION
+    if patient.population.measured_waves and generator.random() < 0.65:
+        territory = STRAIN
+    direction = territory.direction(generator)
     # V2 and V3 are a little up to begin with, as in everybody.
-    front = frank_vector(0.0, 0.0, -draw("st.anterior", generator))
+    front = frank_vector(0.0, 0.0, -patient.population.draw("st.anterior", generator))
     recovery = beat.recovery + repolarisation.st_shift(front, beat.duration, beat.qt, 0.0, 0.25)
     vector = scaled_to_depression(
         direction,
         recovery,
-        patient.lead_field,
+        patient.recovery_field(),
         beat.duration + 0.05,
-        draw("st.depression", generator),
+        patient.population.draw("st.depression", generator),
     )
     slope = float(generator.choice([0.0, 0.4, 1.0], p=[0.45, 0.35, 0.20]))
     tilt = slope + generator.uniform(-0.10, 0.15)
@@ -222,14 +215,29 @@ def with_usual_st(
     generator: np.random.Generator, beat: Beat, patient: Patient, level_name: str
 ) -> Beat:
     """Return the beat with the ST level of `ranges`: in the healthy below every threshold."""
-    level = draw(level_name, generator)
-    vector = frank_vector(level, patient.t_axis, -draw("st.anterior", generator))
+    level = patient.population.draw(level_name, generator)
+    vector = frank_vector(level, patient.t_axis, -patient.population.draw("st.anterior", generator))
     shift = repolarisation.st_shift(vector, beat.duration, beat.qt, 0.0, 0.25)
     return replace(beat, recovery=beat.recovery + shift)
 
 
-def with_u_wave(generator: np.random.Generator, beat: Beat, t_vector: np.ndarray) -> Beat:
+def with_j_point(generator: np.random.Generator, beat: Beat, patient: Patient) -> Beat:
+    """Return the beat with a J point off the baseline that is gone 60 ms later.
+
+    It goes to the back and mostly down, so that V1 to V4 begin ST below the baseline and climb:
+    the upsloping start of ST in the healthy (Rautaharju 2009).
+    """
+    draw = patient.population.draw
+    vector = np.array([draw("j.frontal", generator), draw("j.frontal", generator), 0.0])
+    vector[2] = draw("j.posterior", generator)
+    waves = Waves.of([vector], [beat.duration - 0.002], [0.010], [generator.uniform(0.012, 0.026)])
+    return replace(beat, recovery=beat.recovery + waves)
+
+
+def with_u_wave(
+    generator: np.random.Generator, beat: Beat, patient: Patient, t_vector: np.ndarray
+) -> Beat:
     """Return the beat with a U wave in the direction of T."""
     size = max(float(np.linalg.norm(t_vector)), 1e-6)
-    vector = draw("u.amplitude", generator) / size * t_vector
+    vector = patient.population.draw("u.amplitude", generator) / size * t_vector
     return replace(beat, recovery=beat.recovery + repolarisation.u_wave(vector, beat.qt))

@@ -24,19 +24,7 @@ def normal_qrs(
 ) -> Waves:
     """Return a normal QRS; its onset is time 0 and its end (J) is `duration`.
 
-    Parameters
-    ----------
-    generator
-        Draws the person's own variant: septal vector, transition, terminal vector.
-    duration
-        s.
-    axis
-        Frontal QRS axis, degrees.
-    amplitude
-        Peak frontal vector, mV.
-    terminal
-        Upper bound of the last, basal vector, as a share of the peak: it makes the S waves in
-        I, V5 and V6, which are small in the healthy.
+    `axis`: Frontal QRS axis, degrees; `amplitude`: Peak frontal vector, mV.
     """
     turn = generator.normal(0, 9)  # the loop opens clockwise or counter-clockwise
     septal = generator.uniform(0.02, 0.22)
@@ -80,7 +68,7 @@ def left_bundle_branch_block(
     """Return a QRS of left bundle branch block.
 
     No septal q in I, V5, V6; broad, notched or slurred R there; rS or QS in V1-V3 (Surawicz
-    2009). The notch stands between the moments when activation, crossing the septum slowly,
+    2009). The notch is between the moments when activation, crossing the septum slowly,
     reaches the endocardium and then the epicardium of the lateral wall (Strauss 2011).
     """
     notch = generator.uniform(0.65, 1.25)
@@ -154,15 +142,6 @@ def with_pathological_q(
 ) -> Waves:
     """Return the QRS after infarction: its first forces point away from the dead muscle.
 
-    Parameters
-    ----------
-    direction
-        Unit vector towards the infarcted wall, shape (3,).
-    depth
-        Size of the lost forces, mV.
-
-    Notes
-    -----
     A Q of at least 0.02 s in V2-V3 or 0.03 s elsewhere marks a prior infarction (Thygesen 2018):
     the lost forces last 30-45 ms.
     """

@@ -17,27 +17,14 @@ class Waves:
     A shape is a Gaussian whose rise and fall may differ, with a flat (or tilted) top where
     `hold` is not 0; the classic Gaussian description of the EKG (McSharry 2003; as a dipole
     Sameni 2007) is the case hold = 0.
-
-    Parameters
-    ----------
-    vector
-        Frank's x, y, z in mV at the peak, shape (K, 3).
-    centre
-        Peak (or start of the top) in seconds after the beat's anchor, shape (K,).
-    rise, fall
-        Standard deviations of the two flanks, s, shape (K,).
-    hold
-        Length of the top, s, shape (K,).
-    tilt
-        Relative change of height along the top, shape (K,).
     """
 
-    vector: np.ndarray
-    centre: np.ndarray
-    rise: np.ndarray
-    fall: np.ndarray
-    hold: np.ndarray
-    tilt: np.ndarray
+    vector: np.ndarray  # Frank's x, y, z in mV at the peak, shape (K, 3)
+    centre: np.ndarray  # peak (or start of the top) in seconds after the beat's anchor, shape (K,)
+    rise: np.ndarray  # standard deviations of the two flanks, s, shape (K,)
+    fall: np.ndarray  # standard deviations of the two flanks, s, shape (K,)
+    hold: np.ndarray  # length of the top, s, shape (K,)
+    tilt: np.ndarray  # relative change of height along the top, shape (K,)
 
     @classmethod
     def of(
@@ -119,21 +106,8 @@ def add_waves(
 ) -> None:
     """Add one beat's waves to the leads, in place.
 
-    Parameters
-    ----------
-    leads
-        Shape (L, N), mV.
-    waves
-        The waves.
-    field
-        Lead vectors, shape (L, 3).
-    anchor
-        When the beat's anchor (the onset of its QRS, say) falls, s from the first sample; it
-        need not fall on a sample, and the beat may lie partly or wholly outside.
-    sampling_frequency
-        Hz.
-    gain
-        A number or one for each lead, shape (L,).
+    `leads`: shape (L, N), mV; `field`: Lead vectors, shape (L, 3); `sampling_frequency`: Hz;
+    `gain`: A number or one for each lead, shape (L,).
     """
     low, high = waves.span()
     first = max(int(np.ceil((anchor + low) * sampling_frequency)), 0)

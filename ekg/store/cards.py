@@ -13,7 +13,7 @@ from ekg.evaluation.external import FOLD
 from ekg.evaluation.groups import NOT_STATED
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.published import DATASET as PAPERS_DATASET
-from ekg.evaluation.published import read_published_figures
+from ekg.evaluation.published import read_published_metrics
 from ekg.evaluation.runs import with_interval
 from ekg.markdown import render, table, wrapped
 from ekg.model.export import LARGEST_DIFFERENCE
@@ -68,8 +68,8 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
         fold_rows=_fold_rows(dataset, metrics),
         done=done,
         images_per_second=history["images_per_second"].median(),
-        pictures=_pictures(config),
-        class_figures=(*_CLASS_METRICS, "auroc", "average_precision"),
+        training_images=_images(config),
+        class_metrics=(*_CLASS_METRICS, "auroc", "average_precision"),
         fitted=run.calibration,
         calibration_rows=_calibration_rows(metrics, results[OWN]),
         results={"own": results[OWN], "published": results[PUBLISHED]},
@@ -153,8 +153,8 @@ def _fold_rows(dataset: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[l
     return rows
 
 
-def _pictures(config: TrainConfig) -> str:
-    """Say where in its record a training picture lies, and how it is changed."""
+def _images(config: TrainConfig) -> str:
+    """Describe where in its record a training image is, and how it is changed."""
     changed = ", ".join(
         f"{name.replace('_', ' ')} {value:g}"
         for name, value in vars(config.augmentation).items()
@@ -165,9 +165,9 @@ def _pictures(config: TrainConfig) -> str:
         "fixed": "the same in every epoch",
     }
     return (
-        f"Training pictures: {places[config.data.slices]}; "
+        f"Training images: {places[config.data.slices]}; "
         + (f"augmented ({changed}, see `docs/training.md`)." if changed else "not augmented.")
-        + " Validation and test pictures are never changed."
+        + " Validation and test images are never changed."
     )
 
 
@@ -275,18 +275,18 @@ RECIPE: dict[str, Any] = {
 compares each with the recipe where that is available."""
 
 
-def published_card(figures_folder: Path, compared: Path | None) -> str:
+def published_card(metrics_folder: Path, compared: Path | None) -> str:
     """Return the published model's card in Markdown.
 
     Parameters
     ----------
-    figures_folder
+    metrics_folder
         With `published_figures.json`.
     compared
         A stored model of this project with results of the published one on the same
         recordings; None where there is none.
     """
-    content = read_published_figures(figures_folder)
+    content = read_published_metrics(metrics_folder)
     source = source_named("published_model")
     results = sources_of(compared / EXTERNAL, PUBLISHED, pooled=True) if compared else {}
     sizes = {"train": {"records": RECIPE["train_records"], "images": RECIPE["train_images"]}}
@@ -298,7 +298,7 @@ def published_card(figures_folder: Path, compared: Path | None) -> str:
         recipe=RECIPE,
         compared=compared,
         megabytes=round(sum(file.size or 0 for file in source.files) / 1e6, 1),
-        class_figures=_CLASS_METRICS,
+        class_metrics=_CLASS_METRICS,
         fold_rows=[
             [name, f"{s['records']:,}", f"{s['images']:,}", counts(s["images_by_class"])]
             for name, s in sizes.items()
@@ -327,4 +327,4 @@ _PUBLISHED_FILES = {
     "preds_test.csv": "label, prediction and weight of every test image",
     "preds_val.csv": "the same for validation",
 }
-_FIGURES_FILE_IS = "ours: the figures as facts, which `make compare` reads"
+_FIGURES_FILE_IS = "ours: the metrics as facts, which `make compare` reads"

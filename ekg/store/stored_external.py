@@ -38,28 +38,7 @@ def published_weights() -> str:
 
 
 def collect_external(results: Iterable[Path], folder: Path, weights_sha256: str) -> list[str]:
-    """Copy results of `python -m ekg external` into a stored model's folder and pool them.
-
-    Parameters
-    ----------
-    results
-        Folders with `external.json` and `predictions_external.csv`, of this model and of the
-        published one; or one stored model's `external` folder, taken as it is.
-    folder
-        The stored model's folder.
-    weights_sha256
-        Of the stored model's weights.
-
-    Returns
-    -------
-    list of str
-        Names of the files written, below `folder`.
-
-    Raises
-    ------
-    EvaluationError
-        If a folder has no such results, or they are of other weights than these two.
-    """
+    """Copy results of `python -m ekg external` into a stored model's folder and pool them."""
     names: list[str] = []
     for result in results:
         if result.name == EXTERNAL and not (result / "external.json").is_file():
@@ -83,7 +62,7 @@ def _take(path: Path, stem: str, folder: Path, weights_sha256: str) -> list[str]
         )
     content = read_json(path)
     if "pooled_of" in content:
-        return []  # made anew below
+        return []  # regenerated below
     suffixes = {weights_sha256: OWN, published_weights(): PUBLISHED}
     if content.get("weights_sha256") not in suffixes:
         raise EvaluationError(
@@ -124,11 +103,11 @@ def _pool(folder: Path, suffix: str) -> list[str]:
     mix: Counter[str] = Counter(dict.fromkeys(first["classes"], 0))
     for content in found.values():
         mix.update(content["data"]["class_mix"])
-    figures = evaluate_predictions(predictions, first["classes"])
+    metrics = evaluate_predictions(predictions, first["classes"])
     if "calibration" in first[FOLD]:
         temperature = first[FOLD]["calibration"]["temperature"]
-        figures["calibration"] = before_and_after(predictions, temperature)
-    figures["groups"] = pooled_groups(c[FOLD].get("groups", {}) for c in found.values())
+        metrics["calibration"] = before_and_after(predictions, temperature)
+    metrics["groups"] = pooled_groups(c[FOLD].get("groups", {}) for c in found.values())
     write_json(
         path,
         {
@@ -143,24 +122,14 @@ def _pool(folder: Path, suffix: str) -> list[str]:
                 "found": sum(content["data"]["found"] for content in found.values()),
                 "class_mix": dict(mix),
             },
-            FOLD: {"dataset": POOLED, **rounded(figures), **fingerprints(predictions)},
+            FOLD: {"dataset": POOLED, **rounded(metrics), **fingerprints(predictions)},
         },
     )
     return [f"{EXTERNAL}/{path.name}"]
 
 
 def sources_of(folder: Path, suffix: str, *, pooled: bool = False) -> dict[str, dict[str, Any]]:
-    """Return the results of one model by source, in order of the sources' names.
-
-    Parameters
-    ----------
-    folder
-        A stored model's `external` folder; it need not exist.
-    suffix
-        `OWN` or `PUBLISHED`.
-    pooled
-        Whether the pooled source is among them, as the last.
-    """
+    """Return the results of one model by source, in order of the sources' names."""
     found = {}
     for path in sorted(folder.glob("*.json")):
         content = read_json(path)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ekg.config import load_config
 from ekg.errors import EvaluationError
-from ekg.evaluation.recomputed import check_figures
+from ekg.evaluation.recomputed import check_metrics
 from ekg.files import atomic_path, json_text, sha256_of_file, write_json, write_text
 from ekg.model import load_model
 from ekg.model.export import export_onnx
@@ -49,29 +49,8 @@ def store_model(
 ) -> list[str]:
     """Copy a finished and evaluated run into a folder; add ONNX, data facts and a model card.
 
-    Parameters
-    ----------
-    run
-        The run's folder, or that of a stored model, to store it again.
-    folder
-        Where the model goes, `best_model_for_paper/<date>_<name>`; made when missing.
-    command
-        The command that made the run, for the card; by default what a stored model says, or
-        the training's own command line.
-    external
-        Folders of results of `python -m ekg external` with this model and with the published
-        one; by default the run's own `external` folder, if it has one.
-
-    Returns
-    -------
-    list of str
-        Names of the files written.
-
-    Raises
-    ------
-    EkgError
-        If a file of the run is missing, its figures are not those of its predictions, its data
-        cannot be described, or onnxruntime does not agree with torch.
+    `command`: The command that made the run, for the card; by default what a stored model says, or
+    the training's own command line.
     """
     missing = [name for name in KEPT_FILES if not (run / name).is_file()]
     if missing:
@@ -81,10 +60,10 @@ def store_model(
             remedy="train it to its end and evaluate it on the folds val and test",
         )
     source = Run(run)
-    figures: dict[str, Any] = {**source.metrics}
+    metrics: dict[str, Any] = {**source.metrics}
     for fold in ("val", "test"):
         source.check_predictions(fold)
-        check_figures(run, figures, fold)
+        check_metrics(run, metrics, fold)
     made_by = _made_by(run, folder, command)
     dataset = dataset_of_run(run, load_config(run / CONFIG_FILE).data)
     for name in KEPT_FILES[:-1]:
@@ -101,20 +80,20 @@ def store_model(
         *collect_external(results, folder, sha256_of_file(weights)),
     ]
     sums = {name: sha256_of_file(folder / name) for name in names if name != METRICS_FILE}
-    metrics = json_text(figures)
-    sums[METRICS_FILE] = hashlib.sha256(metrics.encode()).hexdigest()
+    text = json_text(metrics)
+    sums[METRICS_FILE] = hashlib.sha256(text.encode()).hexdigest()
     write_json(
         folder / STORED_FILE,
         {
             "name": folder.name,
             **made_by,
             "parameters": sum(p.numel() for p in model.network.parameters()),
-            "onnx_checked_on": report.pictures,
+            "onnx_checked_on": report.images,
             "sha256": dict(sorted(sums.items())),
         },
     )
-    write_text(folder / CARD_FILE, model_card(folder, figures))
-    write_text(folder / METRICS_FILE, metrics)
+    write_text(folder / CARD_FILE, model_card(folder, metrics))
+    write_text(folder / METRICS_FILE, text)
     return [*names, STORED_FILE, CARD_FILE]
 
 

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on, in one file that is never half-written."""
+"""Everything a run needs to resume, in one file that is never half-written."""
 
 from __future__ import annotations
 
@@ -21,25 +21,19 @@ def save_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
         try:
             torch.save({"version": _VERSION, **content}, stream)
         except RuntimeError as error:
-            # Over a full disk torch raises this one; what the disk said stands behind it.
+            # Over a full disk torch raises this one; what the disk said is behind it.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint to the CPU; nothing but tensors and plain values is accepted.
-
-    Raises
-    ------
-    TrainingError
-        If the file is missing, damaged or of another version.
-    """
+    """Read a checkpoint to the CPU; nothing but tensors and plain values is accepted."""
     path = Path(path)
     damaged = TrainingError(
-        "is not a whole checkpoint",
+        "is not a complete checkpoint",
         path=path,
-        remedy="delete it and run the same command again: the training then begins anew",
+        remedy="delete it and run the same command again to start training over",
     )
     try:
         if not archive_is_whole(path):
@@ -47,17 +41,17 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise TrainingError(
-            "no checkpoint to go on from", path=path, remedy="start without --resume"
+            "no checkpoint to resume from", path=path, remedy="start without --resume"
         ) from None
     except (pickle.UnpicklingError, *DAMAGE):
         raise damaged from None
     if not isinstance(content, dict) or content.get("version") != _VERSION:
         raise TrainingError(
-            "is a checkpoint of another version", path=path, remedy="start without --resume"
+            "is a checkpoint from another version", path=path, remedy="start without --resume"
         )
     if content.get("shortened"):
         raise TrainingError(
-            "is of a run whose schedule a time limit had shortened, which is no longer done",
+            "is of a run whose schedule a time limit had shortened, which is no longer supported",
             path=path,
             remedy="start without --resume, with --overwrite or another --run",
         )
@@ -73,11 +67,6 @@ def check_same(
     """Refuse a checkpoint whose configuration differs in what changes the result.
 
     Device, threads, workers, the time limit and checkpoint intervals may change.
-
-    Raises
-    ------
-    TrainingError
-        Naming the fields that differ.
     """
     free = {"training.checkpoint_minutes", "training.max_minutes"}
     different = []
@@ -91,7 +80,7 @@ def check_same(
                 different.append(f"{full} was {before.get(name)!r}, now {after.get(name)!r}")
     if different:
         raise TrainingError(
-            f"checkpoint of another configuration: {'; '.join(different)}",
+            f"the checkpoint has another configuration: {'; '.join(different)}",
             path=path,
-            remedy="resume with the run's own configuration, or choose another --run",
+            remedy="resume with the original configuration, or choose another --run",
         )

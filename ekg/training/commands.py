@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 _SHORTCUTS = {
-    "epochs": ("training.epochs", int, "at most so many epochs"),
-    "max_minutes": ("training.max_minutes", float, "no epoch begins after it, 0: no limit"),
-    "batch_size": ("training.batch_size", int, "images a step"),
+    "epochs": ("training.epochs", int, "maximum number of epochs"),
+    "max_minutes": ("training.max_minutes", float, "no epoch starts after this, 0: no limit"),
+    "batch_size": ("training.batch_size", int, "images per step"),
     "seed": ("training.seed", int, "NumPy's seed; torch gets one more, CUDA two more"),
     "device": ("compute.device", str, "auto, cpu, cuda, cuda:1"),
     "threads": ("compute.threads", int, "CPU threads, 0 for all cores"),
-    "workers": ("compute.workers", int, "loader workers, -1 to let the program choose"),
+    "workers": ("compute.workers", int, "loader workers, -1 for automatic"),
 }
 
 
@@ -26,16 +26,18 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--records", metavar="DIR", help='WFDB records, for data.source = "records"'
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
-    parser.add_argument("--overwrite", action="store_true", help="begin anew in a used folder")
-    parser.add_argument("--plain", action="store_true", help="the textbook form, for measuring")
+    parser.add_argument("--resume", action="store_true", help="resume from the run's checkpoint")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="start over in an existing run folder"
+    )
+    parser.add_argument("--plain", action="store_true", help="the textbook form, for benchmarks")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="SECTION.FIELD=VALUE",
         dest="overrides",
-        help="change any setting, e.g. optimizer.learning_rate=0.01 (may be given several times)",
+        help="change any setting, e.g. optimizer.learning_rate=0.01 (repeatable)",
     )
     for name, (field, kind, text) in _SHORTCUTS.items():
         parser.add_argument(

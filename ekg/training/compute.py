@@ -45,13 +45,7 @@ class Compute:
 
 
 def set_up(config: ComputeConfig, local_rank: int = 0) -> Compute:
-    """Choose device and precision, set threads and determinism.
-
-    Raises
-    ------
-    ConfigError
-        If the device is not there or cannot do the precision.
-    """
+    """Choose device and precision, set threads and determinism."""
     device = _device(config.device, local_rank)
     if device.type == "cpu" and not config.plain:
         keep_freed_memory()
@@ -77,7 +71,7 @@ def _device(name: str, local_rank: int) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"field `compute.device` is {name!r}, which cannot be used here ({reason})",
+            f"field `compute.device` is {name!r}, which is not available ({reason})",
             remedy="use cpu, or auto",
         ) from None
     return device
@@ -92,7 +86,7 @@ def _precision(name: str, device: torch.device) -> torch.dtype:
         return torch.float32
     if name == "float16" and device.type == "cpu":
         raise ConfigError(
-            'field `compute.precision` is "float16", which a CPU does slowly',
+            'field `compute.precision` is "float16", which is slow on a CPU',
             remedy='use "float32" or "bfloat16"',
         )
     return _PRECISIONS[name]
@@ -102,7 +96,7 @@ def _compile(config: ComputeConfig, device: torch.device) -> bool:
     if config.compile == "on":
         if device.type == "cpu" and not has_compiler():
             raise ConfigError(
-                'field `compute.compile` is "on" and there is no C++ compiler here',
+                'field `compute.compile` is "on" and there is no C++ compiler',
                 remedy='install one (g++), or use "auto"',
             )
         return True
@@ -110,7 +104,7 @@ def _compile(config: ComputeConfig, device: torch.device) -> bool:
 
 
 def has_compiler() -> bool:
-    """Say whether torch.compile can build code for the CPU here."""
+    """Return whether torch.compile can build code for the CPU here."""
     return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
 
 
@@ -151,7 +145,7 @@ def keep_freed_memory() -> bool:
     """Tell the C library to keep freed memory instead of handing it back to the system.
 
     At 800 pixels each layer's result is tens of megabytes. By default glibc maps such blocks
-    anew each time and the system fills every page with zeros first: about half of all the time a
+    again each time and the system fills every page with zeros first: about half of all the time a
     CPU spends in training. Returns whether it was done (Linux with glibc).
     """
     trim_threshold, mmap_max = -1, -4  # the numbers of mallopt(3)
@@ -163,27 +157,14 @@ def keep_freed_memory() -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether torch raised this for lack of memory."""
+    """Return whether torch raised this for lack of memory."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
 
 
 def largest_batch(trial: Callable[[int], None], below: int) -> int:
-    """Return the largest halving of `below` for which `trial` does not run out of memory.
-
-    Parameters
-    ----------
-    trial
-        Does a forward and backward pass with so many images.
-    below
-        The batch size that was too large.
-
-    Returns
-    -------
-    int
-        0 when not even one image fits.
-    """
+    """Return the largest halving of `below` for which `trial` does not run out of memory."""
     size = below // 2
     while size >= 1:
         _release()

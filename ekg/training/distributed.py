@@ -64,13 +64,7 @@ class World:
 
 
 def join(device_type: str) -> World:
-    """Join the processes that torchrun started; alone without torchrun.
-
-    Raises
-    ------
-    TrainingError
-        If torchrun's variables are there only in part.
-    """
+    """Join the processes that torchrun started; alone without torchrun."""
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return World()
     try:
@@ -87,7 +81,7 @@ def join(device_type: str) -> World:
 
 
 def is_first_process() -> bool:
-    """Say whether this process speaks for all: always so without torchrun."""
+    """Return whether this process speaks for all: always so without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1")) <= 1 or os.environ.get("RANK") == "0"
 
 

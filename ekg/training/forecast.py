@@ -13,43 +13,25 @@ _STEPS_MEASURED = 20  # after the first one, which also sets things up
 
 
 class Forecast:
-    """Measure the speed of this process's first steps, then tell once how long the rest takes.
-
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    images
-        Training images of one epoch.
-    clock
-        Seconds, from anywhere.
-    """
+    """Measure the speed of this process's first steps, then tell once how long the rest takes."""
 
     def __init__(
         self, config: TrainConfig, images: int, clock: Callable[[], float] = time.monotonic
     ):
         self._config, self._images, self._clock = config, images, clock
         self._start: tuple[int, float] | None = None
-        self._told = False
+        self._reported = False
 
     def after_steps(self, epoch: int, images: int) -> str:
-        """Return the line to say once the speed is known, else nothing.
-
-        Parameters
-        ----------
-        epoch
-            The present one.
-        images
-            Images of it that are done.
-        """
-        if self._told:
+        """Return the line to say once the speed is known, else nothing."""
+        if self._reported:
             return ""
         done, now = epoch * self._images + images, self._clock()
         if self._start is None:
             self._start = done, now
         if done - self._start[0] < _STEPS_MEASURED * self._config.training.batch_size:
             return ""
-        self._told = True
+        self._reported = True
         speed = (done - self._start[0]) / max(now - self._start[1], 1e-9)
         left = self._config.training.epochs * self._images - done
         line = (
@@ -61,15 +43,7 @@ class Forecast:
 
 
 def time_left(rows: Sequence[dict[str, Any]], config: TrainConfig) -> str:
-    """Return how long the rest takes if its epochs take as long as those so far.
-
-    Parameters
-    ----------
-    rows
-        The history so far, one row or more.
-    config
-        The run's configuration: its epochs and time limit.
-    """
+    """Return how long the rest takes if its epochs take as long as those so far."""
     training, elapsed = config.training, float(rows[-1]["elapsed_time"])
     each = elapsed / len(rows)
     epochs = training.epochs - len(rows)

@@ -39,7 +39,7 @@ MEASURED_COLUMNS = (
     "cuda_mem_cached",
     "images_per_second",
 )
-"""What a clock or the allocator says; all other columns are the same in every equal run."""
+"""Measured by a clock or the allocator; all other columns are equal in equal runs."""
 
 COLUMNS = PUBLISHED_COLUMNS + NEW_COLUMNS
 

@@ -109,24 +109,8 @@ def describe_dataset(
 ) -> dict[str, Any]:
     """Return how many records and images there were, in which folds, and who made them.
 
-    Parameters
-    ----------
-    config
-        Its limits say how many images of the folds are used.
-    images
-        The image set's folder.
-    split_file
-        Columns record and split.
-    records
-        The folder of the records, where it is known; by default `records` beside the image set.
-
-    Returns
-    -------
-    dict
-        `dataset` (name), `image_set` (from its own description), `simulation` (the simulator's
-        seed, version and classes, None for recordings), `folds` and `used` (records, images and
-        images by class of train, val and test; `used` after the configuration's limits, train
-        and val only), `manifest_sha256`, `split_sha256`.
+    `records`: The folder of the records, where it is known; by default `records` beside the image
+    set.
     """
     description = images / DATASET_FILE
     known = read_json(description) if description.is_file() else {}
@@ -149,11 +133,6 @@ def dataset_of_run(run: Path, config: DataConfig) -> dict[str, Any]:
 
     Older runs have no `dataset.json`. Their images may still be there, and count if manifest
     and split have the checksums that the run wrote down.
-
-    Raises
-    ------
-    TrainingError
-        If there is neither the file nor the very images.
     """
     opened = Run(run)
     if opened.dataset_facts:

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies there, and who may write into it."""
+"""The folder of a run: what is there, and who may write into it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,7 @@ from ekg.training.history import write_history
 def checkpoint_to_resume(
     folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool
 ) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, None for a run that begins.
-
-    Raises
-    ------
-    TrainingError
-        If the folder holds a run and neither is asked for, or its checkpoint is of another
-        configuration.
-    """
+    """Return the checkpoint to resume from, None for a run that begins."""
     path = folder / CHECKPOINT_FILE
     if resume:
         if not path.is_file():
@@ -44,22 +37,15 @@ def checkpoint_to_resume(
         return content
     if not overwrite and (path.is_file() or (folder / WEIGHTS_FILE).is_file()):
         raise TrainingError(
-            "holds a run already",
+            "already has a run",
             path=folder,
-            remedy="add --resume to go on, --overwrite to begin anew, or choose another --run",
+            remedy="use --resume to resume it, --overwrite to start over, or choose another --run",
         )
     return None
 
 
 def check_data(folder: Path, images: Path, split_file: Path) -> None:
-    """Refuse to go on with other images or another split than the run began with.
-
-    Raises
-    ------
-    TrainingError
-        If the manifest or the split file has another checksum than the run wrote down, or the
-        run wrote none.
-    """
+    """Refuse to continue other images or another split than the run began with."""
     known = Run(folder).environment
     changed = []
     for key, file in (("manifest_sha256", images / MANIFEST), ("split_sha256", split_file)):
@@ -68,9 +54,9 @@ def check_data(folder: Path, images: Path, split_file: Path) -> None:
             changed.append(f"{file} (field `{key}` is {now:.12}, was {known.get(key)!s:.12})")
     if changed:
         raise TrainingError(
-            f"the run began with other data: {' and '.join(changed)} changed",
+            f"the run was started with other data: {' and '.join(changed)} changed",
             path=folder,
-            remedy="put them back, add --overwrite to begin anew, or choose another --run "
+            remedy="restore them, use --overwrite to start over, or choose another --run "
             "(with make: RUN=another-name)",
         )
 

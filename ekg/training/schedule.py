@@ -11,12 +11,7 @@ from ekg.config import EarlyStoppingConfig, ScheduleConfig
 def rate_factor(progress: float, config: ScheduleConfig) -> float:
     """Return the learning rate as a share of the largest.
 
-    Parameters
-    ----------
-    progress
-        Share of the training that is done, 0 to 1.
-    config
-        Shape of the schedule.
+    `progress`: Share of the training that is done, 0 to 1.
     """
     warmup = config.warmup_fraction
     if progress < warmup:
@@ -33,19 +28,12 @@ def rate_factor(progress: float, config: ScheduleConfig) -> float:
 
 
 def should_stop(val_losses: Sequence[float], config: EarlyStoppingConfig | None = None) -> bool:
-    """Say whether training stops after the epoch whose validation loss comes last.
+    """Return whether training stops after the epoch whose validation loss comes last.
 
     Checked when the epoch index is over `after_epoch` (epochs count from 0). Of the last
     `window` losses the first is the reference; training stops if none of them is lower than it
     by more than `min_improvement` (a share). This is not plain patience: a run that recovers
-    from a bad epoch goes on, because the reference moves along.
-
-    Parameters
-    ----------
-    val_losses
-        Validation loss of every epoch so far, epoch 0 first.
-    config
-        The paper's values by default: 10, 10, 0.05 %.
+    from a bad epoch continues, because the reference moves along.
     """
     config = config or EarlyStoppingConfig()
     epoch = len(val_losses) - 1

@@ -24,13 +24,6 @@ class WeightAverage:
     average <- d * average + (1 - d) * weights after every step, with
     d = min(decay, (1 + step) / (10 + step)): at first it follows closely, so that the random
     start does not linger (the rule of TensorFlow's ExponentialMovingAverage).
-
-    Parameters
-    ----------
-    network
-        What is followed.
-    decay
-        Between 0 and 1.
     """
 
     def __init__(self, network: nn.Module, decay: float):
@@ -93,7 +86,7 @@ class State:
     """Training time before this process started (a resumed run)."""
     started: float = field(default_factory=time.monotonic)
     finished: str = ""
-    """Why the run ended; empty while it goes on."""
+    """Why the run ended; empty while it is running."""
 
     @property
     def minutes(self) -> float:
@@ -125,18 +118,12 @@ class State:
         }
 
     def from_checkpoint(self, content: dict[str, Any], world: World) -> None:
-        """Take back what `to_checkpoint` gave.
-
-        Raises
-        ------
-        TrainingError
-            If something of it is missing or does not fit; the state is then of no use.
-        """
+        """Take back what `to_checkpoint` gave."""
         try:
             self._take_back(content, world)
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise TrainingError(
-                f"the checkpoint lacks something or is of another network "
+                f"the checkpoint is incomplete or of another network "
                 f"({type(error).__name__}: {error})",
                 remedy="start again without --resume",
             ) from None

@@ -26,20 +26,7 @@ Forward = Callable[[Tensor], Tensor]
 class StepRunner:
     """Runs the steps of an epoch from any position on.
 
-    Parameters
-    ----------
-    config
-        The run's configuration.
-    state
-        What the steps change.
-    forward
-        The model as it is to be called for training (compiled, wrapped for many processes).
-    names
-        Names of the training images by row, for messages.
-    labels
-        Class index of the training images.
-    weights
-        Weight of each class.
+    `forward`: The model as it is to be called for training (compiled, wrapped for many processes).
     """
 
     def __init__(
@@ -67,31 +54,18 @@ class StepRunner:
         progress: Callable[[int], None],
         between_steps: Callable[[], None] = lambda: None,
     ) -> None:
-        """Do the epoch's remaining steps.
-
-        Parameters
-        ----------
-        loader
-            Reads the training images.
-        progress
-            Told the number of images after each step.
-        between_steps
-            Called now and then with the state up to date.
-
-        Raises
-        ------
-        TrainingError
-            If the loss is not a number.
-        """
+        """Do the epoch's remaining steps."""
         state, world = self.state, self.world
         order = epoch_order(len(self.labels), self.config.training.seed, state.epoch)
         batches = batches_of(order, self.config.training.batch_size)
         mine = [share_of(batch, world.rank, world.size) for batch in batches]
+        # The order depends on seed and epoch alone, so a resumed run continues at its step.
         remaining = range(state.step, len(batches))
         state.model.train()
         started = time.monotonic() - state.sums.seconds
         images = loader.batches([mine[step] for step in remaining], state.epoch)
         for step, part in zip(remaining, images, strict=True):
+            # The rate of a step is that of its middle: the last one of a cosine is not zero.
             self._step(batches[step], part, (step + 0.5) / len(batches))
             state.step = step + 1
             state.sums.seconds = time.monotonic() - started
@@ -108,6 +82,7 @@ class StepRunner:
         rate = self.config.optimizer.learning_rate * rate_factor(progress, self.config.schedule)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
+        # The weighted mean is over the whole batch, not over this process's part of it.
         total_weight = float(self.weights[self.labels[batch]].sum())
         labels = torch.from_numpy(part.labels).to(self.compute.device, non_blocking=True)
         if self.world.size > 1:
@@ -122,9 +97,11 @@ class StepRunner:
         state.optimizer.zero_grad(set_to_none=True)
         state.scaler.scale(loss * self.world.size).backward()
         if training.gradient_clip > 0:
+            # The limit is for the true gradient, without the scale of float16.
             state.scaler.unscale_(state.optimizer)
             nn.utils.clip_grad_norm_(state.model.parameters(), training.gradient_clip)
-        # Looked at before the weights move on a CPU, where waiting costs nothing.
+        # Reading a loss makes a GPU wait: there it is read every few steps. On a CPU waiting costs
+        # nothing, and a loss that is not a number stops the run before the weights change.
         correct = (logits.detach().argmax(1) == labels).sum()
         self._unseen.append((state.step, part.rows, loss.detach(), correct, len(batch)))
         if self._look_every == 1:
@@ -135,7 +112,7 @@ class StepRunner:
             state.average.update()
 
     def _look(self) -> None:
-        """Add up the losses of the steps since the last look; stop at one that is no number."""
+        """Add up the losses of the steps since the last look; stop at one that is not a number."""
         if not self._unseen:
             return
         losses = torch.stack([loss for _, _, loss, _, _ in self._unseen]).cpu().double().tolist()
@@ -156,5 +133,5 @@ class StepRunner:
             f"the loss is {loss} in step {step} of epoch {self.state.epoch}, with the images "
             f"{', '.join(self.names[rows])}",
             remedy="lower optimizer.learning_rate, set training.gradient_clip=1, or use "
-            "compute.precision=float32; the last checkpoint is from before",
+            "compute.precision=float32; the last checkpoint predates it",
         )

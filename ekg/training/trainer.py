@@ -22,7 +22,7 @@ from ekg.model import EkgModel, build_network, load_weights
 from ekg.model.loading import weights_file_of
 from ekg.model.networks import PAPER_NETWORK
 from ekg.model.weights import fill_network
-from ekg.progress import Progress, say
+from ekg.progress import Progress, log_line
 from ekg.records.diagnoses import CLASSES
 from ekg.run import CHECKPOINT_FILE
 from ekg.training import compute, distributed, run_folder
@@ -37,7 +37,7 @@ from ekg.training.state import State, Sums, new_state
 from ekg.training.step import StepRunner
 from ekg.training.validation import FoldScores, class_weights, evaluate_fold
 
-Speak = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -62,34 +62,11 @@ def train(
     records: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    speak: Speak | None = None,
+    log: Log | None = None,
 ) -> Result:
     """Train a network and leave its run folder.
 
-    Parameters
-    ----------
-    config
-        Everything about the training.
-    images
-        The image set's folder.
-    split_file
-        Columns record and split.
-    run
-        The run's folder: `config.toml`, `environment.json`, `dataset.json`,
-        `train_results.csv`, `weights.safetensors` (best epoch), `checkpoint.pt`.
-    records
-        Folder of the WFDB records, for `data.source = "records"`.
-    resume
-        Go on from the run's checkpoint; where there is none yet, begin.
-    overwrite
-        Begin anew in a folder that has a run.
-    speak
-        Takes each line for the user; standard error by default.
-
-    Raises
-    ------
-    EkgError
-        A subclass that says what is wrong.
+    `log`: Takes each line for the user; standard error by default.
     """
     run = Path(run)
     on_gpu = config.compute.device.startswith(("auto", "cuda")) and torch.cuda.is_available()
@@ -105,16 +82,16 @@ def train(
             if checkpoint is not None:
                 run_folder.check_data(run, Path(images), Path(split_file))
             world.wait()  # every process has looked before the first one changes anything
-            tell = (speak or say) if world.is_first else _silent
+            log = (log or log_line) if world.is_first else _silent
             pinned = settings.device.type == "cuda"
             data = stack.enter_context(
-                open_run_data(config, Path(images), Path(split_file), records, tell, pinned=pinned)
+                open_run_data(config, Path(images), Path(split_file), records, log, pinned=pinned)
             )
             compute.seed_everything(config.training.seed)
-            course = _Course(config, settings, world, run, data, tell)
+            course = _Course(config, settings, world, run, data, log)
             if checkpoint is not None:
                 course.state.from_checkpoint(checkpoint, world)
-                tell(f"going on at epoch {course.state.epoch}, step {course.state.step}")
+                log(f"resuming at epoch {course.state.epoch}, step {course.state.step}")
             elif world.is_first:
                 environment = describe_environment(
                     settings,
@@ -148,10 +125,10 @@ class _Course:
         world: distributed.World,
         run: Path,
         data: RunData,
-        speak: Speak,
+        log: Log,
     ):
         self.config, self.compute, self.world = config, settings, world
-        self.run, self.data, self.speak = run, data, speak
+        self.run, self.data, self.log = run, data, log
         model = build_model(config, settings)
         if world.size > 1:
             distributed.adapt_network(model, settings.device.type)
@@ -177,7 +154,10 @@ class _Course:
         if self.world.size > 1:
             ids = [self.compute.device.index] if self.compute.device.type == "cuda" else None
             return nn.parallel.DistributedDataParallel(
-                model, device_ids=ids, broadcast_buffers=False
+                # Batch norm is computed over the whole batch: buffers are equal already.
+                model,
+                device_ids=ids,
+                broadcast_buffers=False,
             )
         return model
 
@@ -188,10 +168,10 @@ class _Course:
             row = self._measured_row()
             self._keep(row)
             left = "" if self.state.finished else time_left(self.state.rows, self.config)
-            self.speak(f"{line_of(row)}  {left}".rstrip())
+            self.log(f"{line_of(row)}  {left}".rstrip())
 
     def result(self) -> Result:
-        """Say how the run ended."""
+        """Describe how the run ended."""
         rows = self.state.rows
         best = [row for row in rows if row["saved_model"]][-1]
         return Result(
@@ -210,12 +190,12 @@ class _Course:
         sums, total = self.state.sums, len(self.data.train.labels)
         with self._progress(total, f"epoch {self.state.epoch}", sums.images) as progress:
 
-            def tell(count: int) -> None:
+            def show(count: int) -> None:
                 progress.note(f"loss {sums.loss / max(sums.images, 1):.4f}")
                 progress.update(count)
 
             try:
-                self.runner.run_epoch(self.data.train.loader, tell, self._between_steps)
+                self.runner.run_epoch(self.data.train.loader, show, self._between_steps)
             except (RuntimeError, MemoryError) as error:
                 if not memory.is_out_of_memory(error):
                     raise
@@ -224,7 +204,7 @@ class _Course:
     def _between_steps(self) -> None:
         """Say once how long it will take; save a checkpoint when it is time."""
         if line := self._forecast.after_steps(self.state.epoch, self.state.sums.images):
-            self.speak(line)
+            self.log(line)
         limit = 60.0 * self.config.training.checkpoint_minutes
         late = time.monotonic() - self._last_checkpoint >= limit
         if self.world.decided_by_first(late, self.compute.device):
@@ -245,6 +225,7 @@ class _Course:
         best_loss = min((row["val_loss"] for row in state.rows), default=math.nan)
         best_f1 = max((row["val_macro_f1"] for row in state.rows), default=-math.inf)
         by_f1 = self.config.training.best_by == "val_macro_f1"
+        # "not >=" is true for the first epoch (best is NaN), so that there are always weights.
         better = val.macro_f1 > best_f1 if by_f1 else not val.loss >= best_loss
         first = not state.rows
         minutes = state.minutes
@@ -270,7 +251,7 @@ class _Course:
     def _keep(self, row: dict[str, Any]) -> None:
         """Write weights (if best), history and checkpoint, in this order.
 
-        A run killed in between goes on from the checkpoint before, and writes the same again.
+        A run killed in between resumes from the previous checkpoint, and writes the same again.
         """
         state = self.state
         state.rows.append(row)
@@ -357,13 +338,7 @@ class _Silence:
 
 
 def build_model(config: TrainConfig, compute: Compute) -> EkgModel:
-    """Build the network with its first weights, drawn from torch's current random state.
-
-    Raises
-    ------
-    ModelError
-        If the network is unknown, or the weights to start from are another network's.
-    """
+    """Build the network with its first weights, drawn from torch's current random state."""
     network_config, data = config.network, config.data
     options = network_options(network_config, data.channels, plain=config.compute.plain)
     name = network_config.name

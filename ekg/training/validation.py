@@ -22,17 +22,6 @@ def class_weights(labels: np.ndarray, n_classes: int) -> np.ndarray:
     """Return the weight of each class in the loss of a fold.
 
     total / count, divided by the largest; a class with no image gets 0.
-
-    Parameters
-    ----------
-    labels
-        Class index of every image of the fold.
-    n_classes
-        Number of classes.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_classes,)
     """
     counts = np.bincount(labels, minlength=n_classes).astype(np.float64)
     weights = np.divide(len(labels), counts, out=np.zeros(n_classes), where=counts > 0)
@@ -44,19 +33,7 @@ def step_loss(
 ) -> Tensor:
     """Return this process's part of a batch's weighted mean cross entropy.
 
-    Parameters
-    ----------
-    logits
-        Float (n, n_classes); n may be 0.
-    labels
-        int64 (n,).
-    weights
-        (n_classes,).
-    total_weight
-        Sum of the class weights over the images of the whole batch, on all processes: the parts
-        add up to what one process would get for the whole batch.
-    label_smoothing
-        As in `torch.nn.functional.cross_entropy`.
+    `logits`: float (n, n_classes); n may be 0; `labels`: int64 (n,); `weights`: (n_classes,).
     """
     total = functional.cross_entropy(
         logits.float(), labels, weights, reduction="sum", label_smoothing=label_smoothing
@@ -136,7 +113,7 @@ def _as_measured(model: nn.Module) -> nn.Module:
 
 
 def _places(batches: list[np.ndarray], rank: int, processes: int) -> np.ndarray:
-    """Return where the rows of one process stand among the rows of all batches."""
+    """Return where the rows of one process are among the rows of all batches."""
     places, start = [], 0
     for batch in batches:
         places.append(share_of(np.arange(start, start + len(batch)), rank, processes))
@@ -157,15 +134,7 @@ def evaluate_fold(
     world: World,
     progress: Callable[[int], None],
 ) -> FoldScores:
-    """Measure a fold with its own class weights; see `epoch_loss`.
-
-    Parameters
-    ----------
-    labels
-        Class index of every image of the fold.
-    weighted
-        Whether classes are weighted at all.
-    """
+    """Measure a fold with its own class weights; see `epoch_loss`."""
     order = fixed_order(len(labels), seed)
     logits = predict_logits(model, loader, batches_of(order, batch_size), compute, world, progress)
     weights = class_weights(labels, n_classes) if weighted else np.ones(n_classes)

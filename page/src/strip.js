@@ -3,7 +3,7 @@
 import { LEADS } from "./recording/header.js";
 
 const SECONDS = 2.5;
-const LIMIT = 3; // mV either way, as in the network's picture
+const LIMIT = 3; // mV either way, as in the network's image
 const NARROW = 560; // CSS pixels; below, two columns keep a lead readable
 const SHAPE = 0.5; // height of a panel by its width
 
@@ -90,7 +90,7 @@ export function drawStrip(canvas, leads, losses) {
   });
 }
 
-/** Show the network's own picture, pixel for pixel. */
+/** Show the network's own image, pixel for pixel. */
 export function showPicture(canvas, pixels, size) {
   canvas.width = size;
   canvas.height = size;

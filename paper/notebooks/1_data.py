@@ -141,7 +141,7 @@ else:
         example_figure(examples, f"{data}: an image of each class"),
         f"{data}: an image of each class",
         "The first slice of the class's first record (in the training fold where it has one), "
-        "just as the network sees it; the record's name stands beside the class. Grid lines "
+        "just as the network sees it; the record's name is beside the class. Grid lines "
         "every 0.2 s and 0.5 mV, fine ones every 0.04 s and 0.1 mV.",
     )
 

@@ -59,7 +59,7 @@ from ekg.paper.scores import (
     class_scores,
     class_table,
     curve_areas,
-    fold_figures,
+    fold_metrics,
     levels_in_words,
     records_by_class,
     summary_table,
@@ -70,7 +70,7 @@ data = files.dataset_title
 print(f"{files.name}, {data}: {files.folder}")
 
 level = "record_weighted"
-figures = {fold: found for fold in ("test", "val") if (found := fold_figures(files, fold))}
+figures = {fold: found for fold in ("test", "val") if (found := fold_metrics(files, fold))}
 predictions = {fold: files.predictions(fold) for fold in files.folds}
 if not figures:
     out.note("This run was not evaluated: `python -m ekg evaluate` makes its predictions.")

@@ -14,7 +14,7 @@
 # # Comparison
 #
 # The run beside the stored best model, and beside the published one. On different data nothing
-# is subtracted: the figures stand side by side and say nothing about each other.
+# is subtracted: the figures are side by side and say nothing about each other.
 #
 # Research only: not for clinical use.
 
@@ -52,7 +52,7 @@ from ekg.paper.scores import (
     classes_table,
     comparisons_of,
     differing_table,
-    figures_table,
+    metrics_table,
     names_of,
     title_of,
 )
@@ -88,7 +88,7 @@ for key, content in comparisons.items():
     names = names_of(content)
     out.table(
         f"{key}_figures",
-        figures_table(content, level),
+        metrics_table(content, level),
         one_line(content, "figures"),
         intervals + (" p values are not adjusted." if content["paired"] else ""),
     )

@@ -125,12 +125,12 @@ if saliency is not None and saliency.stages:
         randomised_figure(
             saliency.stages,
             saliency.gradcam_correlation,
-            f"{where}: weights drawn anew\nn = {count_of(len(saliency.examples), 'example')}",
+            f"{where}: weights redrawn\nn = {count_of(len(saliency.examples), 'example')}",
         ),
-        f"{where}: Grad-CAM with weights drawn anew",
+        f"{where}: Grad-CAM with weights redrawn",
         "From the last stage to the first, each on top of those above. Near 0: the maps depend "
         "on what was learnt. Near 1: they would look the same in an untrained network and say "
-        "nothing. Leads hidden in turn, all weights drawn anew: rank correlation "
+        "nothing. Leads hidden in turn, all weights redrawn: rank correlation "
         f"{saliency.occlusion_correlation:.2f}.",
     )
 

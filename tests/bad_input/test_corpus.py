@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from campaigns.fuzzing.case import SECONDS_ALLOWED, judge
+from campaigns.fuzzing.case import SECONDS_ALLOWED, run_case
 from campaigns.fuzzing.child import known_inputs
 from campaigns.fuzzing.targets import NAMES, target_named
 
@@ -15,11 +15,11 @@ MOST_BYTES = 60_000
 def test_sound_and_kept_inputs_end_in_a_result_or_an_error_of_ours(name, tmp_path):
     target = target_named(name)
     inputs = known_inputs(target)
-    judge(target, inputs[0], tmp_path / "case")  # builds what is built once
+    run_case(target, inputs[0], tmp_path / "case")  # builds what is built once
     kinds = set()
     for data in inputs:
         before = time.process_time()
-        verdict = judge(target, data, tmp_path / "case")
+        verdict = run_case(target, data, tmp_path / "case")
         assert verdict.kind != "finding", verdict.text
         assert time.process_time() - before < SECONDS_ALLOWED
         kinds.add(verdict.kind)

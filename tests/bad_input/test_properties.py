@@ -3,7 +3,7 @@
 import hypothesis
 import pytest
 
-from campaigns.fuzzing.case import judge
+from campaigns.fuzzing.case import run_case
 from campaigns.fuzzing.mutation import inputs
 from campaigns.fuzzing.structured import STRATEGIES
 from campaigns.fuzzing.targets import NAMES, target_named
@@ -23,7 +23,7 @@ def test_structured_inputs_end_in_a_result_or_an_error_of_ours(name, tmp_path):
     )
     @hypothesis.given(STRATEGIES[name])
     def run(data):
-        verdict = judge(target, data, tmp_path / "case")
+        verdict = run_case(target, data, tmp_path / "case")
         assert verdict.kind != "finding", verdict.text
 
     run()
@@ -35,7 +35,7 @@ def test_changed_inputs_end_in_a_result_or_an_error_of_ours(name, tmp_path):
     stream = inputs(target, 44, [])
     for _ in range(40):
         data = next(stream)
-        verdict = judge(target, data, tmp_path / "case")
+        verdict = run_case(target, data, tmp_path / "case")
         assert verdict.kind != "finding", (data, verdict.text)
 
 
@@ -53,7 +53,8 @@ def test_a_traceback_counts_as_a_finding(tmp_path):
 
     target = Target("x", read, lambda: [b"a"])
     found = {
-        data: judge(target, data, tmp_path / "case") for data in (b"a", b"refuse", b"silence", b"b")
+        data: run_case(target, data, tmp_path / "case")
+        for data in (b"a", b"refuse", b"silence", b"b")
     }
     kinds = [verdict.kind for verdict in found.values()]
     assert kinds == ["result", "refused", "finding", "finding"]

@@ -13,7 +13,7 @@ from checks.findings import (
     summary_line,
     table_lines,
 )
-from checks.runner import CHECKS, repository_at_hand, run_checks
+from checks.runner import CHECKS, find_repository, run_checks
 from ekg.cli import main
 from ekg.errors import EkgError
 
@@ -34,7 +34,7 @@ def test_the_table_names_every_finding_and_counts_them():
     lines = table_lines([GOOD, BAD, LEFT])
     assert [line.split()[0] for line in lines[1:4]] == ["pass", "fail", "skipped"]
     assert "no data here" in lines[3]
-    assert lines[-1] == "1 passed, 1 failed, 1 skipped (not looked at: skipped is not passed)"
+    assert lines[-1] == "1 passed, 1 failed, 1 skipped (not checked: skipped is not passed)"
     assert summary_line([GOOD]) == "1 passed, 0 failed, 0 skipped"
 
 
@@ -62,10 +62,10 @@ def test_paths_inside_and_outside(tmp_path):
 
 def test_reference_data_is_found_by_its_golden_file(tmp_path, monkeypatch):
     monkeypatch.setenv("EKG_SHARED", str(tmp_path))
-    assert repository_at_hand().shared is None
+    assert find_repository().shared is None
     (tmp_path / "golden").mkdir()
     (tmp_path / "golden" / "golden.csv").touch()
-    assert repository_at_hand(full=True).shared == tmp_path
+    assert find_repository(full=True).shared == tmp_path
 
 
 def test_an_input_that_cannot_be_read_fails_its_check_and_no_other(empty, monkeypatch):
@@ -98,4 +98,4 @@ def test_the_command_runs_one_check_and_writes_json(tmp_path, monkeypatch, capsy
 
 def test_an_unknown_check_is_refused(capsys):
     assert main(["verify", "--only", "nonsense"]) == 2
-    assert "choose among reference, golden" in capsys.readouterr().err
+    assert "choose from reference, golden" in capsys.readouterr().err

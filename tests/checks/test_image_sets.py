@@ -50,7 +50,7 @@ def test_a_whole_set_passes(repository, images):
     finding = only(check_image_sets(repository))
     count = len(read_manifest(images))
     assert finding.verdict == "pass"
-    assert finding.found == f"{count} PNG, {count} packed of {count} images looked at"
+    assert finding.found == f"{count} PNG, {count} packed of {count} images checked"
 
 
 def test_a_sample_is_looked_at_by_default(repository, monkeypatch):
@@ -61,9 +61,9 @@ def test_a_sample_is_looked_at_by_default(repository, monkeypatch):
 
 def test_one_other_pixel_is_found(repository, images):
     name = read_manifest(images)["image"].iloc[3]
-    picture = read_image(images / name).copy()
-    picture[5, 5] ^= 1
-    write_png(images / name, picture)
+    image = read_image(images / name).copy()
+    image[5, 5] ^= 1
+    write_png(images / name, image)
     finding = only(check_image_sets(repository))
     assert finding.verdict == "fail" and f"1 PNG files have other pixels: {name}" in finding.found
 

@@ -94,13 +94,13 @@ def test_equal_pages_pass(small, verdicts):
         ("README.md", "value is 7", "value is 8", "1 lines differ"),
         ("scripts/beside.py", "7", "8", "1 lines differ"),
         ("README.md", "1,234", "1,235", "0 of 1 found; not: 'are 1,234 things'"),
-        ("docs/a.md", "<!-- good: begin -->", "", "the page has no such marks"),
+        ("docs/a.md", "<!-- good: begin -->", "", "the page lacks the marks"),
         ("docs/a.md", TABLE, "Not measured yet.", "the page says not measured, the file is there"),
         (REGISTRY.as_posix(), "values.csv", "gone.csv", "gone.csv is not here"),
         (REGISTRY.as_posix(), '"the_value"', '"lost"', "column lost missing"),
         (REGISTRY.as_posix(), ":lines", ":broken", "KeyError('seed')"),
         (REGISTRY.as_posix(), ":lines", ":other", "no function"),
-        (REGISTRY.as_posix(), "make.py", "none.py", "no such script"),
+        (REGISTRY.as_posix(), "make.py", "none.py", "script not found"),
     ],
 )
 def test_what_differs_is_named(small, name, before, after, said):

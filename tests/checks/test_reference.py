@@ -9,7 +9,7 @@ from checks import reference
 from checks import stored as figures
 from checks.findings import Repository
 from checks.reference import check_reference
-from checks.stored import check_published_figures
+from checks.stored import check_published_metrics
 from ekg.images.renderer import Renderer
 
 
@@ -65,18 +65,18 @@ def test_without_reference_data_both_are_skipped(empty):
 @pytest.fixture
 def quick_figures(monkeypatch, root):
     """The published figures as if computed; a test of evaluation computes them."""
-    content = figures.read_published_figures()
+    content = figures.read_published_metrics()
     monkeypatch.setattr(figures, "prediction_folder", lambda: root)
-    monkeypatch.setattr(figures, "build_published_figures", lambda folder: content)
+    monkeypatch.setattr(figures, "build_published_metrics", lambda folder: content)
     return content
 
 
 def test_published_figures_agree_or_are_named(quick_figures, root, tmp_path):
-    (finding,) = check_published_figures(Repository(root))
+    (finding,) = check_published_metrics(Repository(root))
     assert finding.verdict == "pass" and "all equal" in finding.found
     quick_figures["test"]["record_weighted"]["accuracy"] += 0.001
     del quick_figures["abstract"]
-    (finding,) = check_published_figures(Repository(root))
+    (finding,) = check_published_metrics(Repository(root))
     assert finding.verdict == "fail"
     assert "test.record_weighted.accuracy" in finding.found and "abstract" in finding.found
 
@@ -86,5 +86,5 @@ def test_published_figures_without_their_files_are_skipped(tmp_path, monkeypatch
 
     monkeypatch.setenv("EKG_SHARED", str(tmp_path))
     monkeypatch.setattr(published, "PUBLISHED_FOLDER", tmp_path)
-    (finding,) = check_published_figures(Repository(root))
+    (finding,) = check_published_metrics(Repository(root))
     assert finding.verdict == "skipped" and "python -m ekg best-model" in finding.found

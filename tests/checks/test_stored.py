@@ -52,13 +52,13 @@ def made(tmp_path_factory):
             (label,) = record.diagnoses
             images = [image_name(record.name, label, k) for k in range(len(record.starts))]
             rows = [record.name] * len(images), [label] * len(images)
-            probabilities = softmax(logits_of(model, record.pictures), axis=1)
+            probabilities = softmax(logits_of(model, record.images), axis=1)
             parts.append(make_predictions(images, *rows, probabilities))
             slices += [f"{record.name},{label},{start}" for start in record.starts]
         predictions = pd.concat(parts, ignore_index=True)
         write_predictions(folder / f"predictions_{fold}.csv", predictions)
-        figures = evaluate_predictions(predictions, model.classes, resamples=0, seed=44)
-        metrics[fold] = figures | {"slices_sha256": digest_of_lines(slices)}
+        found = evaluate_predictions(predictions, model.classes, resamples=0, seed=44)
+        metrics[fold] = found | {"slices_sha256": digest_of_lines(slices)}
     write_json(folder / "metrics.json", metrics)
     write_json(
         folder / "dataset.json",
@@ -142,7 +142,7 @@ def test_other_weights_are_found(folder, repository, verdicts):
     state = model.network.state_dict()
     save_weights(folder / "weights.safetensors", state, model.metadata)
     found = verdicts(check_stored_models(repository))
-    assert "its figures are of other weights" in found["stored-figures"][0][1]
+    assert "its metrics are of other weights" in found["stored-figures"][0][1]
     assert [verdict for verdict, _ in found["stored-predictions"]] == ["fail", "fail"]
     assert "made from other weights" in found["stored-onnx"][0][1]
 

@@ -98,7 +98,7 @@ def message_of(tmp_path, rows, folds, **options):
 def test_records_that_are_not_named(tmp_path, number, named):
     rows = manifest(*[(f"A{i}", "AF") for i in range(number + 1)])
     assert message_of(tmp_path, rows, {"A0": "train"}) == (
-        f"{number} of the image set's {number + 1} records are not named: {named}; "
+        f"{number} of the image set's {number + 1} records are missing: {named}; "
         "make the split from this image set, or add them"
     )
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from ekg.config import AugmentationConfig
-from ekg.data.augmentation import change_signal, shifted_start
+from ekg.data.augmentation import change_signal, page_columns, shifted_start
 from ekg.data.folds import labels_of
 from ekg.data.image_sources import RecordSource, SignalCache, _as_microvolts, open_source
 from ekg.data.loader import Loader
@@ -145,6 +145,42 @@ def test_the_signal_given_is_left_alone():
     changed(amplitude=0.2, baseline_wander=0.1, noise=0.1)
     np.testing.assert_array_equal(SIGNAL, before)
     np.testing.assert_array_equal(changed(), SIGNAL)
+
+
+def test_one_to_three_leads_are_left_blank():
+    counts = {
+        int(np.isnan(changed(seed, missing_leads=1.0)).all(axis=1).sum()) for seed in range(40)
+    }
+    assert counts == {1, 2, 3}
+    blank = [np.isnan(changed(seed, missing_leads=0.3)).any() for seed in range(100)]
+    assert 15 <= sum(blank) <= 45
+
+
+def test_errors_of_a_page_keep_the_beats_in_place():
+    beats = np.zeros((12, 1250))
+    beats[:, 100::240] = 1.0
+    beats = np.apply_along_axis(np.convolve, 1, beats, np.hanning(31), "same")
+    config = AugmentationConfig(page_errors=1.0)
+    for seed in range(20):
+        read = change_signal(beats, config, 500, np.random.default_rng(seed))
+        assert np.isfinite(read).all()
+        assert 0 < (read - beats).std() < 0.5 * beats.std()
+        for place in range(100, 1250, 240):
+            near = read[:, place - 20 : place + 21]
+            weight = np.clip(near - np.median(read, axis=1, keepdims=True), 0.2, None) - 0.2
+            centre = (weight * np.arange(-20, 21)).sum(axis=1) / weight.sum(axis=1)
+            assert np.abs(centre).max() < 5  # samples of 2 ms
+
+
+def test_columns_of_a_page_follow_each_other():
+    ramp = np.arange(6000.0) + 10_000 * np.arange(12)[:, None]
+    page = page_columns(ramp, 1250, np.random.default_rng(3))
+    assert page.shape == (12, 1250)
+    starts = page[:, 0] - 10_000 * np.arange(12)
+    assert (np.diff(page, axis=1) == 1).all()
+    assert (starts[::3] - starts[0] == [0, 1250, 2500, 3750]).all()
+    assert (starts.reshape(4, 3) == starts[::3, None]).all()
+    assert page_columns(ramp[:, :4999], 1250, np.random.default_rng(3)) is None
 
 
 @pytest.mark.parametrize("start", [0, 40, 100])

@@ -112,7 +112,7 @@ def test_exclusions_can_be_switched_off():
     ("text", "message"),
     [
         ("record,dx\nA,AF\n", "no column `diagnoses`"),
-        ("record,diagnoses\nA,AF\nA,AF\n", "record A is named twice"),
+        ("record,diagnoses\nA,AF\nA,AF\n", "duplicate record 'A'"),
         ("record,diagnoses\n,AF\n", "empty field `record`"),
         ("record,diagnoses\n", "has no rows"),
         ("", "not a readable CSV"),
@@ -241,10 +241,10 @@ def test_the_published_records_are_known_by_their_names():
         (
             "name,dx\nA,AF\n",
             "no column `record`, `split` (there are: name, dx); "
-            "the first line must name the columns record, split",
+            "the header row must name the columns record, split",
         ),
         ("record,split\n,train\n", "a row has an empty field `record`"),
-        ("record,split\nA,val\n A ,val\n", "record A is named twice; name each record once"),
+        ("record,split\nA,val\n A ,val\n", "duplicate record 'A'; give each record one row"),
         ("record,split\n", "has no rows"),
         (
             "record,split\nA,train\nB,Val\n",

@@ -81,7 +81,7 @@ class FlakyServer:
             return handler.connection.close()
         body = self.files.get(path)
         if body is None:
-            return self._send(handler, 404, b"no such file", {})
+            return self._send(handler, 404, b"file not found", {})
         if kind == "corrupt":
             body = bytes([body[0] ^ 1]) + body[1:]
         status, headers, start = 200, {}, 0

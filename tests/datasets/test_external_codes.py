@@ -50,7 +50,7 @@ def test_docs_show_the_class_codes_of_the_table(root):
 def test_wrong_table(tmp_path, row):
     path = tmp_path / "codes.csv"
     path.write_text(f"system,code,meaning,kind,role,diagnosis\n{row}\n")
-    with pytest.raises(EkgError, match="unknown system, role or diagnosis, or comes twice"):
+    with pytest.raises(EkgError, match="unknown system, role or diagnosis, or is a duplicate"):
         read_codes(path)
 
 
@@ -148,7 +148,7 @@ def test_cells(text, expected):
     ],
 )
 def test_cells_that_are_none(text):
-    with pytest.raises(ValueError, match=r"is not a dictionary|does not give likelihoods"):
+    with pytest.raises(ValueError, match=r"is not a dictionary|must give a likelihood"):
         parse_statements(text)
 
 
@@ -194,7 +194,7 @@ def test_rows_that_name_no_record_are_counted_and_named():
     ("text", "problem"),
     [
         ("record,dx\nA,4.26783E+08\n", "line 2, column `dx`: '4.26783E.08' is a code whose last"),
-        (None, "no such label file"),
+        (None, "label file not found"),
         ("", "not a CSV file"),
         ("record,label\nA,AF\n", "columns are missing; give one of record, "),
         ("record,dx\nA,\"{'NORM'\"\n", "line 2, column `dx`: .* is not a dictionary"),

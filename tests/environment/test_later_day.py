@@ -61,7 +61,7 @@ def test_the_environments_own_pip_installs_the_lock_and_nothing_later(
     check_exact(tmp_path / "env", lock)
     said = capfd.readouterr().err
     # The stand-ins' index has no uv: one line says so, and pip does the work.
-    assert re.search(r"^uv==[\d.]+ cannot be had here: pip installs", said, re.MULTILINE)
+    assert re.search(r"^uv==[\d.]+ is not available here: pip installs", said, re.MULTILINE)
     assert "made by pip" in said
     # Built again, nothing is asked for.
     only_index.asked.clear()

@@ -80,6 +80,7 @@ def test_make_alone_prints_every_target_and_variable(root):
     )
     for target in f"{wanted} lint clean help".split():
         assert re.search(rf"^  {target} +\w", done.stdout, re.MULTILINE), target
+    assert len(re.findall(r"^  [a-z][a-z-]+ +\w", done.stdout, re.MULTILINE)) <= 20
     for variable in ("DATASET", "RECORDS", "SIZE", "JOBS", "RUN", "EXPERIMENT", "SPLIT", "TORCH"):
         assert re.search(rf"^  {variable} ", done.stdout, re.MULTILINE), variable
     assert "synthetic" in done.stdout and "800" in done.stdout
@@ -97,7 +98,7 @@ def test_make_help_is_the_same_by_other_tools_than_gnus(root, tmp_path, tool):
         (tmp_path / name).symlink_to(found)
     texts = [
         subprocess.run(
-            ["make", "help"],
+            ["make", "help", "help-more"],
             cwd=root,
             capture_output=True,
             text=True,

@@ -17,9 +17,9 @@ from ekg.evaluation.comparison import (
 )
 from ekg.evaluation.comparison_report import markdown_report, terminal_lines
 from ekg.evaluation.levels import levels_of
-from ekg.evaluation.metrics import figures_of
+from ekg.evaluation.metrics import metrics_of
 from ekg.evaluation.predictions import fingerprints, make_predictions
-from ekg.evaluation.published import FIGURES_FILE
+from ekg.evaluation.published import PUBLISHED_METRICS_FILE
 from ekg.evaluation.sides import (
     DIFFERENT,
     SAME_IMAGES,
@@ -83,7 +83,7 @@ def test_paired_differences():
     assert content["paired"] and content["comparable"]
     for level, units in levels_of(table).items():
         entry = content["levels"][level]["figures"]["accuracy"]
-        assert entry["b"] == pytest.approx(figures_of(units)["accuracy"])
+        assert entry["b"] == pytest.approx(metrics_of(units)["accuracy"])
         assert entry["difference"] == pytest.approx(entry["a"] - entry["b"])
         assert entry["interval"][0] <= entry["difference"] <= entry["interval"][1]
         assert entry["difference"] > 0 and entry["p"] < 0.05
@@ -132,7 +132,7 @@ def test_figures_alone_are_unpaired_and_said_so():
     from ekg.evaluation.intervals import evaluate_predictions
 
     table = toy_predictions()
-    figures = Side(
+    metrics = Side(
         "b",
         "toy",
         "test",
@@ -142,7 +142,7 @@ def test_figures_alone_are_unpaired_and_said_so():
         evaluate_predictions(table, resamples=50),
         fingerprints(table),
     )
-    content = compare_sides(side("a", better(table)), figures, resamples=50)
+    content = compare_sides(side("a", better(table)), metrics, resamples=50)
     assert content["comparable"] and not content["paired"]
     assert content["statement"] == UNPAIRED and UNPAIRED in markdown_report(content)
     entry = content["levels"]["record_weighted"]["figures"]["accuracy"]
@@ -193,7 +193,7 @@ def test_markdown_names_the_dataset_in_every_heading():
     assert len(headings) >= 8
     assert all("toy" in heading for heading in headings if heading != "## Notes")
     assert "Not for clinical use." in lines
-    matrix_head = "| true \\ called | " + " | ".join(CLASSES) + " |"
+    matrix_head = "| true \\ predicted | " + " | ".join(CLASSES) + " |"
     assert lines.count(matrix_head) == 2
 
 
@@ -210,7 +210,7 @@ def test_demands():
     texts = ["macro_f1=0", f"per_record.accuracy={difference}", "accuracy=0.9"]
     results = check_demands(content, [parse_demand(text) for text in texts])
     assert [r["met"] for r in results] == [True, True, False]
-    with pytest.raises(EvaluationError, match="no such figure"):
+    with pytest.raises(EvaluationError, match="no such metric"):
         check_demands(content, [parse_demand("beauty=1")])
 
 
@@ -278,11 +278,11 @@ def test_status_says_whether_a_demand_is_met(evaluated):
 
 def test_a_named_other_on_different_data_is_refused(evaluated, capsys):
     first, _ = evaluated
-    figures = str(PUBLISHED_FOLDER / FIGURES_FILE)
-    assert main(["compare", str(first), figures]) == 2
+    metrics = str(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE)
+    assert main(["compare", str(first), metrics]) == 2
     assert "different data" in capsys.readouterr().err
     assert not (first / "comparison.json").exists()
-    command = ["compare", str(first), figures, "--allow-different-data", "--resamples", "0"]
+    command = ["compare", str(first), metrics, "--allow-different-data", "--resamples", "0"]
     assert main(command) == 0
     assert NOT_COMPARABLE in capsys.readouterr().out
     assert main([*command, "--at-least", "accuracy=0"]) == 2
@@ -310,7 +310,7 @@ def test_a_model_of_another_size_is_not_run(evaluated, tmp_path, capsys):
     large = tmp_path / "large"
     save_weights(large / "weights.safetensors", model.network.state_dict(), model.metadata)
     assert main(["compare", str(first), str(large)]) == 2
-    assert "takes images of 48 pixels, not of 32" in capsys.readouterr().err
+    assert "expects images of 48 pixels, not 32" in capsys.readouterr().err
 
 
 def test_without_another_the_published_figures_are_shown_but_not_compared(
@@ -319,9 +319,11 @@ def test_without_another_the_published_figures_are_shown_but_not_compared(
     from ekg.evaluation import sides as pairing
 
     monkeypatch.setattr(pairing, "default_model", lambda: evaluated[0])
-    figures = tmp_path / "figures_only"
-    shutil.copytree(PUBLISHED_FOLDER, figures, ignore=lambda _, names: set(names) - {FIGURES_FILE})
-    monkeypatch.setattr(pairing, "PUBLISHED_FOLDER", figures)
+    metrics = tmp_path / "figures_only"
+    shutil.copytree(
+        PUBLISHED_FOLDER, metrics, ignore=lambda _, names: set(names) - {PUBLISHED_METRICS_FILE}
+    )
+    monkeypatch.setattr(pairing, "PUBLISHED_FOLDER", metrics)
     assert main(["compare", str(evaluated[0]), "--resamples", "0"]) == 0
     content = json.loads((evaluated[0] / "comparison.json").read_text())
     assert content["statement"] == NOT_COMPARABLE and "published" not in content
@@ -331,8 +333,8 @@ def test_without_another_the_published_figures_are_shown_but_not_compared(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["nowhere"], "no such run or model"),
-        (["--images", "x"], "--images and --split belong together"),
+        (["nowhere"], "run or model not found"),
+        (["--images", "x"], "--images and --split must be given together"),
     ],
 )
 def test_bad_input_is_one_line(evaluated, capsys, more, message):
@@ -362,7 +364,7 @@ def test_predictions_that_do_not_fit_their_metrics_are_refused(evaluated):
 
 def test_published_predictions_against_published_figures(shared, tmp_path):
     folder = shared / "published_model"
-    command = ["compare", str(folder), str(PUBLISHED_FOLDER / FIGURES_FILE)]
+    command = ["compare", str(folder), str(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE)]
     assert main([*command, "--out", str(tmp_path), "--resamples", "0"]) == 0
     content = json.loads((tmp_path / "comparison.json").read_text())
     assert content["statement"] == UNPAIRED and content["dataset"] == "cpsc2018"

@@ -92,7 +92,7 @@ def test_folds_of_other_data_are_removed_and_said(run_folder, toy_images, tmp_pa
     main(arguments(run_folder, other, run_folder, "--fold", "test"))
     metrics = json.loads((run_folder / "metrics.json").read_text())
     assert "val" not in metrics and not (run_folder / "predictions_val.csv").exists()
-    assert "fold val: its figures were of other data or weights" in capsys.readouterr().err
+    assert "fold val: its metrics were of other data or weights" in capsys.readouterr().err
 
 
 def test_records_not_at_hand_are_one_counted_line(run_folder, toy_images, tmp_path, capsys):
@@ -126,7 +126,7 @@ def test_another_split_than_in_training_is_said(run_folder, toy_images, tmp_path
     assert said not in capsys.readouterr().err
     (run_folder / "environment.json").write_text("[]")
     assert main(arguments(run_folder, toy_images, tmp_path / "o3")) == 2
-    assert "environment.json: holds no named values" in capsys.readouterr().err
+    assert "environment.json: has no named values" in capsys.readouterr().err
     assert not (tmp_path / "o3" / "metrics.json").exists()
 
 
@@ -159,9 +159,9 @@ def test_a_missing_class_is_named_once(run_folder, toy_images, tmp_path, capsys)
     ("change", "message"),
     [
         (["--images", "nowhere"], "not an image set"),
-        (["--model", "nowhere"], "no such model"),
-        (["--resamples", "-1"], "--resamples is negative"),
-        (["--batch-size", "0"], "--batch-size is below 1"),
+        (["--model", "nowhere"], "model not found"),
+        (["--resamples", "-1"], "--resamples must not be negative"),
+        (["--batch-size", "0"], "--batch-size must be at least 1"),
     ],
 )
 def test_bad_input_is_one_line(run_folder, toy_images, tmp_path, capsys, change, message):

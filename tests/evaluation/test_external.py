@@ -28,7 +28,7 @@ KEPT = {"H1": "AF", "H2": "RBBB", "H3": "Normal"}
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """Untrained weights for small pictures: what is tested is the bookkeeping."""
+    """Untrained weights for small images: what is tested is the bookkeeping."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "weights.safetensors"
     metadata = {
@@ -229,7 +229,7 @@ def test_published_network_on_real_records(shared, tmp_path, folder, labels):
             resamples=0,
         )
     )
-    figures = content["external"]["per_record"]
-    assert 0.35 <= figures["accuracy"] <= 0.65
-    assert figures["macro_auroc"] >= 0.8
-    assert 0.3 <= figures["per_class"]["Normal"]["recall"] <= 0.7
+    metrics = content["external"]["per_record"]
+    assert 0.35 <= metrics["accuracy"] <= 0.65
+    assert metrics["macro_auroc"] >= 0.8
+    assert 0.3 <= metrics["per_class"]["Normal"]["recall"] <= 0.7

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekg.evaluation.groups import NOT_STATED, Person, figures_by_group, person_of, pooled, shares
+from ekg.evaluation.groups import NOT_STATED, Person, metrics_by_group, person_of, pooled, shares
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_every_record_counts_in_one_group_of_each_kind():
         (Person("Female", "under 50"), False),
         (Person("Male", NOT_STATED), True),
     ]
-    groups = figures_by_group(people)
+    groups = metrics_by_group(people)
     assert list(groups["sex"]) == ["Female", "Male"]
     assert groups["sex"]["Female"] == {"records": 2, "correct": 1, "accuracy": 0.5}
     assert groups["age"] == {
@@ -47,8 +47,8 @@ def test_an_interval_from_ten_records_on_and_that_of_wilson():
 
 
 def test_sources_add_up():
-    first = figures_by_group([(Person("Male", "under 50"), True)] * 6)
-    second = figures_by_group([(Person("Male", "under 50"), False)] * 4)
+    first = metrics_by_group([(Person("Male", "under 50"), True)] * 6)
+    second = metrics_by_group([(Person("Male", "under 50"), False)] * 4)
     both = pooled([first, second, {}])
     assert both["sex"]["Male"] == shares(6, 10)
     assert "Female" not in both["sex"]

@@ -11,36 +11,36 @@ from sklearn import metrics as sk
 from ekg.evaluation.intervals import (
     FEWEST_RECORDS,
     evaluate_predictions,
-    figures_with_intervals,
     intervals_of,
+    metrics_with_intervals,
     notes_of,
     percentile_interval,
 )
 from ekg.evaluation.levels import Units, count_votes, levels_of, majority_vote, shared_votes
-from ekg.evaluation.metrics import figures_of
+from ekg.evaluation.metrics import metrics_of
 from ekg.evaluation.predictions import make_predictions, read_predictions
-from ekg.evaluation.resampling import all_figures, confusion_figures, resample_counts
+from ekg.evaluation.resampling import all_metrics, confusion_metrics, resample_counts
 from ekg.records.diagnoses import CLASSES
 from tests.evaluation.conftest import toy_predictions
 
 LEVEL_NAMES = ("per_image", "record_weighted", "per_record", "per_record_majority")
 
 
-def point(figures, name):
-    figure, _, part = name.partition("/")
-    if figure == "reliability":
-        return figures["reliability"]["accuracy"][int(part)]
-    return figures["per_class"][part][figure] if part else figures[figure]
+def point(metrics, name):
+    metric, _, part = name.partition("/")
+    if metric == "reliability":
+        return metrics["reliability"]["accuracy"][int(part)]
+    return metrics["per_class"][part][metric] if part else metrics[metric]
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
 def test_every_record_once_gives_the_figures_themselves(predictions, level):
     units = levels_of(predictions)[level]
-    resampled = all_figures(units, np.ones((1, units.n_records), np.float32))
-    figures = figures_of(units)
+    resampled = all_metrics(units, np.ones((1, units.n_records), np.float32))
+    metrics = metrics_of(units)
     assert len(resampled) >= 34
     for name, values in resampled.items():
-        expected = point(figures, name)
+        expected = point(metrics, name)
         if expected is None:
             assert np.isnan(values[0]), name
         else:
@@ -49,10 +49,10 @@ def test_every_record_once_gives_the_figures_themselves(predictions, level):
 
 @pytest.mark.parametrize("level", LEVEL_NAMES[:3])
 def test_a_resample_is_a_file_with_its_records_repeated(predictions, level):
-    """Each vectorised figure equals scikit-learn's on the images weighted by the counts."""
+    """Each vectorised metric equals scikit-learn's on the images weighted by the counts."""
     units = levels_of(predictions)[level]
     counts = resample_counts(units.n_records, 5, 44)
-    resampled = all_figures(units, counts)
+    resampled = all_metrics(units, counts)
     for b in range(5):
         weights = units.weights * counts[b][units.records]
         there = weights > 0
@@ -82,10 +82,10 @@ def test_large_folds_are_compared_in_strips(predictions, monkeypatch):
 
     units = levels_of(predictions)["per_image"]
     counts = resample_counts(units.n_records, 7, 1)
-    whole = all_figures(units, counts)
+    whole = all_metrics(units, counts)
     monkeypatch.setattr(resampling, "_PAIRS_AT_ONCE", 500)
     monkeypatch.setattr(resampling, "_BLOCK", 3)
-    for name, values in all_figures(units, counts).items():
+    for name, values in all_metrics(units, counts).items():
         assert np.allclose(values, whole[name], atol=1e-6, equal_nan=True), name
 
 
@@ -119,7 +119,7 @@ def test_records_are_wider_than_naive_images():
     """Images of one record agree: to treat them as independent would claim too much."""
     units = levels_of(toy_predictions(100, seed=2))["per_image"]
     low, high = percentile_interval(
-        confusion_figures(units, resample_counts(units.n_records, 2000, 44))["accuracy"]
+        confusion_metrics(units, resample_counts(units.n_records, 2000, 44))["accuracy"]
     )
     right = (units.labels == units.predictions).astype(float)
     naive = 2 * 1.96 * right.std() / np.sqrt(len(right))
@@ -137,7 +137,7 @@ def test_interval_covers_the_truth_about_95_times_in_100():
         owners = [str(r) for r in range(records) for _ in range(4)]
         table = make_predictions(names, owners, ["AF"] * len(names), probabilities)
         units = levels_of(table)["per_image"]
-        values = confusion_figures(units, resample_counts(records, 400, trial))["accuracy"]
+        values = confusion_metrics(units, resample_counts(records, 400, trial))["accuracy"]
         low, high = percentile_interval(values)
         covered += low <= 8 / 11 <= high
     assert 0.88 <= covered / 200 <= 0.99
@@ -195,11 +195,11 @@ def test_a_class_missing_from_a_resample_is_left_out_of_its_macro_average():
     counts = np.ones((1, 12), np.float32)
     rare = units.record_labels == units.record_labels[0]
     counts[0, rare] = 0
-    figures = all_figures(units, counts)
+    metrics = all_metrics(units, counts)
     name = CLASSES[units.record_labels[0]]
-    assert np.isnan(figures[f"recall/{name}"][0]) and np.isfinite(figures["macro_recall"][0])
-    recalls = [figures[f"recall/{c}"][0] for c in CLASSES]
-    assert figures["macro_recall"][0] == pytest.approx(np.nanmean(recalls))
+    assert np.isnan(metrics[f"recall/{name}"][0]) and np.isfinite(metrics["macro_recall"][0])
+    recalls = [metrics[f"recall/{c}"][0] for c in CLASSES]
+    assert metrics["macro_recall"][0] == pytest.approx(np.nanmean(recalls))
 
 
 def test_confusion_only_leaves_probabilities_alone(predictions):
@@ -207,7 +207,7 @@ def test_confusion_only_leaves_probabilities_alone(predictions):
     counts = resample_counts(units.n_records, 50, 1)
     found = intervals_of(units, counts, confusion_only=True)
     assert "macro_f1" in found and "macro_auroc" not in found
-    whole = figures_with_intervals(units, counts)
+    whole = metrics_with_intervals(units, counts)
     assert whole["intervals"]["macro_f1"] == found["macro_f1"]
 
 
@@ -251,19 +251,19 @@ def units(labels, predictions, probabilities=None, records=None, weights=None):
     )
 
 
-def figure(figures, name):
-    """A figure of `figures_of` by the name that `all_figures` has for it."""
+def metric(metrics, name):
+    """A metric of `metrics_of` by the name that `all_metrics` has for it."""
     kind, _, part = name.partition("/")
     if kind == "reliability":
-        return figures["reliability"]["accuracy"][int(part)]
-    return figures["per_class"][part][kind] if part else figures[kind]
+        return metrics["reliability"]["accuracy"][int(part)]
+    return metrics["per_class"][part][kind] if part else metrics[kind]
 
 
 @pytest.mark.parametrize("level", ["per_image", "record_weighted", "per_record"])
 def test_every_figure_of_every_resample_is_that_of_its_images(level):
     some = levels_of(tied_predictions())[level]
     counts = resample_counts(some.n_records, 12, 3)
-    resampled = all_figures(some, counts)
+    resampled = all_metrics(some, counts)
     for b, row in enumerate(counts):
         weights = some.weights * row[some.records]
         there = weights > 0
@@ -275,9 +275,9 @@ def test_every_figure_of_every_resample_is_that_of_its_images(level):
             weights=weights[there],
             records=some.records[there],
         )
-        figures = figures_of(alone)
+        metrics = metrics_of(alone)
         for name, values in resampled.items():
-            expected = figure(figures, name)
+            expected = metric(metrics, name)
             assert values[b] == pytest.approx(
                 np.nan if expected is None else expected, abs=1e-5, nan_ok=True
             ), name
@@ -286,7 +286,7 @@ def test_every_figure_of_every_resample_is_that_of_its_images(level):
 def test_classes_of_a_single_record_have_their_figures():
     some = units([0, 1], [0, 1], [[0.6, 0.3, 0.1], [0.3, 0.6, 0.1]])
     once = np.ones((1, 2), np.float32)
-    resampled = {name: values[0] for name, values in all_figures(some, once).items()}
+    resampled = {name: values[0] for name, values in all_metrics(some, once).items()}
     for name in ("recall", "precision", "auroc", "average_precision"):
         # The first record of Normal is the second of all.
         assert resampled[f"{name}/AF"] == resampled[f"{name}/Normal"] == 1, name
@@ -298,7 +298,7 @@ def test_classes_of_a_single_record_have_their_figures():
 
 def test_a_single_class_has_averages_but_no_ranking():
     some = units([1, 1, 1], [1, 1, 0], np.eye(3)[[1, 1, 0]])
-    resampled = all_figures(some, np.ones((2, 3), np.float32))
+    resampled = all_metrics(some, np.ones((2, 3), np.float32))
     assert resampled["macro_recall"].tolist() == pytest.approx([2 / 3, 2 / 3])
     assert np.isnan(resampled["macro_auroc"]).all()
     assert np.isnan(resampled["macro_specificity"]).all()
@@ -307,7 +307,7 @@ def test_a_single_class_has_averages_but_no_ranking():
 def test_precision_of_a_class_that_is_there_or_called_or_neither():
     # AF is there and never called; STE is called and not there.
     some = units([0, 1, 1], [1, 1, 2])
-    resampled = {n: v[0] for n, v in all_figures(some, np.ones((1, 3), np.float32)).items()}
+    resampled = {n: v[0] for n, v in all_metrics(some, np.ones((1, 3), np.float32)).items()}
     assert resampled["precision/AF"] == 0
     assert resampled["precision/Normal"] == 0.5
     assert np.isnan(resampled["precision/STE"])
@@ -409,14 +409,14 @@ def test_only_what_follows_from_the_matrix():
     some = levels_of(tied_predictions(30))["per_image"]
     counts = resample_counts(30, 20, 1)
     assert "macro_auroc" in intervals_of(some, counts)
-    assert "macro_auroc" in figures_with_intervals(some, counts)["intervals"]
-    some_only = figures_with_intervals(some, counts, confusion_only=True)["intervals"]
+    assert "macro_auroc" in metrics_with_intervals(some, counts)["intervals"]
+    some_only = metrics_with_intervals(some, counts, confusion_only=True)["intervals"]
     assert "macro_f1" in some_only and "macro_auroc" not in some_only
 
 
 def test_a_class_of_ten_records_has_intervals_of_its_own():
     some = units([0] * 10 + [1] * 9 + [2] * 10, [0] * 29)
-    result = figures_with_intervals(some, resample_counts(29, 40, 1))
+    result = metrics_with_intervals(some, resample_counts(29, 40, 1))
     assert result["per_class"]["AF"]["intervals"] and result["per_class"]["STE"]["intervals"]
     assert result["per_class"]["Normal"]["intervals"] == {}
 

@@ -9,8 +9,8 @@ from ekg.evaluation.levels import LEVELS, Units, levels_of, majority_vote, share
 from ekg.evaluation.metrics import (
     SMALLEST_PROBABILITY,
     confusion_matrix,
-    figures_of,
-    probability_figures,
+    metrics_of,
+    probability_metrics,
     reliability_bins,
     reliability_curve,
 )
@@ -33,7 +33,7 @@ def hand_made():
 
 
 def test_levels_by_hand():
-    levels = {name: figures_of(units) for name, units in levels_of(hand_made()).items()}
+    levels = {name: metrics_of(units) for name, units in levels_of(hand_made()).items()}
     assert list(levels) == list(LEVELS)
     assert levels["per_image"]["accuracy"] == pytest.approx(4 / 6)
     assert levels["record_weighted"]["accuracy"] == pytest.approx((2 / 3 + 1 + 1 / 2) / 3)
@@ -46,13 +46,13 @@ def test_levels_by_hand():
 
 
 def test_absent_classes_are_left_out_of_macro_averages():
-    figures = figures_of(levels_of(hand_made())["per_image"])
+    metrics = metrics_of(levels_of(hand_made())["per_image"])
     recalls = [2 / 3, 1.0, 1 / 2]
-    assert figures["macro_recall"] == pytest.approx(np.mean(recalls))
-    assert figures["balanced_accuracy"] == pytest.approx(np.mean(recalls))
-    assert figures["per_class"]["LBBB"]["recall"] is None
-    assert figures["per_class"]["LBBB"]["auroc"] is None
-    assert figures["per_class"]["LBBB"]["support"] == 0
+    assert metrics["macro_recall"] == pytest.approx(np.mean(recalls))
+    assert metrics["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+    assert metrics["per_class"]["LBBB"]["recall"] is None
+    assert metrics["per_class"]["LBBB"]["auroc"] is None
+    assert metrics["per_class"]["LBBB"]["support"] == 0
 
 
 def test_class_never_predicted_has_precision_zero():
@@ -60,17 +60,17 @@ def test_class_never_predicted_has_precision_zero():
     table = table[table["record"] != "b"]
     p = np.eye(7)[[3] * 5]
     table = make_predictions(table["image"], table["record"], table["label"], p)
-    figures = figures_of(levels_of(table)["per_image"])
-    assert figures["per_class"]["AF"]["precision"] == 0
-    assert figures["macro_precision"] == pytest.approx((0 + 2 / 5) / 2)
+    metrics = metrics_of(levels_of(table)["per_image"])
+    assert metrics["per_class"]["AF"]["precision"] == 0
+    assert metrics["macro_precision"] == pytest.approx((0 + 2 / 5) / 2)
 
 
 def test_only_one_class_has_no_ranking():
     table = make_predictions(["a-s00.png"], ["a"], ["AF"], np.eye(7)[[0]])
-    figures = figures_of(levels_of(table)["per_image"])
-    assert figures["per_class"]["AF"]["auroc"] is None and figures["macro_auroc"] is None
-    assert figures["per_class"]["AF"]["specificity"] is None
-    assert figures["accuracy"] == 1.0
+    metrics = metrics_of(levels_of(table)["per_image"])
+    assert metrics["per_class"]["AF"]["auroc"] is None and metrics["macro_auroc"] is None
+    assert metrics["per_class"]["AF"]["specificity"] is None
+    assert metrics["accuracy"] == 1.0
 
 
 def test_majority_and_shares():
@@ -85,8 +85,8 @@ def test_majority_and_shares():
 def test_order_of_rows_changes_nothing(predictions):
     shuffled = predictions.sample(frac=1, random_state=3)
     for level, units in levels_of(predictions).items():
-        again = flatten(figures_of(levels_of(shuffled)[level]))
-        for name, value in flatten(figures_of(units)).items():
+        again = flatten(metrics_of(levels_of(shuffled)[level]))
+        for name, value in flatten(metrics_of(units)).items():
             if isinstance(value, float):
                 assert again[name] == pytest.approx(value, abs=1e-12), name
             elif name == "confusion_matrix":
@@ -102,21 +102,21 @@ def test_slices_are_ordered_by_number_not_by_text():
 
 def test_against_scikit_learn(predictions):
     units = levels_of(predictions)["record_weighted"]
-    figures = figures_of(units)
+    metrics = metrics_of(units)
     y, p, w = units.labels, units.probabilities, units.weights
-    assert figures["macro_auroc"] == pytest.approx(
+    assert metrics["macro_auroc"] == pytest.approx(
         np.mean([sk.roc_auc_score(y == k, p[:, k], sample_weight=w) for k in range(7)])
     )
-    assert figures["balanced_accuracy"] == pytest.approx(
+    assert metrics["balanced_accuracy"] == pytest.approx(
         sk.balanced_accuracy_score(y, units.predictions, sample_weight=w)
     )
     # Two-sided sum over classes; scikit-learn halves it for two classes only.
     truth = np.eye(7)[y]
-    assert figures["brier"] == pytest.approx(np.average(((p - truth) ** 2).sum(axis=1), weights=w))
-    assert figures["log_loss"] == pytest.approx(sk.log_loss(y, p, sample_weight=w))
+    assert metrics["brier"] == pytest.approx(np.average(((p - truth) ** 2).sum(axis=1), weights=w))
+    assert metrics["log_loss"] == pytest.approx(sk.log_loss(y, p, sample_weight=w))
     for k, name in enumerate(CLASSES):
         negative = y != k
-        assert figures["per_class"][name]["specificity"] == pytest.approx(
+        assert metrics["per_class"][name]["specificity"] == pytest.approx(
             np.average(units.predictions[negative] != k, weights=w[negative])
         )
 
@@ -128,10 +128,10 @@ def test_calibration_error_by_hand():
     table = make_predictions(
         [f"{r}-s00.png" for r in "abcd"], list("abcd"), ["AF", "STE", "AF", "AF"], p
     )
-    figures = figures_of(levels_of(table)["per_image"])
-    assert figures["ece"] == pytest.approx(0.5 * abs(0.95 - 0.5) + 0.5 * abs(0.55 - 1))
-    assert figures["reliability"]["units"][9] == 2 and figures["reliability"]["units"][5] == 2
-    assert figures["reliability"]["accuracy"][0] is None
+    metrics = metrics_of(levels_of(table)["per_image"])
+    assert metrics["ece"] == pytest.approx(0.5 * abs(0.95 - 0.5) + 0.5 * abs(0.55 - 1))
+    assert metrics["reliability"]["units"][9] == 2 and metrics["reliability"]["units"][5] == 2
+    assert metrics["reliability"]["accuracy"][0] is None
 
 
 def test_bins_hold_their_upper_edge():
@@ -143,7 +143,7 @@ def test_hard_labels_have_no_mean_of_probabilities(predictions):
     hard = predictions[["image", "record", "label", "pred", "weight"]]
     levels = levels_of(hard)
     assert "per_record" not in levels
-    assert "macro_auroc" not in figures_of(levels["per_image"])
+    assert "macro_auroc" not in metrics_of(levels["per_image"])
 
 
 @pytest.mark.parametrize("fold", ["test", "val"])
@@ -155,14 +155,14 @@ def test_every_published_figure_to_four_decimals(shared, fold):
     levels = levels_of(read_predictions(shared / "published_model" / f"preds_{fold}.csv"))
     checked = 0
     for level in ("record_weighted", "per_image"):
-        figures = figures_of(levels[level])
+        metrics = metrics_of(levels[level])
         for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1"):
-            assert round(figures[name], 4) == expected[level][name]
+            assert round(metrics[name], 4) == expected[level][name]
         for name in ("precision", "recall", "f1"):
             for class_, value in expected[level][name].items():
-                assert round(figures["per_class"][class_][name], 4) == value
+                assert round(metrics["per_class"][class_][name], 4) == value
                 checked += 1
-        matrix = np.array(figures["confusion_matrix"]).round(4)
+        matrix = np.array(metrics["confusion_matrix"]).round(4)
         assert np.array_equal(matrix, expected[level]["confusion_matrix_rows_true"])
     assert checked == 42
     units = levels["per_image"]
@@ -171,13 +171,13 @@ def test_every_published_figure_to_four_decimals(shared, fold):
 
 def test_majority_vote_of_the_published_predictions(shared):
     table = read_predictions(shared / "published_model" / "preds_test.csv")
-    figures = figures_of(levels_of(table)["per_record_majority"])
-    assert 0.82 < figures["accuracy"] < 0.84 and 0.78 < figures["macro_f1"] < 0.81
+    metrics = metrics_of(levels_of(table)["per_record_majority"])
+    assert 0.82 < metrics["accuracy"] < 0.84 and 0.78 < metrics["macro_f1"] < 0.81
 
 
 def test_other_class_lists():
     table = toy_predictions(classes=("x", "y", "z"))
-    assert list(figures_of(levels_of(table)["per_record"])["per_class"]) == ["x", "y", "z"]
+    assert list(metrics_of(levels_of(table)["per_record"])["per_class"]) == ["x", "y", "z"]
     assert isinstance(table, pd.DataFrame)
 
 
@@ -217,8 +217,8 @@ def test_the_matrix_sums_weights_with_the_truth_in_rows():
 
 
 def test_every_figure_of_four_units():
-    figures = figures_of(FOUR)
-    assert list(figures) == [
+    metrics = metrics_of(FOUR)
+    assert list(metrics) == [
         "accuracy",
         "balanced_accuracy",
         "macro_precision",
@@ -234,9 +234,9 @@ def test_every_figure_of_four_units():
         "per_class",
         "confusion_matrix",
     ]
-    assert figures["accuracy"] == pytest.approx(0.625)
-    assert figures["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2) / 2)
-    af = figures["per_class"]["AF"]
+    assert metrics["accuracy"] == pytest.approx(0.625)
+    assert metrics["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2) / 2)
+    af = metrics["per_class"]["AF"]
     assert list(af) == [
         "precision",
         "recall",
@@ -255,48 +255,48 @@ def test_every_figure_of_four_units():
     assert af["auroc"] == pytest.approx((0.5 * 0.25 + 0.25 * 0.125) / (0.75 * 0.25))
     # Precision at 0.7 is 1; at 0.3 it is 0.75 of 0.875.
     assert af["average_precision"] == pytest.approx(2 / 3 * 1 + 1 / 3 * 0.75 / 0.875)
-    normal = figures["per_class"]["Normal"]
+    normal = metrics["per_class"]["Normal"]
     assert normal["average_precision"] == pytest.approx(0.5 * 1 + 0.5 * 0.25 / 0.5)
-    assert figures["macro_average_precision"] == pytest.approx(
+    assert metrics["macro_average_precision"] == pytest.approx(
         (af["average_precision"] + normal["average_precision"]) / 2
     )
-    assert figures["per_class"]["STE"] == {**dict.fromkeys(af), "support": 0}
+    assert metrics["per_class"]["STE"] == {**dict.fromkeys(af), "support": 0}
 
 
 def test_long_fractions_are_rounded_to_nine_places():
     # Thirds of a record: their sum in floating point is not the fraction that people write.
-    figures = figures_of(units([0, 0, 1], [0, 1, 1], weights=[1 / 3, 1 / 3, 2 / 3]))
-    assert figures["per_class"]["AF"]["support"] == 0.666666667
-    assert figures["confusion_matrix"][0] == [0.333333333, 0.333333333, 0]
+    metrics = metrics_of(units([0, 0, 1], [0, 1, 1], weights=[1 / 3, 1 / 3, 2 / 3]))
+    assert metrics["per_class"]["AF"]["support"] == 0.666666667
+    assert metrics["confusion_matrix"][0] == [0.333333333, 0.333333333, 0]
 
 
 def test_light_classes_have_a_specificity():
-    figures = figures_of(units([0, 1], [0, 0], weights=[0.75, 0.25]))
-    assert figures["per_class"]["AF"]["specificity"] == 0
-    assert figures["per_class"]["Normal"]["specificity"] == 1
+    metrics = metrics_of(units([0, 1], [0, 0], weights=[0.75, 0.25]))
+    assert metrics["per_class"]["AF"]["specificity"] == 0
+    assert metrics["per_class"]["Normal"]["specificity"] == 1
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_single_class_has_neither_specificity_nor_warning():
-    figures = figures_of(units([1, 1], probabilities=[[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]]))
-    assert figures["per_class"]["Normal"]["specificity"] is None
-    assert figures["per_class"]["Normal"]["auroc"] is None
-    assert figures["macro_average_precision"] is None
+    metrics = metrics_of(units([1, 1], probabilities=[[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]]))
+    assert metrics["per_class"]["Normal"]["specificity"] is None
+    assert metrics["per_class"]["Normal"]["auroc"] is None
+    assert metrics["macro_average_precision"] is None
     # A class that is never called has precision 0, and scikit-learn need not warn of it.
-    assert figures_of(units([0, 1], [0, 0]))["per_class"]["Normal"]["precision"] == 0
+    assert metrics_of(units([0, 1], [0, 0]))["per_class"]["Normal"]["precision"] == 0
 
 
 def test_probability_figures_by_hand():
-    figures = probability_figures(FOUR)
+    metrics = probability_metrics(FOUR)
     squares = [0.09 + 0.04 + 0.01, 0.49 + 0.36 + 0.01, 0.04 + 0.04, 0.25 + 0.36 + 0.01]
-    assert figures["brier"] == pytest.approx(np.dot(squares, FOUR.weights))
-    assert figures["log_loss"] == pytest.approx(-np.dot(np.log([0.7, 0.3, 0.8, 0.4]), FOUR.weights))
-    assert figures["ece"] == pytest.approx(0.5 * 0.3 + 0.25 * 0.6 + 0.125 * 0.2 + 0.125 * 0.5)
+    assert metrics["brier"] == pytest.approx(np.dot(squares, FOUR.weights))
+    assert metrics["log_loss"] == pytest.approx(-np.dot(np.log([0.7, 0.3, 0.8, 0.4]), FOUR.weights))
+    assert metrics["ece"] == pytest.approx(0.5 * 0.3 + 0.25 * 0.6 + 0.125 * 0.2 + 0.125 * 0.5)
 
 
 def test_a_probability_of_zero_costs_much_but_not_everything():
-    figures = probability_figures(units([2, 0], probabilities=[[1, 0, 0], [1, 0, 0]]))
-    assert figures["log_loss"] == pytest.approx(-np.log(SMALLEST_PROBABILITY) / 2)
+    metrics = probability_metrics(units([2, 0], probabilities=[[1, 0, 0], [1, 0, 0]]))
+    assert metrics["log_loss"] == pytest.approx(-np.log(SMALLEST_PROBABILITY) / 2)
 
 
 def test_bins_at_their_edges():
@@ -324,9 +324,9 @@ def test_against_scikit_learn_class_by_class():
     p = rng.dirichlet([1, 1, 1], 90).round(2)
     weights = rng.uniform(0.1, 1, 90)
     some = units(rng.integers(0, 3, 90), probabilities=p, weights=weights)
-    figures = figures_of(some)
+    metrics = metrics_of(some)
     for k, name in enumerate(THREE_CLASSES):
-        mine = figures["per_class"][name]
+        mine = metrics["per_class"][name]
         truth = some.labels == k
         assert mine["average_precision"] == pytest.approx(
             sk.average_precision_score(truth, p[:, k], sample_weight=weights)

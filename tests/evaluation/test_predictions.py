@@ -99,12 +99,12 @@ def put(column, row, value):
     [
         (lambda t: t.iloc[:0], "no predictions"),
         (lambda t: t.drop(columns="record"), "column `record` is missing"),
-        (put("label", 0, "XYZ"), "'XYZ' is none of the classes"),
-        (put("label", 0, "STE"), "record 'a' has images of two labels"),
+        (put("label", 0, "XYZ"), "'XYZ' is not one of the classes"),
+        (put("label", 0, "STE"), "record 'a' has two different labels"),
         (put("image", 1, "a-s00.png"), "duplicate image"),
         (put("p_AF", 1, "many"), "line 3: `p_AF` is not a number"),
         (put("p_AF", 1, float("nan")), "line 3: `p_AF` is not a number"),
-        (put("p_AF", 1, 0.5), "line 3: probabilities must lie in 0..1"),
+        (put("p_AF", 1, 0.5), "line 3: probabilities must be in 0..1"),
         (put("pred", 2, "AF"), "line 4: `pred` is not the class of the largest"),
         (lambda t: t.drop(index=1), "line 2: `weight` is not 1/"),
     ],
@@ -119,7 +119,7 @@ def test_contradictions_are_named(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("0,6,0", "0,7,0", "'7' is no class index 0..6"),
+        ("0,6,0", "0,7,0", "'7' is not a class index 0..6"),
         ("0,6,0", "0,6,1", "line 3: `is_correct` contradicts"),
         ("A0009-s00_PIL.png", "A0009.png", "is not <record>-sNN_PIL.png"),
     ],

@@ -8,11 +8,11 @@ from ekg.errors import EvaluationError
 from ekg.evaluation import published
 from ekg.evaluation.published import (
     applies,
-    build_published_figures,
+    build_published_metrics,
     criteria,
     criteria_table,
     prediction_folder,
-    read_published_figures,
+    read_published_metrics,
     reproduced_lines,
 )
 from ekg.evaluation.runs import flatten
@@ -20,8 +20,8 @@ from ekg.paths import PUBLISHED_FOLDER
 
 
 def test_the_stored_figures_are_what_the_files_give(shared):
-    stored = flatten(read_published_figures())
-    built = flatten(build_published_figures(shared / "published_model"))
+    stored = flatten(read_published_metrics())
+    built = flatten(build_published_metrics(shared / "published_model"))
     assert stored.keys() == built.keys() and len(stored) > 400
     for name, value in built.items():
         if isinstance(value, float):
@@ -34,12 +34,12 @@ def test_the_stored_figures_are_what_the_files_give(shared):
 
 
 def test_the_abstract(shared):
-    abstract = read_published_figures()["abstract"]
+    abstract = read_published_metrics()["abstract"]
     assert (abstract["lowest"], abstract["highest"]) == (52, 91)
 
 
 def test_facts_and_sources(shared):
-    facts = read_published_figures()
+    facts = read_published_metrics()
     expected = json.loads((shared / "spec" / "published_results.json").read_text())
     assert facts["source"]["doi"] == expected["doi"]
     assert facts["source"]["data_doi"] == expected["data_doi"]
@@ -62,7 +62,7 @@ def test_the_test_records_are_those_of_the_published_split(shared):
     split = split.rename(columns={"diagnoses": "label"})
     for fold in ("test", "val"):
         digest = fingerprints(split[split["split"] == fold])["records_sha256"]
-        assert digest == read_published_figures()[fold]["records_sha256"]
+        assert digest == read_published_metrics()[fold]["records_sha256"]
 
 
 def test_script_prints_the_figures(shared, root):
@@ -82,12 +82,12 @@ def test_missing_files_say_how_to_get_them(tmp_path, monkeypatch):
     with pytest.raises(EvaluationError, match="python -m ekg best-model"):
         prediction_folder()
     with pytest.raises(EvaluationError, match="published_figures"):
-        read_published_figures(tmp_path)
+        read_published_metrics(tmp_path)
 
 
 def run_like_the_paper(**changes):
-    """Metrics of a run whose figures are the published ones, but for the changes."""
-    facts = read_published_figures()
+    """Metrics of a run whose metrics are the published ones, but for the changes."""
+    facts = read_published_metrics()
     metrics = json.loads(json.dumps(facts))
     for name, value in changes.items():
         level = metrics["test"]["record_weighted"]
@@ -116,13 +116,13 @@ def test_a_run_like_the_paper_is_reproduced():
 )
 def test_inside_above_below(change, verdict, last):
     metrics = run_like_the_paper(**change)
-    found = [c for c in criteria(metrics, read_published_figures()) if c.verdict != "inside"]
+    found = [c for c in criteria(metrics, read_published_metrics()) if c.verdict != "inside"]
     assert [c.verdict for c in found] == [verdict]
     assert reproduced_lines(metrics)[-1] == last
 
 
 def test_the_edges_are_inside():
-    low, high = read_published_figures()["test"]["record_weighted"]["intervals"]["accuracy"]
+    low, high = read_published_metrics()["test"]["record_weighted"]["intervals"]["accuracy"]
     for value in (low, high):
         assert reproduced_lines(run_like_the_paper(accuracy=value))[-1] == "reproduced: yes"
 
@@ -132,7 +132,7 @@ def test_other_data_is_not_judged():
     assert reproduced_lines({**metrics, "dataset": "synthetic"}) == []
     metrics["test"]["records_sha256"] = "other"
     metrics["test"]["records"] = 4
-    assert not applies(metrics, read_published_figures())
+    assert not applies(metrics, read_published_metrics())
     (line,) = reproduced_lines(metrics)
     assert "these 4 test records are not its 784" in line
     del metrics["test"]
@@ -147,5 +147,5 @@ def test_the_criteria_are_written_down(root):
 
 def test_the_written_bounds_are_the_computed_ones(root):
     text = (root / "docs" / "evaluation.md").read_text()
-    for line in criteria_table(read_published_figures()):
+    for line in criteria_table(read_published_metrics()):
         assert line in text.splitlines()

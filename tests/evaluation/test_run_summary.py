@@ -34,16 +34,16 @@ def test_the_summary_says_what_the_run_was_compared_with(stored, tmp_path, compa
     entry = {"a": 0.91, "a_interval": [0.88, 0.94], "b": 0.98, "b_interval": None}
     entry["difference"] = -0.07 if comparable else None
     content = {
-        "heading": "run against stored, synthetic, fold test (paired: both read the same images)",
+        "heading": "run against stored, synthetic, fold test (paired: the same images)",
         "comparable": comparable,
         "levels": {"record_weighted": {"figures": {"macro_f1": entry}}},
     }
     write_json(tmp_path / "comparison.json", content)
     lines = run_summary(tmp_path)
     at = lines.index(f"compared  {content['heading']}")
-    figures = "          record-weighted macro f1 0.910 (0.880-0.940) against 0.980"
-    assert lines[at + 1] == figures + (", difference -0.070" if comparable else "")
-    assert lines[at + 2] == f"          in full: {tmp_path / 'comparison.md'}"
+    line = "          record-weighted macro f1 0.910 (0.880-0.940) against 0.980"
+    assert lines[at + 1] == line + (", difference -0.070" if comparable else "")
+    assert lines[at + 2] == f"details:  {tmp_path / 'comparison.md'}"
 
 
 def test_a_run_that_was_not_evaluated_is_refused(tmp_path):

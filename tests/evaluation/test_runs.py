@@ -23,8 +23,8 @@ def runs(tmp_path):
             f"[train]\nbatch_size = 32\nlearning_rate = {rate}\n[data]\nsize = 800\n"
         )
         (folder / "train_results.csv").write_text(HISTORY)
-        figures = evaluate_predictions(toy_predictions(20), resamples=20)
-        content = {"schema": 1, "dataset": dataset, "classes": [], "test": figures}
+        metrics = evaluate_predictions(toy_predictions(20), resamples=20)
+        content = {"schema": 1, "dataset": dataset, "classes": [], "test": metrics}
         (folder / "metrics.json").write_text(json.dumps(content))
     (tmp_path / "young").mkdir()
     (tmp_path / "young" / "config.toml").write_text("[train]\nbatch_size = 16\n")
@@ -41,7 +41,7 @@ def test_a_run_is_read(runs):
     entry = read_run(runs / "r2")
     assert (entry.epochs, entry.best_epoch, entry.best_val_loss) == (3, 1, 1.6)
     assert entry.minutes == 4.5 and entry.dataset == "toy"
-    value, interval = entry.figures["test"]["accuracy"]
+    value, interval = entry.metrics["test"]["accuracy"]
     assert interval[0] < value < interval[1]
 
 
@@ -86,6 +86,6 @@ def test_damaged_files_are_named(runs, capsys, name, text, message):
 
 def test_no_runs_yet(tmp_path, capsys):
     assert main(["runs", str(tmp_path)]) == 2
-    assert "no run here yet" in capsys.readouterr().err
+    assert "no runs yet" in capsys.readouterr().err
     assert main(["runs", str(tmp_path / "none")]) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert "folder not found" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from ekg.errors import ImageError
-from ekg.hackathon.images import ColourSource, HackathonPainter, draw_pictures, read_picture
+from ekg.hackathon.images import ColourSource, HackathonPainter, draw_images, read_colour_image
 from ekg.simulator import simulate_record
 
 SECONDS = 5.0
@@ -34,7 +34,7 @@ def painter():
     return HackathonPainter(sampling_frequency=200, seconds=SECONDS)
 
 
-def test_a_picture_does_not_depend_on_those_before(painter, slices):
+def test_a_image_does_not_depend_on_those_before(painter, slices):
     first, second = (painter.draw_large(one) for one in slices)
     assert first.shape == (800, 800, 3)
     assert first.dtype == np.uint8
@@ -45,11 +45,11 @@ def test_a_picture_does_not_depend_on_those_before(painter, slices):
 
 
 def test_twelve_panels_in_the_colours_of_the_cycle(painter, slices):
-    picture = painter.draw_large(slices[0]).astype(int)
+    image = painter.draw_large(slices[0]).astype(int)
     cycle = mpl.rcParamsDefault["axes.prop_cycle"].by_key()["color"]
     rows = []
     for colour in cycle:
-        near = np.abs(picture - np.round(255 * np.array(to_rgb(colour)))).max(axis=2) < 12
+        near = np.abs(image - np.round(255 * np.array(to_rgb(colour)))).max(axis=2) < 12
         # Only inside the axes: the grid's greys are near the cycle's own grey.
         rows.append(np.flatnonzero(near.sum(axis=1)))
         assert near.any(), f"no trace of colour {colour}"
@@ -66,7 +66,7 @@ def test_twelve_panels_in_the_colours_of_the_cycle(painter, slices):
     assert low < slices[0].min() < slices[0].max() < high
 
 
-def test_the_small_picture_is_the_large_one_resized(painter, slices):
+def test_the_small_image_is_the_large_one_resized(painter, slices):
     small = painter.draw(slices[0])
     assert small.shape == (224, 224, 3)
     assert abs(small.mean() - painter.draw_large(slices[0]).mean()) < 1
@@ -81,7 +81,7 @@ def test_a_wrong_slice_is_refused(painter, slices):
 
 @pytest.fixture
 def planned(tmp_path):
-    """Two records, one of which is cut short, and three planned pictures."""
+    """Two records, one of which is cut short, and three planned images."""
     records = tmp_path / "records"
     records.mkdir()
     headers = {}
@@ -99,42 +99,42 @@ def planned(tmp_path):
 def test_drawing_a_set(planned):
     out, images, headers = planned
     options = {"seconds": SECONDS, "size": 64, "seed": 1}
-    failed = draw_pictures(out, images, headers, **options)
+    failed = draw_images(out, images, headers, **options)
     assert list(failed) == ["short"]
     assert "truncated" in failed["short"]
     good = images[images["record"] == "good"]
     pictures = ColourSource(out, good, 64).read(np.array([1, 0]), 0)
     assert pictures.shape == (2, 3, 64, 64)
-    assert np.array_equal(pictures[1], read_picture(out / "all/a/good-s00.png", 64))
+    assert np.array_equal(pictures[1], read_colour_image(out / "all/a/good-s00.png", 64))
 
     # Only what is missing is drawn again, with the same pixels.
     kept, lost = out / "all/a/good-s00.png", out / "all/a/good-s01.png"
     before = kept.stat().st_mtime_ns
     lost.unlink()
-    assert draw_pictures(out, good, headers, **options) == {}
+    assert draw_images(out, good, headers, **options) == {}
     assert kept.stat().st_mtime_ns == before
-    assert np.array_equal(read_picture(lost, 64), pictures[0])
+    assert np.array_equal(read_colour_image(lost, 64), pictures[0])
     with pytest.raises(ImageError, match="choose another folder"):
-        draw_pictures(out, good, headers, seconds=SECONDS, size=32, seed=1)
+        draw_images(out, good, headers, seconds=SECONDS, size=32, seed=1)
 
 
-def test_unusable_pictures_are_refused(tmp_path):
+def test_unusable_images_are_refused(tmp_path):
     path = tmp_path / "x.png"
-    with pytest.raises(ImageError, match="no such image"):
-        read_picture(path, 8)
+    with pytest.raises(ImageError, match="image not found"):
+        read_colour_image(path, 8)
     Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(path)
     with pytest.raises(ImageError, match="9 x 8 pixels"):
-        read_picture(path, 8)
+        read_colour_image(path, 8)
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(ImageError, match="not a usable image"):
-        read_picture(path, 8)
+        read_colour_image(path, 8)
 
 
 def test_a_real_record_is_drawn(shared):
     from ekg.records.record import read_record
 
     signal = read_record(shared / "real" / "ptbdb" / "s0010_re.hea", 1000).signal
-    picture = HackathonPainter().draw(signal[:, :5000])
-    assert picture.shape == (224, 224, 3)
-    assert 200 < picture.mean() < 254
-    assert (picture.max(axis=2).astype(int) - picture.min(axis=2) > 60).any()
+    image = HackathonPainter().draw(signal[:, :5000])
+    assert image.shape == (224, 224, 3)
+    assert 200 < image.mean() < 254
+    assert (image.max(axis=2).astype(int) - image.min(axis=2) > 60).any()

@@ -1,4 +1,4 @@
-"""The hackathon's whole road at toy size, and its report."""
+"""The whole hackathon pipeline at toy size, and its report."""
 
 import json
 import re
@@ -119,7 +119,7 @@ def test_the_whole_road(records, tmp_path, capsys):
     assert "truncated" in told["why"]
     assert "reason for admission: Valvular heart disease" in report["records"]["left_out"]
 
-    # The page shows the figures of the JSON, beside the published ones, and its warnings.
+    # The page shows the metrics of the JSON, beside the published ones, and its warnings.
     page = (out / "hackathon.md").read_text(encoding="utf-8")
     assert "These records are simulated" in page
     assert "is not the hackathon's network" in page

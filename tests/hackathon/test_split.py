@@ -53,7 +53,7 @@ def test_a_class_without_a_slice_is_named():
     records.append(record("brief", "patientx", "Dysrhythmia", seconds=4))
     with pytest.raises(SplitError, match="no record of Dysrhythmia that is long enough"):
         balance(plan_images(records, 2))
-    with pytest.raises(SplitError, match="ask for 1 or more"):
+    with pytest.raises(SplitError, match="use 1 or more"):
         plan_images(records, 0)
 
 

@@ -1,4 +1,4 @@
-"""The hackathon's training, on pictures whose colour is their class."""
+"""The hackathon's training, on images whose colour is their class."""
 
 import colorsys
 
@@ -37,9 +37,9 @@ EXPERIMENTS = {"final": "hackathon_final_layer.toml", "all": "hackathon_whole_ne
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Folder, images and folds of pictures in five colours."""
-    folder = tmp_path / "pictures"
+def image_set(tmp_path):
+    """Folder, images and folds of images in five colours."""
+    folder = tmp_path / "images"
     generator = np.random.default_rng(3)
     rows = []
     for index, name in enumerate(HACKATHON_CLASSES):
@@ -55,8 +55,8 @@ def pictures(tmp_path):
     return folder, images
 
 
-def train(pictures, run, *overrides, part="all", speak=None):
-    folder, images = pictures
+def train(image_set, run, *overrides, part="all", log=None):
+    folder, images = image_set
     config = hackathon_config(part, [*TOY, *overrides])
     train_hackathon(
         config,
@@ -65,7 +65,7 @@ def train(pictures, run, *overrides, part="all", speak=None):
         images["fold"],
         run,
         folder.parent / "folds.csv",
-        speak=speak or (lambda line: None),
+        log=log or (lambda line: None),
     )
     return config
 
@@ -79,16 +79,16 @@ def test_the_experiment_files_are_what_the_command_uses(root, part):
     assert (config.optimizer.learning_rate, config.optimizer.momentum) == (0.001, 0.9)
 
 
-def test_the_epoch_of_the_best_accuracy_is_kept(pictures, tmp_path):
+def test_the_epoch_of_the_best_accuracy_is_kept(image_set, tmp_path):
     run = tmp_path / "run"
-    config = train(pictures, run, "optimizer.learning_rate=0.01", "training.epochs=4")
+    config = train(image_set, run, "optimizer.learning_rate=0.01", "training.epochs=4")
     history = pd.read_csv(run / "train_results.csv")
     best = history["val_accuracy"].idxmax()
     assert list(history["saved_model"]) == list(
         history["val_accuracy"] > history["val_accuracy"].cummax().shift(fill_value=-1)
     )
     model = load_colour_model(run, config)
-    folder, images = pictures
+    folder, images = image_set
     rows = images[images["fold"] == "val"].reset_index(drop=True)
     labels = rows["diagnosis"].map(HACKATHON_CLASSES.index).to_numpy()
     loader = Loader(ColourSource(folder, rows, SIZE), labels, workers=0)
@@ -100,8 +100,8 @@ def test_the_epoch_of_the_best_accuracy_is_kept(pictures, tmp_path):
     assert history["train_loss"][0] == pytest.approx(np.log(5), abs=0.5)
 
 
-def test_a_run_goes_on_where_it_was_stopped(pictures, tmp_path):
-    train(pictures, tmp_path / "whole")
+def test_a_run_goes_on_where_it_was_stopped(image_set, tmp_path):
+    train(image_set, tmp_path / "whole")
 
     class StoppedError(Exception):
         pass
@@ -110,9 +110,9 @@ def test_a_run_goes_on_where_it_was_stopped(pictures, tmp_path):
         raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(pictures, tmp_path / "parts", speak=stop)
+        train(image_set, tmp_path / "parts", log=stop)
     assert len(pd.read_csv(tmp_path / "parts" / "train_results.csv")) == 1
-    train(pictures, tmp_path / "parts")
+    train(image_set, tmp_path / "parts")
     same = ["epoch", "train_loss", "val_loss", "val_accuracy", "train_accuracy"]
     whole, parts = (
         pd.read_csv(tmp_path / n / "train_results.csv")[same] for n in ("whole", "parts")
@@ -120,17 +120,17 @@ def test_a_run_goes_on_where_it_was_stopped(pictures, tmp_path):
     pd.testing.assert_frame_equal(whole, parts, check_exact=True)
 
     before = (tmp_path / "parts" / "train_results.csv").stat().st_mtime_ns
-    train(pictures, tmp_path / "parts")
+    train(image_set, tmp_path / "parts")
     assert (tmp_path / "parts" / "train_results.csv").stat().st_mtime_ns == before
     with pytest.raises(TrainingError, match=r"optimizer\.learning_rate"):
-        train(pictures, tmp_path / "parts", "optimizer.learning_rate=0.5")
+        train(image_set, tmp_path / "parts", "optimizer.learning_rate=0.5")
 
 
-def test_only_the_final_layer_moves(pictures, tmp_path):
+def test_only_the_final_layer_moves(image_set, tmp_path):
     config = hackathon_config("final", TOY)
     torch.manual_seed(config.training.seed + 1)
     first = build_colour_model(config).network.state_dict()
-    train(pictures, tmp_path / "run", part="final")
+    train(image_set, tmp_path / "run", part="final")
     last = load_colour_model(tmp_path / "run", config).network.state_dict()
     moved = {name for name in first if not torch.equal(first[name], last[name])}
     assert moved == {"classifier.1.weight", "classifier.1.bias"}

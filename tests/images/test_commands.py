@@ -70,7 +70,7 @@ def test_render_gives_the_image_of_the_set(records, tmp_path):
 
 
 @pytest.mark.parametrize("style", ["labelled", "clinical"])
-def test_pictures_for_people(records, tmp_path, style):
+def test_images_for_people(records, tmp_path, style):
     command = ["render", str(records / "S10"), "--start", "100", "--style", style]
     for name in ("a.png", "a.pdf"):
         assert main([*command, "-o", str(tmp_path / name)]) == 0
@@ -78,17 +78,17 @@ def test_pictures_for_people(records, tmp_path, style):
     box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
     assert box is not None
     width, height = (float(side) / 72 * 25.4 for side in box.groups())
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.info["Comment"] == "Not for clinical use"
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["Comment"] == "Not for clinical use"
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
         if style == "clinical":
-            assert picture.size == (2970, 2100)
+            assert image.size == (2970, 2100)
             assert (width, height) == pytest.approx((297, 210)), "A4, so that 1 mm is 1 mm"
-            dots_per_mm = picture.info["dpi"][0] / 25.4
+            dots_per_mm = image.info["dpi"][0] / 25.4
             assert dots_per_mm == pytest.approx(10, rel=1e-3)
             assert (pixels == (255, 243, 241)).all(axis=1).mean() > 0.3, "pink paper"
         else:
-            assert picture.size == (1400, 1400)
+            assert image.size == (1400, 1400)
 
 
 def test_the_same_slice_gives_the_same_file(records, tmp_path):
@@ -131,8 +131,8 @@ def test_clinical_scale(write_record, tmp_path):
     [
         (["--start", "6000", "-o", "a.png"], "give a start from 0 to 5950"),
         (["--start", "-1", "-o", "a.png"], "from sample -1"),
-        (["--start", "0", "-o", "a.pdf"], "name the file .png"),
-        (["--start", "0", "-o", "a.jpg", "--style", "clinical"], "name the file .png or .pdf"),
+        (["--start", "0", "-o", "a.pdf"], "give the file .png"),
+        (["--start", "0", "-o", "a.jpg", "--style", "clinical"], "give the file .png or .pdf"),
         (["--start", "0", "-o", "a.png", "--size", "9"], "from 16 to 2048"),
         (["--start", "0", "-o", "a.png", "--size", "9", "--style", "labelled"], "from 100"),
     ],
@@ -195,7 +195,7 @@ def test_debugging_and_errors_of_the_front(preprocessing, records, tmp_path, cap
     assert preprocessing.main([*folders, "-j", "9", "--debug"]) == 0
     assert "images of 8 records" in capsys.readouterr().out
     assert preprocessing.main(["-i", str(tmp_path / "none"), "-o", str(tmp_path)]) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert "folder not found" in capsys.readouterr().err
     defaults = preprocessing.build_parser().parse_args(["-j", "22"])
     assert (defaults.size, defaults.processes, defaults.drop_multi) == (800, 22, True)
     assert defaults.input_path.as_posix() == "data/cpsc2018/records"

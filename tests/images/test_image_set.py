@@ -77,7 +77,7 @@ def test_records_and_description(records, tmp_path):
     rows = rows_of(out)
     assert len(rows) == 11
     warnings = rows["S10"].pop("warnings")
-    assert "the limb leads contradict" in warnings
+    assert "limb leads violate" in warnings
     assert rows["S10"] == {
         "record": "S10",
         "diagnoses": "AF",

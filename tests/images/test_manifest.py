@@ -17,8 +17,8 @@ def test_a_changed_manifest_is_refused_until_the_set_is_made_again(records, tmp_
     whole = (folder / "manifest.csv").read_bytes()
     (folder / "manifest.csv").write_bytes(whole.replace(b",AF,0,", b",STD,0,", 1))
     assert error_of(ImageError, lambda: read_manifest(folder)) == (
-        f"{folder / 'manifest.csv'}: is not the manifest that dataset.json beside it describes; "
-        "run `python -m ekg images` again; if you changed it on purpose, remove the field "
+        f"{folder / 'manifest.csv'}: does not match dataset.json beside it; "
+        "run `python -m ekg images` again; after a deliberate change, remove the field "
         "`manifest_sha256` from dataset.json"
     )
     # The file alone, wherever it lies, is read as it is.
@@ -35,7 +35,7 @@ def test_a_changed_manifest_is_refused_until_the_set_is_made_again(records, tmp_
 
 
 def test_a_manifest_that_is_none(tmp_path):
-    with pytest.raises(ImageError, match="no such manifest"):
+    with pytest.raises(ImageError, match="manifest not found"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.csv").write_text("image,record\nx,y\n")
     with pytest.raises(ImageError, match="column diagnosis, slice"):
@@ -69,8 +69,7 @@ def test_a_manifest_is_read_as_text_where_it_is_text(tmp_path):
 def test_manifests_that_are_none_say_which_and_why(tmp_path):
     path = tmp_path / "manifest.csv"
     assert error_of(ImageError, lambda: read_manifest(tmp_path)) == (
-        f"{path}: no such manifest; "
-        "draw the images first (`python -m ekg images`), or let it finish"
+        f"{path}: manifest not found; run `python -m ekg images` and let it finish"
     )
     path.write_text("image,record,diagnosis,slice,start\n")
     assert error_of(ImageError, lambda: read_manifest(tmp_path)) == (

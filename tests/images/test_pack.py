@@ -18,8 +18,8 @@ def assert_pack_equals_images(out) -> None:
     assert isinstance(images, np.memmap)
     assert index.equals(read_manifest(out))
     assert images.shape == (len(index), 32, 32)
-    for picture, name in zip(images, index["image"], strict=True):
-        np.testing.assert_array_equal(picture, read_image(out / name))
+    for image, name in zip(images, index["image"], strict=True):
+        np.testing.assert_array_equal(image, read_image(out / name))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_damaged_pack_is_drawn_again(records, tmp_path, drawn):
     make_image_set(records, out, SMALL, pack=True)
     with open(out / "pack.npy", "r+b") as stream:
         stream.truncate(5000)
-    with pytest.raises(ImageError, match="damaged"):
+    with pytest.raises(ImageError, match="corrupt"):
         open_pack(out)
     drawn.clear()
     make_image_set(records, out, SMALL, pack=True)

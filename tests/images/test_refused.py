@@ -60,9 +60,9 @@ def test_two_runs_do_not_mix(records, tmp_path):
 
 def test_other_settings_are_refused(records, tmp_path):
     make_image_set(records, tmp_path / "set", SMALL, limit=1)
-    with pytest.raises(ImageError, match=r"made with size 32, now 33.*delete this one"):
+    with pytest.raises(ImageError, match=r"made with size 32, not 33.*delete this one"):
         make_image_set(records, tmp_path / "set", ImageSetConfig(size=33))
-    with pytest.raises(ImageError, match="made with seed 44, now 1"):
+    with pytest.raises(ImageError, match="made with seed 44, not 1"):
         make_image_set(records, tmp_path / "set", ImageSetConfig(size=32, seed=1))
 
 
@@ -70,7 +70,7 @@ def test_images_of_others_are_left_alone(records, tmp_path):
     foreign = tmp_path / "set" / "all" / "AF" / "A0001-s00_PIL.png"
     foreign.parent.mkdir(parents=True)
     foreign.write_bytes(b"x")
-    with pytest.raises(ImageError, match="did not make"):
+    with pytest.raises(ImageError, match="did not write"):
         make_image_set(records, tmp_path / "set", SMALL)
     assert foreign.read_bytes() == b"x"
 
@@ -128,7 +128,7 @@ def test_no_samples_that_are_not_numbers(records, tmp_path, write_record):
 
 
 def test_nothing_to_draw_is_an_error(tmp_path, write_record):
-    with pytest.raises(RecordError, match="no such folder"):
+    with pytest.raises(RecordError, match="folder not found"):
         make_image_set(tmp_path / "none", tmp_path / "set", SMALL)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RecordError, match="no WFDB header"):
@@ -156,7 +156,7 @@ def test_strict_names_record_reason_and_remedy(few, tmp_path):
     message = error_of(ImageError, lambda: make_image_set(few, tmp_path / "set", TINY, strict=True))
     assert message == (
         f"{few / 'S3.hea'}: skipped: no diagnosis in the header; "
-        "repair or remove the record, or run without --strict"
+        "repair or remove the record, or omit --strict"
     )
 
 
@@ -165,7 +165,7 @@ def test_nothing_to_draw_says_how_many_and_why(few, tmp_path, write_record):
         (few / f"{name}.hea").unlink()
     out = tmp_path / "set"
     told = f"{out / 'records.csv'}: no image could be drawn: "
-    see = "; see that file for each record's reason"
+    see = "; see that file for the reasons"
     only = error_of(ImageError, lambda: make_image_set(few, out, TINY))
     assert only == told + "0 records excluded, 1 skipped (no diagnosis in the header)" + see
     write_record(few, "A1", "PVC", samples=1600)
@@ -178,7 +178,7 @@ def test_nothing_to_draw_says_how_many_and_why(few, tmp_path, write_record):
     [
         ({"jobs": 0}, "the number of processes and the limit must be at least 1"),
         ({"limit": 0}, "the number of processes and the limit must be at least 1"),
-        ({"png": False}, "neither single images nor a pack are asked for"),
+        ({"png": False}, "neither PNG files nor a pack would be written"),
     ],
 )
 def test_senseless_options_are_named(few, tmp_path, options, message):
@@ -193,13 +193,13 @@ def test_a_folder_of_other_settings_is_refused(few, tmp_path):
     make_image_set(few, out, TINY, limit=1)
     other = ImageSetConfig(size=16, seed=45)
     assert error_of(ImageError, lambda: make_image_set(few, out, other)) == (
-        f"{out}: its images were made with seed 44, now 45 is asked for; "
-        "choose another folder, or delete this one to draw it again"
+        f"{out}: its images were made with seed 44, not 45; "
+        "choose another folder, or delete this one to draw the set again"
     )
     settings = json.loads((out / ".settings.json").read_text())
     assert settings == {"format": 1, **TINY.pixel_settings(), "matplotlib": mpl.__version__}
     (out / ".settings.json").write_text(json.dumps(settings | {"matplotlib": "1.0"}))
-    assert "made with matplotlib 1.0, now" in error_of(
+    assert "made with matplotlib 1.0, not" in error_of(
         ImageError, lambda: make_image_set(few, out, TINY)
     )
 
@@ -213,8 +213,8 @@ def test_a_folder_of_the_first_version_is_resumed_and_one_of_a_later_format_refu
     assert make_image_set(few, out, TINY).images > 0
     (out / ".settings.json").write_text(json.dumps(settings | {"format": 2}))
     assert error_of(ImageError, lambda: make_image_set(few, out, TINY)).endswith(
-        ".settings.json: field `format` is 2: another version of this program draws such image "
-        "sets, this one draws 1; use that version, or delete the folder to draw it again"
+        ".settings.json: field `format` is 2, must be 1: the set is from another version of this "
+        "program; use that version, or delete the folder to draw it again"
     )
 
 
@@ -224,7 +224,7 @@ def test_a_folder_of_another_maker_is_refused(few, tmp_path, name):
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text("")
     assert error_of(ImageError, lambda: make_image_set(few, out, TINY)) == (
-        f"{out}: holds images that this command did not make; choose another folder"
+        f"{out}: contains images that this command did not write; choose another folder"
     )
 
 
@@ -241,7 +241,7 @@ def test_the_folder_is_held_while_it_is_drawn_into(few, tmp_path, monkeypatch):
     monkeypatch.setattr(drawing_run, "draw_record", look)
     assert error_of(EkgError, lambda: make_image_set(few, tmp_path / "set", TINY)) == (
         f"{tmp_path / 'set'}: another process is drawing images in this folder; "
-        "wait for it to end or choose another folder"
+        "wait for it to finish or choose another folder"
     )
 
 
@@ -252,7 +252,7 @@ def test_a_folder_that_cannot_be_written_to_says_what_to_do(few, tmp_path, monke
     monkeypatch.setattr(drawing, "write_png", no_room)
     message = error_of(ImageError, lambda: make_image_set(few, tmp_path / "set", TINY))
     assert message.startswith(f"{tmp_path / 'set'}") and "No space left on device" in message
-    assert message.endswith("and run the same command again: what is finished is kept")
+    assert message.endswith("and run the same command again to resume")
 
 
 CONFIG = ImageSetConfig(size=64)

@@ -182,6 +182,25 @@ def test_signals_that_cannot_be_drawn(signal, message):
         renderer_of(64).draw(signal)
 
 
+def test_leads_that_a_page_does_not_show_are_left_blank():
+    signal = np.random.default_rng(1).normal(0, 0.5, (12, 1250))
+    renderer = Renderer(240)
+    whole = renderer.draw(signal)
+    signal[4] = np.nan
+    signal[7, 600:] = np.nan
+    image = renderer.draw(signal, gaps=True)
+    middle = image[60:120, 80:160][5:-5, 5:-5]  # aVL, the fifth of 4 x 3 panels
+    assert middle.min() > 150  # the grid alone
+    assert whole[60:120, 80:160][5:-5, 5:-5].min() < 60
+    shown, hidden = image[120:180, 80:119], image[125:175, 125:155]
+    np.testing.assert_array_equal(shown[5:-5, 5:-5], whole[120:180, 80:119][5:-5, 5:-5])
+    assert hidden.min() > 150
+    np.testing.assert_array_equal(image[180:], whole[180:])
+    signal[0, 0] = np.inf
+    with pytest.raises(ImageError, match="not numbers"):
+        renderer.draw(signal, gaps=True)
+
+
 def test_a_coloured_layout_is_refused():
     with pytest.raises(ImageError, match="not a grey"):
         Renderer(64, Layout(rows=1, columns=1, grid_colour="#FF9999"))

@@ -340,8 +340,8 @@ def test_other_pixels_than_before_are_refused(few, tmp_path, monkeypatch):
     monkeypatch.setattr(drawing_run, "draw_record", other)
     message = error_of(ImageError, lambda: make_image_set(few, out, TINY, pack=True))
     assert message == (
-        f"{few / 'R2.hea'}: gives other pixels than before; "
-        f"put the record back as it was, or delete the folder {out} and draw it again"
+        f"{few / 'R2.hea'}: gives different pixels than before; "
+        f"restore the record, or delete the folder {out} and draw it again"
     )
 
 

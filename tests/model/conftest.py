@@ -1,4 +1,4 @@
-"""The golden pictures and the logits that the published network gives for them."""
+"""The golden images and the logits that the published network gives for them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ def published(published_file: Path) -> EkgModel:
 
 @pytest.fixture(scope="session")
 def golden(shared: Path) -> Golden:
-    """The 24 golden pictures that are stored as files."""
+    """The 24 golden images that are stored as files."""
     table = pd.read_csv(shared / "golden" / "golden.csv").set_index(["record", "start"])
     columns = [column for column in table if column.startswith("logit_")]
     images, logits = [], []

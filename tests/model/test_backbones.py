@@ -24,7 +24,7 @@ def test_every_backbone_has_the_layers_that_are_replaced(name):
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("in_channels", [1, 3])
-def test_a_backbone_reads_pictures(name, in_channels):
+def test_a_backbone_reads_images(name, in_channels):
     network = build_network(name, 7, in_channels=in_channels).eval()
     with torch.inference_mode():
         logits = network(torch.randn(2, in_channels, 96, 96))
@@ -50,10 +50,10 @@ def test_weights_from_a_local_file(name, tmp_path):
     grey.get_submodule(BACKBONES[name].final).load_state_dict(
         colour.get_submodule(BACKBONES[name].final).state_dict()
     )
-    pictures = torch.randn(2, 1, 96, 96)
+    images = torch.randn(2, 1, 96, 96)
     with torch.inference_mode():
-        expected = colour(pictures.expand(-1, 3, -1, -1))
-        torch.testing.assert_close(grey(pictures), expected, rtol=1e-3, atol=1e-4)
+        expected = colour(images.expand(-1, 3, -1, -1))
+        torch.testing.assert_close(grey(images), expected, rtol=1e-3, atol=1e-4)
     kept = torch.load(path, weights_only=True)[f"{BACKBONES[name].first}.weight"]
     assert torch.equal(colour.state_dict()[f"{BACKBONES[name].first}.weight"], kept)
 
@@ -78,7 +78,7 @@ def test_neither_network_nor_file(tmp_path, monkeypatch):
         raise OSError("no route to host")
 
     monkeypatch.setattr("torch.hub.download_url_to_file", no_way)
-    with pytest.raises(ModelError, match=r"neither at .*squeezenet1_0.*no route.*put the file"):
+    with pytest.raises(ModelError, match=r"not at .*squeezenet1_0.*no route.*put the file"):
         build_network("squeezenet1_0", weights="imagenet")
 
 

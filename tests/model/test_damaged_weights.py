@@ -59,5 +59,5 @@ def test_a_torch_file_with_one_bit_turned_over_is_refused(tmp_path):
     whole = path.read_bytes()
     place = whole.index(TENSORS["a.weight"].numpy().tobytes()) + 100
     path.write_bytes(turned(whole, place, 3))
-    with pytest.raises(ModelError, match="truncated or damaged"):
+    with pytest.raises(ModelError, match="truncated or corrupt"):
         load_weights(path)

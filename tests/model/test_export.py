@@ -13,12 +13,12 @@ from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
 from ekg.model import export as export_module
 from ekg.model.engines import OnnxEngine, TorchEngine, open_engine
-from ekg.model.export import check_pictures, export_onnx
+from ekg.model.export import check_images, export_onnx
 
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):
-    """A run folder of a small model that answers differently to different pictures."""
+    """A run folder of a small model that answers differently to different images."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     torch.manual_seed(8)
     network = build_network()
@@ -29,7 +29,7 @@ def run_folder(tmp_path_factory):
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
     with torch.no_grad():
-        model.train()(torch.from_numpy(check_pictures(64)))  # batch norm learns its statistics
+        model.train()(torch.from_numpy(check_images(64)))  # batch norm learns its statistics
     save_weights(folder / "weights.safetensors", network.state_dict(), model.metadata)
     return folder
 
@@ -44,11 +44,11 @@ def exported(run_folder, tmp_path_factory):
 def test_agrees_with_torch_in_batches_of_any_size(run_folder, exported):
     assert exported.largest_difference <= 1e-4
     torch_engine, onnx_engine = TorchEngine(load_model(run_folder)), OnnxEngine(exported.path)
-    pictures = check_pictures(64)
+    images = check_images(64)
     for count in (1, 2, 5):
-        expected = torch_engine.probabilities(pictures[:count])
-        np.testing.assert_allclose(onnx_engine.probabilities(pictures[:count]), expected, atol=1e-5)
-    assert np.ptp(torch_engine.probabilities(pictures), axis=0).max() > 1e-3
+        expected = torch_engine.probabilities(images[:count])
+        np.testing.assert_allclose(onnx_engine.probabilities(images[:count]), expected, atol=1e-5)
+    assert np.ptp(torch_engine.probabilities(images), axis=0).max() > 1e-3
 
 
 def test_the_file_says_what_it_is(run_folder, exported):
@@ -61,16 +61,16 @@ def test_the_file_says_what_it_is(run_folder, exported):
     assert float(properties["temperature"]) == 1.7
     assert properties["weights_sha256"] == sha256_of_file(run_folder / "weights.safetensors")
     assert "not for clinical use" in properties["notice"]
-    (picture,), (output,) = proto.graph.input, proto.graph.output
-    dims = picture.type.tensor_type.shape.dim
-    assert picture.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    (image,), (output,) = proto.graph.input, proto.graph.output
+    dims = image.type.tensor_type.shape.dim
+    assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert [dims[0].dim_param, *(dim.dim_value for dim in dims[1:])] == ["batch", 1, 64, 64]
-    assert (picture.name, output.name) == ("images", "probabilities")
+    assert (image.name, output.name) == ("images", "probabilities")
     assert os.fsencode(os.path.dirname(onnx.__file__)) not in proto.SerializeToString()  # noqa: PTH120
 
 
 @pytest.mark.slow
-def test_the_published_model_agrees_on_golden_pictures(shared, tmp_path, capsys):
+def test_the_published_model_agrees_on_golden_images(shared, tmp_path, capsys):
     out = tmp_path / "published.onnx"
     status = main(
         [
@@ -85,7 +85,7 @@ def test_the_published_model_agrees_on_golden_pictures(shared, tmp_path, capsys)
     )
     assert status == 0
     printed = capsys.readouterr().out
-    assert "over 24 pictures" in printed
+    assert "over 24 images" in printed
     assert float(printed.split("from torch ")[1].split()[0]) <= 1e-4
     assert out.is_file()
 
@@ -150,12 +150,12 @@ def test_a_foreign_onnx_file_is_refused(exported, tmp_path):
     proto = onnx.load(exported.path)
     del proto.metadata_props[:]
     onnx.save(proto, tmp_path / "foreign.onnx")
-    with pytest.raises(ModelError, match="metadata does not name classes"):
+    with pytest.raises(ModelError, match="metadata lacks classes"):
         open_engine(tmp_path / "foreign.onnx")
 
 
 def test_missing_files_and_wrong_names(run_folder, tmp_path, capsys):
-    with pytest.raises(ModelError, match="no such file"):
+    with pytest.raises(ModelError, match="file not found"):
         open_engine(tmp_path / "m.onnx")
     with pytest.raises(ModelError, match=r"named \*\.onnx"):
         export_onnx(load_model(run_folder), tmp_path / "m.bin")

@@ -26,11 +26,11 @@ def test_folding_changes_no_number(name):
     network = lively(build_network(name, **options))
     nn.init.normal_(list(network.parameters())[-2], std=0.5)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    pictures = torch.randn(2, 1, 64, 64)
+    images = torch.randn(2, 1, 64, 64)
     folded = fold_batch_norm(network)
     with torch.inference_mode():
-        expected = network(pictures)
-        torch.testing.assert_close(folded(pictures), expected, rtol=1e-4, atol=1e-4)
+        expected = network(images)
+        torch.testing.assert_close(folded(images), expected, rtol=1e-4, atol=1e-4)
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
 
 
@@ -59,14 +59,14 @@ def test_a_model_keeps_its_kind_and_settings():
     assert torch.equal(fast.mean, model.mean)
 
 
-def test_the_engine_takes_any_number_of_pictures():
+def test_the_engine_takes_any_number_of_images():
     torch.manual_seed(7)
     model = EkgModel(lively(build_network()), image_size=32, temperature=2.0).eval()
     engine = TorchEngine(model)
-    pictures = np.random.default_rng(0).integers(0, 256, (BATCH_SIZE + 3, 32, 32), dtype=np.uint8)
-    probabilities = engine.probabilities(pictures)
+    images = np.random.default_rng(0).integers(0, 256, (BATCH_SIZE + 3, 32, 32), dtype=np.uint8)
+    probabilities = engine.probabilities(images)
     assert probabilities.shape == (BATCH_SIZE + 3, 7)
     assert engine.calibrated
     with torch.inference_mode():
-        expected = model.probabilities(torch.from_numpy(pictures)).numpy()
+        expected = model.probabilities(torch.from_numpy(images)).numpy()
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)

@@ -34,9 +34,9 @@ def test_both_forms_give_the_same_numbers():
         for parameter in fused.classifier.parameters():
             parameter.normal_(0.0, 0.2)
     plain.load_state_dict(fused.state_dict())
-    pictures = torch.randn(3, 1, 96, 96)
+    images = torch.randn(3, 1, 96, 96)
     with torch.inference_mode():
-        ours, textbook = fused(pictures), plain(pictures)
+        ours, textbook = fused(images), plain(images)
     assert ours.std() > 0.01  # the comparison would say nothing about zeros
     torch.testing.assert_close(ours, textbook, rtol=0, atol=1e-5)
 
@@ -46,10 +46,10 @@ def test_both_forms_train_alike():
     fused = MobileNetV3(dropout=0.0)
     plain = MobileNetV3(dropout=0.0, plain=True)
     plain.load_state_dict(fused.state_dict())
-    pictures, labels = torch.randn(4, 1, 64, 64), torch.tensor([0, 1, 2, 3])
+    images, labels = torch.randn(4, 1, 64, 64), torch.tensor([0, 1, 2, 3])
     gradients = []
     for network in (fused, plain):
-        nn.functional.cross_entropy(network(pictures), labels).backward()
+        nn.functional.cross_entropy(network(images), labels).backward()
         gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
     assert gradients[0].norm() > 0
     assert torch.dist(*gradients) <= 1e-3 * gradients[0].norm()

@@ -116,7 +116,7 @@ def test_truncated_files_are_refused(published_file, weights_file, tmp_path, kep
         content = whole.read_bytes()
         cut = tmp_path / f"cut{whole.suffix}"
         cut.write_bytes(content[: kept if isinstance(kept, int) else int(kept * len(content))])
-        with pytest.raises(ModelError, match=r"cut\.\w+: is not a whole"):
+        with pytest.raises(ModelError, match=r"cut\.\w+: is not a complete"):
             load_model(cut)
 
 
@@ -124,16 +124,16 @@ def test_a_truncated_zip_is_refused(model, tmp_path):
     path = tmp_path / "cut.pt"
     torch.save(model.network.state_dict(), path)
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ModelError, match="truncated or damaged"):
+    with pytest.raises(ModelError, match="truncated or corrupt"):
         load_model(path)
 
 
 def test_missing_things_are_named(tmp_path):
-    with pytest.raises(ModelError, match=r"nowhere: no such model"):
+    with pytest.raises(ModelError, match=r"nowhere: model not found"):
         load_model(tmp_path / "nowhere")
-    with pytest.raises(ModelError, match=r"no such weights file"):
+    with pytest.raises(ModelError, match=r"weights file not found"):
         load_weights(tmp_path / "w.safetensors")
-    with pytest.raises(ModelError, match=r"holds no weights\.safetensors"):
+    with pytest.raises(ModelError, match=r"contains no weights\.safetensors"):
         load_model(tmp_path)
     (tmp_path / "w.txt").write_text("1")
     with pytest.raises(ModelError, match=r"'\.txt' is not that of a weights file"):
@@ -194,9 +194,9 @@ def test_only_safetensors_are_written(tmp_path):
 def test_weights_without_class_names_are_warned_of(model, tmp_path):
     path = tmp_path / "colleague.pth"
     torch.save(model.network.state_dict(), path)
-    with pytest.warns(EkgWarning, match=r"no class names in colleague\.pth: the paper's order is"):
+    with pytest.warns(EkgWarning, match=r"colleague\.pth names no classes: assuming"):
         loaded = load_model(path)
-    assert loaded.notes == ("no class names in colleague.pth: the paper's order is assumed",)
+    assert loaded.notes == ("colleague.pth names no classes: assuming the paper's order",)
 
 
 def test_the_order_of_named_and_published_classes_is_known(weights_file, shared, recwarn):

@@ -1,4 +1,4 @@
-"""Makes the inputs of `reading_cases.json`: small records and pictures, most with one fault."""
+"""Makes the inputs of `reading_cases.json`: small records and images, most with one fault."""
 
 import io
 import json
@@ -30,11 +30,11 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""How a picture is stored so that this orientation shows it upright."""
+"""How an image is stored so that this orientation shows it upright."""
 
 
 def table():
-    """Return the cases by kind of input, "records" and "pictures", each a list of dicts."""
+    """Return the cases by kind of input, "records" and "images", each a list of dicts."""
     return json.loads(Path(__file__).with_name("reading_cases.json").read_text(encoding="utf-8"))
 
 
@@ -155,7 +155,7 @@ def _signal_file(samples, form, matlab, variable, transposed):
     return stream.getvalue()
 
 
-def write_picture(
+def write_image(
     folder,
     grey,
     *,
@@ -169,14 +169,14 @@ def write_picture(
     quality=95,
     suffix=None,
 ):
-    """Write a picture that the network knows, in another way than the project does.
+    """Write an image that the network knows, in another way than the project does.
 
     Parameters
     ----------
     grey
         uint8, square: as it is to be seen.
     orientation
-        EXIF's; the picture is stored so that it is upright when turned, unless not `upright`.
+        EXIF's; the image is stored so that it is upright when turned, unless not `upright`.
     transparent
         A grey level declared transparent in a PNG.
     """
@@ -202,7 +202,7 @@ def write_picture(
         options |= {"quality": quality}
     if form == "WEBP":
         options |= {"lossless": True}
-    file = folder / f"picture.{suffix or form.lower()}"
+    file = folder / f"image.{suffix or form.lower()}"
     if bits == 16 and mode == "RGB":
         file.write_bytes(_deep_png(np.asarray(image)))
     else:

@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from ekg.images.renderer import Renderer
-from page.assets import picture_description, quality_description, slicing_description
+from page.assets import image_description, quality_description, slicing_description
 from page.build import write_rules
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -57,7 +57,7 @@ def bare_page(root, renderer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bare") / "page"
     shutil.copytree(root / "page" / "src", folder / "src")
     (folder / "assets").mkdir()
-    description, background = picture_description(renderer)
+    description, background = image_description(renderer)
     (folder / "assets" / "background.bin").write_bytes(background)
     write_rules(folder / "assets")
     for name, content in (

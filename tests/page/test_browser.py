@@ -35,14 +35,14 @@ VIEWS = [
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory, renderer):
-    """Records, a picture, and files that cannot be read."""
+    """Records, an image, and files that cannot be read."""
     folder = tmp_path_factory.mktemp("inputs")
     simulate_folder(folder, 3, SimulationSettings(seed=9, classes=("RBBB", "AF", "STE")), jobs=1)
     names = sorted(path.stem for path in folder.glob("*.hea"))
     records = [[str(folder / f"{name}.hea"), str(folder / f"{name}.mat")] for name in names]
     signal = read_record(records[0][0]).signal
-    picture = folder / "strip.png"
-    write_png(picture, renderer.draw(signal[:, 300:1550]))
+    image = folder / "strip.png"
+    write_png(image, renderer.draw(signal[:, 300:1550]))
     colourful = folder / "colour.png"
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (800, 800, 3), np.uint8)).save(
         colourful
@@ -55,14 +55,14 @@ def inputs(tmp_path_factory, renderer):
     text.write_text("not an image")
     return {
         "records": records,
-        "picture": [str(picture)],
+        "picture": [str(image)],
         "bad": {
             "no header": [records[0][1]],
             "is missing": [records[0][0]],
             "2 headers": [records[0][0], records[1][0]],
             "has colours": [str(colourful)],
             "300 x 200": [str(small)],
-            "not a picture of the network's kind": [str(blank)],
+            "not an image of the network's kind": [str(blank)],
             "cannot be read as an image": [str(text)],
         },
     }
@@ -70,14 +70,14 @@ def inputs(tmp_path_factory, renderer):
 
 @pytest.fixture(scope="session")
 def case_files(inputs, renderer, tmp_path_factory):
-    """The files of the cases that the browser is given, by name: all pictures, some records."""
+    """The files of the cases that the browser is given, by name: all images, some records."""
     grey = renderer.draw(read_record(inputs["records"][0][0]).signal[:, 300:1550])
     files = {}
     for kind, given in cases.table().items():
         for case in given:
             folder = tmp_path_factory.mktemp("case")
             if kind == "pictures":
-                made = cases.write_picture(folder, grey, **case["make"])
+                made = cases.write_image(folder, grey, **case["make"])
             elif case["name"] in RECORD_CASES:
                 made = cases.write_record(folder, **case["make"])
             else:
@@ -93,8 +93,8 @@ def visit(inputs, case_files, built_page, served, run_node, modules, chromium, t
     if os.environ.get("PYTEST_XDIST_WORKER"):
         common = common.parent
     kept = common / "visit.json"
-    pictures = Path(os.environ.get("EKG_PAGE_SCREENSHOTS", common / "screenshots"))
-    pictures.mkdir(parents=True, exist_ok=True)
+    images = Path(os.environ.get("EKG_PAGE_SCREENSHOTS", common / "screenshots"))
+    images.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{kept}.lock"):
         if not kept.is_file():
             address = served(built_page)
@@ -117,7 +117,7 @@ def visit(inputs, case_files, built_page, served, run_node, modules, chromium, t
                 "examples": list(CLASSES),
                 "screenshots": [
                     {
-                        "path": str(pictures / f"page-{width}-{scheme}.png"),
+                        "path": str(images / f"page-{width}-{scheme}.png"),
                         "width": width,
                         "height": height,
                         "scheme": scheme,
@@ -127,7 +127,7 @@ def visit(inputs, case_files, built_page, served, run_node, modules, chromium, t
                 ]
                 + [
                     {
-                        "path": str(pictures / "page-320-refusal.png"),
+                        "path": str(images / "page-320-refusal.png"),
                         "width": 320,
                         "height": 640,
                         "scheme": "light",
@@ -166,7 +166,7 @@ def test_a_dropped_record_gets_the_python_verdict(visit, inputs, python_road):
 
 def test_an_image_gets_the_python_verdict(visit, inputs, python_road):
     shown = visit["readings"][len(inputs["records"])]
-    wanted = python_road.predict_picture_file(inputs["picture"][0])
+    wanted = python_road.predict_image_file(inputs["picture"][0])
     assert shown["diagnosis"] == wanted.diagnosis
     assert shown["warnings"] == list(wanted.warnings)
     assert shown["probabilities"] == pytest.approx(wanted.probabilities, abs=NEAR)
@@ -174,12 +174,12 @@ def test_an_image_gets_the_python_verdict(visit, inputs, python_road):
 
 def test_covering_a_lead_changes_what_it_changes_in_python(visit, inputs, python_road):
     shown = visit["readings"][0]
-    _, pictures = python_road.pictures(read_record(inputs["records"][0][0]))
-    table = python_road.engine.probabilities(pictures)
+    _, images = python_road.images(read_record(inputs["records"][0][0]))
+    table = python_road.engine.probabilities(images)
     target = int(table.mean(axis=0).argmax())
     surest = int(table[:, target].argmax())
     for index, lead in enumerate(LEADS):
-        covered = pictures[surest].copy()
+        covered = images[surest].copy()
         covered[panel_of(index, 800)] = empty_page(800)[panel_of(index, 800)]
         without = python_road.engine.probabilities(covered[None])[0, target]
         assert shown["losses"][lead] == pytest.approx(table[surest, target] - without, abs=NEAR)
@@ -193,7 +193,7 @@ def test_wrong_files_are_refused_with_the_reason_and_no_verdict(visit, inputs):
 
 
 @pytest.mark.parametrize("case", cases.table()["pictures"], ids=lambda case: case["name"])
-def test_a_picture_is_read_or_refused_as_in_python(case, visit, case_files, python_road):
+def test_a_image_is_read_or_refused_as_in_python(case, visit, case_files, python_road):
     (file,) = case_files[case["name"]]
     shown = visit["cases"][case["name"]]
     wanted = python_road.predict_input(Input(file, Path(file).stem, "image"))

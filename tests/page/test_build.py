@@ -98,6 +98,6 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "diary.txt").write_text("mine")
-    with pytest.raises(PageError, match="holds other things"):
+    with pytest.raises(PageError, match="not of a built page"):
         build_page("runs/none", out, tmp_path / "page")
     assert (out / "diary.txt").read_text() == "mine"

@@ -16,7 +16,7 @@ from ekg.cli import main
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
 from ekg.model.engines import TorchEngine, open_engine
-from ekg.model.export import check_pictures
+from ekg.model.export import check_images
 from ekg.paths import default_model
 from ekg.records.diagnoses import CLASSES
 from ekg.records.record import read_record
@@ -83,10 +83,10 @@ def test_the_page_has_the_model_and_says_which(page, run_folder):
     assert [entry["name"] for entry in described["classes"]] == list(CLASSES)
     assert (described["imageSize"], described["calibrated"]) == (64, True)
     exported = open_engine(page.folder / "assets" / "model.onnx", "onnx")
-    pictures = check_pictures(64)[:2]
-    difference = exported.probabilities(pictures) - TorchEngine(
-        load_model(run_folder)
-    ).probabilities(pictures)
+    images = check_images(64)[:2]
+    difference = exported.probabilities(images) - TorchEngine(load_model(run_folder)).probabilities(
+        images
+    )
     assert abs(difference).max() < 1e-4
     assert page.export.largest_difference < 1e-4
 
@@ -131,7 +131,7 @@ def test_the_verb_page_says_what_was_built(page, run_folder, capsys, monkeypatch
     said = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
         rf"{page.folder}: \d+\.\d MB, model {run_folder}, largest difference from torch "
-        r"\S+ over \d+ pictures\. Not for clinical use\.",
+        r"\S+ over \d+ images\. Not for clinical use\.",
         said[0],
     )
 

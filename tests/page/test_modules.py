@@ -1,4 +1,4 @@
-"""The page's modules against the Python road: pixels, samples, slices, warnings, refusals."""
+"""The page's modules against the Python code: pixels, samples, slices, warnings, refusals."""
 
 import hashlib
 
@@ -13,8 +13,8 @@ from ekg.simulator.record_files import SimulationSettings, simulate_folder
 from tests.page.cases import strip
 
 
-def sha256(picture):
-    return hashlib.sha256(picture.tobytes()).hexdigest()
+def sha256(image):
+    return hashlib.sha256(image.tobytes()).hexdigest()
 
 
 def odd_signals():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ekg.errors import EkgError
-from ekg.images.image_checks import PictureChecker, read_picture
+from ekg.images.image_checks import ImageChecker, read_external_image
 from ekg.model.engines import open_engine
 from ekg.predict.predictor import Predictor
 from ekg.records.record import read_record
@@ -26,24 +26,24 @@ def upright(renderer):
 
 @pytest.fixture(scope="module")
 def checker(renderer):
-    return PictureChecker(renderer)
+    return ImageChecker(renderer)
 
 
 def fits(found, wanted):
-    """Say whether each warning has the words that the table gives."""
+    """Return whether each warning has the words that the table gives."""
     return len(found) == len(wanted) and all(w in f for f, w in zip(found, wanted, strict=True))
 
 
 @pytest.mark.parametrize("case", CASES["pictures"], **NAME)
-def test_a_picture_is_read_or_refused(case, checker, upright, tmp_path):
-    (file,) = cases.write_picture(tmp_path, upright, **case["make"])
+def test_a_image_is_read_or_refused(case, checker, upright, tmp_path):
+    (file,) = cases.write_image(tmp_path, upright, **case["make"])
     if "refused" in case:
         with pytest.raises(EkgError, match=case["refused"]):
-            checker.check(read_picture(file, 800), file)
+            checker.check(read_external_image(file, 800), file)
         return
-    picture = read_picture(file, 800)
-    assert fits(checker.check(picture, file), case["warnings"])
-    difference = np.abs(picture.astype(int) - upright)
+    image = read_external_image(file, 800)
+    assert fits(checker.check(image, file), case["warnings"])
+    difference = np.abs(image.astype(int) - upright)
     assert difference.mean() < (5 if case["make"].get("form") == "JPEG" else 1e-9)
 
 

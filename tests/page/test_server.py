@@ -61,11 +61,11 @@ def test_writing_is_not_served(site):
 
 
 def test_a_taken_port_and_a_missing_page_are_named(tmp_path):
-    with pytest.raises(PageError, match="holds no built page"):
+    with pytest.raises(PageError, match="contains no built page"):
         make_server(tmp_path, 0)
     for name in ("page.json", "index.html"):
         (tmp_path / name).touch()
-    with make_server(tmp_path, 0) as server, pytest.raises(PageError, match="cannot be had"):
+    with make_server(tmp_path, 0) as server, pytest.raises(PageError, match="is not available"):
         make_server(tmp_path, server.server_address[1])
     with pytest.raises(PageError, match="not one of 0 to 65535"):
         make_server(tmp_path, 70_000)

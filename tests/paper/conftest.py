@@ -215,7 +215,7 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "test",
         "",
         CLASSES,
-        figures=evaluate_predictions(tables["val"], CLASSES, resamples=200),
+        metrics=evaluate_predictions(tables["val"], CLASSES, resamples=200),
         identity={"records_sha256": "p"},
     )
     comparison["published"] = compare_sides(

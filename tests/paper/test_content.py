@@ -17,7 +17,7 @@ from ekg.paper.figures.results import precision_recall_curves, roc_curves
 from ekg.paper.figures.saliency import overlay, read_saliency
 from ekg.paper.figures.training import best_epoch
 from ekg.paper.run_files import RunFiles, open_run
-from ekg.paper.scores import class_scores, class_table, fold_figures, summary_table
+from ekg.paper.scores import class_scores, class_table, fold_metrics, summary_table
 from ekg.paper.settings import changed_settings_table, settings_table, training_table
 from ekg.paper.summary import doubts, what_data, what_result, what_was_done
 from ekg.records.diagnoses import CLASSES
@@ -107,7 +107,7 @@ def test_curves_of_a_perfect_class_and_none_for_an_absent_one() -> None:
 
 def test_scores_stand_with_their_intervals(made_up: Path) -> None:
     files = open_run(made_up / "run")
-    figures = fold_figures(files, "test")
+    figures = fold_metrics(files, "test")
     assert figures is not None
     level = figures["record_weighted"]
     low, high = level["intervals"]["macro_f1"]
@@ -118,7 +118,7 @@ def test_scores_stand_with_their_intervals(made_up: Path) -> None:
     assert by_class["records"].tolist() == [12] * 7
     scores = class_scores(figures, "record_weighted", CLASSES, "recall", "test")
     assert ((scores["low"] <= scores["value"]) & (scores["value"] <= scores["high"])).all()
-    assert fold_figures(files, "train") is None
+    assert fold_metrics(files, "train") is None
 
 
 def test_without_metrics_the_same_figures_come_from_predictions(
@@ -126,8 +126,8 @@ def test_without_metrics_the_same_figures_come_from_predictions(
 ) -> None:
     original = made_up / "run" / "predictions_test.csv"
     (tmp_path / original.name).write_bytes(original.read_bytes())
-    figures = fold_figures(open_run(tmp_path), "test")
-    stored = fold_figures(open_run(made_up / "run"), "test")
+    figures = fold_metrics(open_run(tmp_path), "test")
+    stored = fold_metrics(open_run(made_up / "run"), "test")
     assert figures is not None
     assert stored is not None
     assert figures["record_weighted"]["macro_f1"] == pytest.approx(
@@ -148,7 +148,7 @@ def test_settings_and_training_are_listed(made_up: Path) -> None:
 
 def test_the_summary_says_data_result_and_doubt(made_up: Path) -> None:
     files = open_run(made_up / "run")
-    figures = {fold: fold_figures(files, fold) or {} for fold in ("test", "val")}
+    figures = {fold: fold_metrics(files, fold) or {} for fold in ("test", "val")}
     data = what_data(files, class_counts(files))
     assert "test 84 records with 168 images" in data
     assert "Of 254 records found, 252 were kept" in data
@@ -164,7 +164,7 @@ def test_the_summary_says_data_result_and_doubt(made_up: Path) -> None:
 def test_figures_without_intervals_and_a_run_without_settings_are_called_so(
     made_up: Path, tmp_path: Path
 ) -> None:
-    figures = fold_figures(open_run(made_up / "run"), "test")
+    figures = fold_metrics(open_run(made_up / "run"), "test")
     assert figures is not None
     figures["record_weighted"] = {**figures["record_weighted"], "intervals": {}}
     assert "Too few records for intervals" in " ".join(what_result({"test": figures}))

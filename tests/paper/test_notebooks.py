@@ -42,7 +42,7 @@ def test_a_failing_cell_leaves_no_notebook_but_its_trace(tmp_path: Path) -> None
 
 
 def test_an_unknown_notebook_is_refused() -> None:
-    with pytest.raises(EkgError, match="no such notebook; choose one of 1_data, 2_training"):
+    with pytest.raises(EkgError, match="notebook not found; choose one of 1_data, 2_training"):
         source_of("9_nothing")
 
 

@@ -100,5 +100,5 @@ def test_names_are_unique_within_figures_and_within_tables(tmp_path: Path) -> No
 
 def test_a_list_of_another_kind_is_refused(tmp_path: Path) -> None:
     write_text(tmp_path / "x.json", "[]")
-    with pytest.raises(EkgError, match=r"x\.json: not the list of a notebook's figures"):
+    with pytest.raises(EkgError, match=r"x\.json: is not a list of figures"):
         read_part(tmp_path / "x.json")

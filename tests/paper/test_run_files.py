@@ -36,12 +36,12 @@ def test_a_bare_name_is_a_run_and_nothing_is_the_newest(project: Path) -> None:
 
 
 def test_no_run_says_what_to_do(project: Path) -> None:
-    with pytest.raises(EkgError, match=r"runs: no run here yet; make one \(`make train`\)"):
+    with pytest.raises(EkgError, match=r"runs: no runs yet; train one with `make train`"):
         find_run("")
-    with pytest.raises(EkgError, match="runs/nowhere: no such run"):
+    with pytest.raises(EkgError, match="runs/nowhere: run not found"):
         find_run("nowhere")
     (project / "runs/empty").mkdir(parents=True)
-    with pytest.raises(EkgError, match="holds no results; train and evaluate first"):
+    with pytest.raises(EkgError, match="has no results; train and evaluate first"):
         find_run("empty")
 
 
@@ -63,7 +63,7 @@ def test_the_runs_own_images_are_found_only_while_unchanged(made_up: Path, tmp_p
     other = open_run(tmp_path)
     assert other.images is None
     assert other.manifest is None
-    with pytest.raises(EkgError, match=r"no manifest\.csv: not an image set"):
+    with pytest.raises(EkgError, match=r"not an image set: manifest\.csv is missing"):
         open_run(made_up / "run", tmp_path)
 
 

@@ -10,7 +10,7 @@ import wfdb
 
 from ekg.model import EkgModel, build_network, save_weights
 from ekg.model.engines import open_engine
-from ekg.model.export import check_pictures
+from ekg.model.export import check_images
 from ekg.predict.predictor import Predictor
 from ekg.records.record import LEADS
 
@@ -19,7 +19,7 @@ SIZE = 96
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder whose untrained network answers differently to different pictures."""
+    """A run folder whose untrained network answers differently to different images."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     torch.manual_seed(10)
     network = build_network()
@@ -30,7 +30,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
     with torch.no_grad():
-        model.train()(torch.from_numpy(check_pictures(SIZE)))
+        model.train()(torch.from_numpy(check_images(SIZE)))
     save_weights(folder / "weights.safetensors", network.state_dict(), model.metadata)
     return folder
 

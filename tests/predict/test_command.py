@@ -85,7 +85,7 @@ def test_status_1_when_nothing_was_read(predict, tmp_path):
 def test_status_2_when_the_model_is_missing(predict, records, tmp_path):
     status, out, err = predict(records, model=tmp_path / "no_model")
     assert (status, out) == (2, "")
-    assert "no such model" in err
+    assert "model not found" in err
 
 
 def test_csv_has_one_row_an_input(predict, records):
@@ -141,7 +141,7 @@ def test_the_onnx_engine_says_the_same(predict, records, small_model, tmp_path, 
     assert "cannot be explained" in err
 
 
-def test_explain_writes_a_picture_a_verdict(predict, records, tmp_path):
+def test_explain_writes_a_image_a_verdict(predict, records, tmp_path):
     status, out, _ = predict(
         records / "R2",
         records / "R2.hea",

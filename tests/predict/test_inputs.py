@@ -43,7 +43,7 @@ def test_a_folder_means_its_records_or_else_its_images(folder):
 def test_an_empty_folder_says_so(folder):
     (found,) = expand(["empty"])
     assert (found.kind, found.record) == ("none", "empty")
-    assert "no recording and no image" in found.problem
+    assert "no recordings and no images" in found.problem
 
 
 def test_any_other_file_is_tried_as_an_image(folder):
@@ -57,9 +57,9 @@ def test_a_signal_file_without_header_is_a_record_to_complain_about(folder):
 def test_what_is_not_there(folder):
     assert kinds("A3") == [("A3", "A3", "record")]
     (found,) = expand(["x.png"])
-    assert (found.kind, found.problem) == ("none", "no such file; check the path")
+    assert (found.kind, found.problem) == ("none", "file not found; check the path")
     (found,) = expand(["Z*"])
-    assert (found.kind, found.problem) == ("none", "nothing matches this pattern")
+    assert (found.kind, found.problem) == ("none", "no file matches this pattern")
 
 
 def test_patterns_in_natural_order(folder):
@@ -87,11 +87,11 @@ def test_standard_input_is_read_only_when_asked_for(folder):
         (b"\x89HDF\r\n\x1a\n" + bytes(64), "an HDF5 file"),
     ],
 )
-def test_a_recording_in_another_format_is_no_picture(tmp_path, content, kind):
+def test_a_recording_in_another_format_is_no_image(tmp_path, content, kind):
     path = tmp_path / "a.edf"
     path.write_bytes(content)
     (found,) = expand([str(path)])
-    assert found.kind == "none" and f"is {kind}, neither a WFDB record" in found.problem
+    assert found.kind == "none" and f"is {kind}, not a WFDB record" in found.problem
 
 
 def test_links_to_folders_are_followed(folder):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ekg.errors import ImageError
-from ekg.images.image_checks import PictureChecker, read_picture
+from ekg.images.image_checks import ImageChecker, read_external_image
 from ekg.images.renderer import Renderer
 
 SIZE = 400
@@ -18,19 +18,19 @@ def renderer():
 
 @pytest.fixture(scope="module")
 def checker(renderer):
-    return PictureChecker(renderer)
+    return ImageChecker(renderer)
 
 
 @pytest.fixture(scope="module")
-def picture(renderer, limb_consistent_signal):
+def image(renderer, limb_consistent_signal):
     return renderer.draw(limb_consistent_signal(seconds=2.5))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P"])
 @pytest.mark.parametrize("name", ["strip.png", "scan 7 (copy)", "x.y.z"])
-def test_grey_in_any_mode_under_any_name(tmp_path, picture, mode, name):
-    Image.fromarray(picture).convert(mode).save(tmp_path / name, "PNG")
-    assert np.array_equal(read_picture(tmp_path / name, SIZE), picture)
+def test_grey_in_any_mode_under_any_name(tmp_path, image, mode, name):
+    Image.fromarray(image).convert(mode).save(tmp_path / name, "PNG")
+    assert np.array_equal(read_external_image(tmp_path / name, SIZE), image)
 
 
 def damaged(path):
@@ -42,7 +42,7 @@ def damaged(path):
     [
         (lambda p, path: path.write_text("EKG"), "is not a usable image"),
         (lambda p, path: Image.fromarray(p[:, :99]).save(path), "has 99 x 400 pixels"),
-        (lambda p, path: (Image.fromarray(p).save(path), damaged(path)), "is damaged"),
+        (lambda p, path: (Image.fromarray(p).save(path), damaged(path)), "is corrupt"),
         (
             lambda p, path: Image.merge(
                 "RGB", [Image.fromarray(p), Image.fromarray(p), Image.fromarray(p // 2)]
@@ -61,21 +61,21 @@ def damaged(path):
         ),
     ],
 )
-def test_other_files_are_refused(tmp_path, picture, make, words):
+def test_other_files_are_refused(tmp_path, image, make, words):
     path = tmp_path / "strip.png"
-    make(picture, path)
+    make(image, path)
     with pytest.raises(ImageError, match=f"strip.png: .*{words}"):
-        read_picture(path, SIZE)
+        read_external_image(path, SIZE)
 
 
-def test_an_exact_picture_passes_without_a_word(checker, picture):
-    assert checker.check(picture) == []
+def test_an_exact_image_passes_without_a_word(checker, image):
+    assert checker.check(image) == []
 
 
 @pytest.mark.parametrize("quality", [60, 95])
-def test_lossy_compression_is_mentioned(checker, picture, quality):
+def test_lossy_compression_is_mentioned(checker, image, quality):
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
+    Image.fromarray(image).save(stream, "JPEG", quality=quality)
     (warning,) = checker.check(np.array(Image.open(stream)))
     assert "not the training images' exact pixels" in warning
 
@@ -98,9 +98,9 @@ def gradient():
     ],
     ids=["white", "black", "negative", "shifted", "turned", "photo", "noise", "no grid"],
 )
-def test_pictures_of_another_kind_are_refused(checker, picture, change):
-    with pytest.raises(ImageError, match="not a picture of the network's kind"):
-        checker.check(np.ascontiguousarray(change(picture)), "some.png")
+def test_images_of_another_kind_are_refused(checker, image, change):
+    with pytest.raises(ImageError, match="not an image of the network's kind"):
+        checker.check(np.ascontiguousarray(change(image)), "some.png")
 
 
 def test_an_empty_strip_is_refused(checker, renderer):
@@ -118,10 +118,10 @@ def test_level_and_cut_traces_are_named(checker, renderer, limb_consistent_signa
     ]
 
 
-def test_a_picture_is_read_like_its_record(predictor, tmp_path, limb_consistent_signal):
+def test_a_image_is_read_like_its_record(predictor, tmp_path, limb_consistent_signal):
     drawn = predictor.renderer.draw(limb_consistent_signal(seconds=2.5))
     Image.fromarray(drawn).save(tmp_path / "any name.png")
-    prediction = predictor.predict_picture_file(tmp_path / "any name.png")
+    prediction = predictor.predict_image_file(tmp_path / "any name.png")
     expected = predictor.engine.probabilities(drawn[None])[0]
     assert prediction.record == "any name"
     assert list(prediction.probabilities.values()) == pytest.approx(list(expected))

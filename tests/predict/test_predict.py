@@ -123,5 +123,5 @@ def test_the_package_in_five_lines(small_model, records):
     assert why["probability"] == pytest.approx(surest.probabilities[verdict.diagnosis], abs=1e-5)
     other = next(name for name in verdict.probabilities if name != verdict.diagnosis)
     assert model.saliency(record, other)["class"] == other
-    with pytest.raises(ModelError, match="does not know the class 'flu'"):
+    with pytest.raises(ModelError, match="has no class 'flu'"):
         model.saliency(record, "flu")

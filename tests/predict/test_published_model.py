@@ -49,7 +49,7 @@ def test_accuracy_on_the_real_records(shared, published_file, capsys):
 
 @pytest.mark.slow
 def test_golden_logits_of_every_slice_from_its_record(shared, published_file):
-    """From the record's file to the logits: the whole road, on all golden slices."""
+    """From the record's file to the logits: the whole pipeline, on all golden slices."""
     import torch
 
     model, renderer = load_model(published_file), Renderer(800)

@@ -58,14 +58,14 @@ def test_a_short_level_part_is_normal():
 def test_clipped_peaks_are_found():
     signal = clean_signal()
     signal[11] = np.minimum(signal[11], 0.6)
-    assert warnings_of(record_of(signal)) == ["lead V6 clipped: peaks are cut off level"]
+    assert warnings_of(record_of(signal)) == ["lead V6 clipped: peaks are cut off"]
 
 
-def test_signal_outside_the_picture_is_found():
+def test_signal_outside_the_image_is_found():
     signal = clean_signal()
     signal[8] *= 5
     (warning,) = warnings_of(record_of(signal))
-    assert warning.startswith("lead V3 clipped by the picture, which ends at 3 mV")
+    assert warning.startswith("lead V3 clipped by the image, which ends at 3 mV")
 
 
 def test_doubtful_amplitudes_are_found():
@@ -96,7 +96,7 @@ def test_unequal_gains_that_break_the_limb_leads_are_named_as_the_cause():
     raw = clean_signal() * 500
     gains = np.ptp(raw, axis=1)  # each lead scaled to its own height
     (warning,) = warnings_of(gained(raw / gains[:, None], *gains))
-    assert "contradict I + III = II" in warning
+    assert "violate Einthoven's law" in warning
     assert "unequal gains" in warning and "likely cause" in warning
     unequal = np.linspace(100, 900, 12)  # gains that belong to the samples are no fault
     assert not warnings_of(gained(clean_signal(), *unequal))
@@ -133,7 +133,7 @@ def test_every_exchange_of_two_limb_leads_is_found_and_named(first, second):
 
 def test_chest_leads_in_place_of_limb_leads_are_found():
     signal = clean_signal()[::-1]
-    assert "contradict I + III = II" in " ".join(warnings_of(record_of(signal)))
+    assert "violate Einthoven's law" in " ".join(warnings_of(record_of(signal)))
 
 
 def test_wander_and_offsets_do_not_disturb_the_relations():

@@ -234,7 +234,7 @@ def test_a_signal_file_of_another_name_is_refused_where_no_checksum_vouches(
     path.with_suffix(".mat").rename(path.with_name(there))
     with pytest.raises(RecordError) as caught:
         read_record(path)
-    assert f"{there} lies here, but the header has no checksums" in str(caught.value)
+    assert f"{there} is here, but the header has no checksums" in str(caught.value)
     assert "fetch" not in str(caught.value)
 
 
@@ -242,7 +242,7 @@ def test_another_patients_file_is_refused_by_its_checksums(make_record, tmp_path
     path = make_record(file_name="orig.mat", checksums=True)
     make_record("B0001", signal=np.full((12, 5000), 17))
     (tmp_path / "B0001.mat").replace(tmp_path / "A0001.mat")
-    with pytest.raises(RecordError, match=r"A0001\.mat lies here, but .* lead I do not fit"):
+    with pytest.raises(RecordError, match=r"A0001\.mat is here, but .* lead I do not match"):
         read_record(path)
 
 
@@ -291,7 +291,7 @@ def test_matlab_files_that_the_header_does_not_fit_are_refused(make_record, tmp_
     path, values = make_record(), np.arange(60_000, dtype=np.int16).reshape(12, 5000)
     for content, words in [
         ({"ecgdata": values}, r"the samples begin at byte 28, the header says 24"),
-        ({"val": values.astype(float)}, r"holds float64 numbers, the header says format 16"),
+        ({"val": values.astype(float)}, r"contains float64 numbers, the header says format 16"),
         ({"val": values.T}, r"has 5000 rows, the header says 12 signals"),
     ]:
         scipy.io.savemat(tmp_path / "A0001.mat", content, format="4")
@@ -333,7 +333,7 @@ def test_a_part_is_that_part_and_its_checksums_are_those_of_the_whole(make_recor
     content = bytearray(path.with_suffix(".mat").read_bytes())
     content[-1] ^= 1
     path.with_suffix(".mat").write_bytes(content)
-    with pytest.raises(RecordError, match="lead V6 do not fit the header's checksum"):
+    with pytest.raises(RecordError, match="lead V6 do not match the header's checksum"):
         read_record(path, begin=2, end=5.5)
 
 
@@ -342,7 +342,7 @@ def test_truncated_signal_file(make_record, keep):
     path = make_record()
     signal_file = path.with_suffix(".mat")
     signal_file.write_bytes(signal_file.read_bytes()[:keep])
-    with pytest.raises(RecordError, match=r"A0001\.mat has \d+ bytes, the header promises 120024"):
+    with pytest.raises(RecordError, match=r"A0001\.mat has \d+ bytes, the header declares 120024"):
         read_record(path)
 
 
@@ -399,7 +399,7 @@ def test_find_records_in_natural_order(tmp_path, make_record):
 
 
 def test_folders_without_records(tmp_path):
-    with pytest.raises(RecordError, match="no such folder"):
+    with pytest.raises(RecordError, match="folder not found"):
         find_records(tmp_path / "nowhere")
     with pytest.raises(RecordError, match="no WFDB header"):
         find_records(tmp_path)
@@ -443,7 +443,7 @@ def test_links_to_folders_are_followed_and_loops_end(tmp_path, make_record):
 def test_a_link_that_leads_nowhere_is_no_silence(tmp_path, make_record, name):
     make_record("A1")
     (tmp_path / name).symlink_to(tmp_path / "not mounted")
-    with pytest.raises(RecordError, match=rf"{name}: is a link that leads nowhere"):
+    with pytest.raises(RecordError, match=rf"{name}: is a broken link"):
         find_records(tmp_path)
 
 
@@ -452,5 +452,5 @@ def test_header_alone(make_record):
     assert header.diagnoses == ("RBBB", "AF")
     assert header.leads == LEADS
     assert (header.sampling_frequency, header.n_samples) == (500, 5000)
-    with pytest.raises(RecordError, match="no such header file"):
+    with pytest.raises(RecordError, match="header file not found"):
         read_header("nowhere/A1")

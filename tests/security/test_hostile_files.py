@@ -16,7 +16,7 @@ import pytest
 from ekg.datasets.archive import unpack
 from ekg.datasets.registry import parse_checksums
 from ekg.errors import DownloadError, EkgError, ImageError, ModelError, RecordError
-from ekg.images.image_checks import read_picture
+from ekg.images.image_checks import read_external_image
 from ekg.images.manifest import MANIFEST_COLUMNS, read_manifest
 from ekg.images.png import encode_png, read_image
 from ekg.records.record import LEADS, read_header, read_record
@@ -129,7 +129,7 @@ def png(columns, rows, *chunks, data=b"\0"):
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("size", [2049, 9_000, 12_000, 40_000, 2**31 - 1])
-@pytest.mark.parametrize("read", [read_image, lambda path: read_picture(path, 800)])
+@pytest.mark.parametrize("read", [read_image, lambda path: read_external_image(path, 800)])
 def test_an_image_bomb_is_refused_by_its_size(tmp_path, monkeypatch, size, read):
     path = tmp_path / "a.png"
     path.write_bytes(png(size, size, data=bytes(100_000)))
@@ -159,7 +159,7 @@ def test_a_bomb_in_a_png_text_or_profile_stays_small(tmp_path, kind):
 
 
 def memory_of(code):
-    """Run code in a process of its own; return by how many MiB its peak grew."""
+    """Run code in its own process; return by how many MiB its peak grew."""
     program = """
         import resource
         from ekg.errors import EkgError
@@ -269,7 +269,7 @@ def test_a_safetensors_header_of_absurd_length(tmp_path, length):
 
     path = tmp_path / "weights.safetensors"
     path.write_bytes(struct.pack("<Q", length) + b'{"a":{"dtype":"F32"}}')
-    with pytest.raises(ModelError, match="not a whole safetensors file"):
+    with pytest.raises(ModelError, match="not a complete safetensors file"):
         load_weights(path)
 
 

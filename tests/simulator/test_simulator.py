@@ -259,3 +259,40 @@ def test_no_recording_is_absurd():
         assert np.isfinite(signal).all()
         assert np.abs(signal).max() < 12, diagnoses
         assert np.ptp(signal[1]) > 0.15, diagnoses
+
+
+def test_the_textbook_is_the_population_unless_another_is_named():
+    drawn, _, _ = simulate_record("S0003", 44)
+    named, _, _ = simulate_record("S0003", 44, population="textbook")
+    other, _, _ = simulate_record("S0003", 44, population="hospital")
+    assert np.array_equal(drawn, named)
+    assert not np.allclose(drawn, other)
+    with pytest.raises(ConfigError, match="choose textbook or hospital"):
+        simulate_record("S0003", population="clinic")
+
+
+def test_a_hospital_has_slighter_depression_and_j_points_below_the_baseline():
+    levels = {}
+    for population in ("textbook", "hospital"):
+        for diagnosis in ("Normal", "STD"):
+            found = []
+            for number in range(24):
+                signal, _, _ = clean(diagnosis, number, population=population)
+                beat = median_beat(signal, find_beats(signal, 500), 500)
+                onset, end = qrs_bounds(beat, 500)
+                base = np.median(beat[:, onset - 8 : onset - 2], axis=1)
+                found.append((beat[:, end] - base, beat[:, end + 30] - base))
+            levels[population, diagnosis] = np.median(found, axis=0)  # J and J + 60 ms
+    healthy, ill = levels["hospital", "Normal"], levels["hospital", "STD"]
+    front = slice(V1, V1 + 4)
+    assert healthy[0, front].mean() < levels["textbook", "Normal"][0, front].mean() - 0.015
+    assert (healthy[1, front] > healthy[0, front] + 0.03).all()  # the segment climbs
+    assert levels["textbook", "STD"][1, V5] < ill[1, V5] < healthy[1, V5] - 0.05
+
+
+def test_a_hospital_has_findings_beside_the_diagnosis():
+    beside = [
+        "territory" in clean("I-AVB", number, population="hospital")[2] for number in range(30)
+    ]
+    assert 2 <= sum(beside) <= 18
+    assert not any("territory" in clean("I-AVB", number)[2] for number in range(30))

@@ -8,11 +8,11 @@ import pytest
 
 from ekg.cli import main
 from ekg.config import load_config
-from ekg.evaluation.published import read_published_figures
+from ekg.evaluation.published import read_published_metrics
 from ekg.files import read_json
 from ekg.markdown import wrapped
 from ekg.paths import PUBLISHED_FOLDER, default_model
-from ekg.store.cards import RECIPE, _pictures, counts, model_card, published_card
+from ekg.store.cards import RECIPE, _images, counts, model_card, published_card
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,8 @@ def test_figures_of_the_card_are_those_of_the_files(own):
     for level in ("per_image", "record_weighted", "per_record", "per_record_majority"):
         low, high = metrics["test"][level]["intervals"]["macro_f1"]
         assert f"{metrics['test'][level]['macro_f1']:.3f} ({low:.3f}-{high:.3f})" in card
-    for name, figures in metrics["test"]["per_record"]["per_class"].items():
-        assert re.search(
-            rf"\| {name} \| {figures['support']:.0f} \| {figures['precision']:.2f}", card
-        )
+    for name, found in metrics["test"]["per_record"]["per_class"].items():
+        assert re.search(rf"\| {name} \| {found['support']:.0f} \| {found['precision']:.2f}", card)
     dataset = read_json(own / "dataset.json")
     assert f"seed {dataset['simulation']['seed']}," in card
     assert f"{dataset['used']['train']['images']:,} images of" in card
@@ -60,13 +58,13 @@ def test_figures_of_the_card_are_those_of_the_files(own):
             assert f"{level['macro_auroc']:.3f}" in card
 
 
-def test_the_card_says_how_training_pictures_were_changed(root):
-    said = _pictures(load_config(root / "experiments" / "best_simulated.toml"))
+def test_the_card_says_how_training_images_were_changed(root):
+    said = _images(load_config(root / "experiments" / "best_simulated.toml"))
     config = load_config(root / "experiments" / "best_simulated.toml")
     assert "new in every epoch" in said
     assert f"amplitude {config.augmentation.amplitude:g}" in said
     assert "time shift" not in said
-    assert "same in every epoch; not augmented" in _pictures(load_config(None))
+    assert "same in every epoch; not augmented" in _images(load_config(None))
 
 
 def test_what_every_card_must_say(own, root):
@@ -80,7 +78,7 @@ def test_what_every_card_must_say(own, root):
             "Factors",
             "Data",
             "Training",
-            "Figures",
+            "Metrics",
             "Environmental cost",
             "How to load it",
             "Files",
@@ -141,8 +139,8 @@ def test_the_two_ways_of_loading_agree(own, root, one_record, monkeypatch, capsy
     with_project, with_onnx = python_blocks(own / "README.md")
     record = {"data/synthetic/records/S0001": one_record / "records" / "S0001"}
     verdict = run_block(with_project, root, record, monkeypatch)["verdict"]
-    picture = sorted((one_record / "set" / "all").glob("*/*.png"))[0]
-    names = run_block(with_onnx, root, {"picture.png": picture}, monkeypatch)
+    image = sorted((one_record / "set" / "all").glob("*/*.png"))[0]
+    names = run_block(with_onnx, root, {"picture.png": image}, monkeypatch)
     assert names["classes"] == list(verdict.probabilities)
     first = verdict.slices[0].probabilities
     assert names["answer"][0] == pytest.approx(list(first.values()), abs=1e-3)
@@ -190,7 +188,7 @@ def test_facts_typed_in_for_the_published_card_are_the_recipes(shared):
 
 def test_the_published_card_without_a_model_to_compare_with():
     card = published_card(PUBLISHED_FOLDER, None)
-    facts = read_published_figures()["test"]["record_weighted"]
+    facts = read_published_metrics()["test"]["record_weighted"]
     assert f"{facts['macro_f1']:.3f}" in card
     assert "On small samples" not in card and "397 single-label" in card
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ekg.cli import main
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, save_weights
-from ekg.model.export import check_pictures
+from ekg.model.export import check_images
 from ekg.paths import default_model
 
 
@@ -25,23 +25,23 @@ def run_folder(tmp_path_factory):
     return folder
 
 
-def test_export_is_compared_on_the_pictures_of_a_folder(run_folder, tmp_path, capsys):
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for number, picture in enumerate(check_pictures(64)[:3]):
-        Image.fromarray(np.squeeze(picture)).save(pictures / f"{number}.png")
+def test_export_is_compared_on_the_images_of_a_folder(run_folder, tmp_path, capsys):
+    images = tmp_path / "pictures"
+    images.mkdir()
+    for number, image in enumerate(check_images(64)[:3]):
+        Image.fromarray(np.squeeze(image)).save(images / f"{number}.png")
     out = tmp_path / "small.onnx"
-    arguments = ["export", "--model", str(run_folder), "--check-on", str(pictures)]
+    arguments = ["export", "--model", str(run_folder), "--check-on", str(images)]
     assert main([*arguments, "--out", str(out)]) == 0
     assert re.fullmatch(
-        rf"{out}: 0\.\d\d MB, largest difference from torch \S+ over 3 pictures "
+        rf"{out}: 0\.\d\d MB, largest difference from torch \S+ over 3 images "
         r"\(allowed 0\.0001\), of small\. Not for clinical use\.\n",
         capsys.readouterr().out,
     )
     assert out.is_file()
 
 
-def test_export_refuses_a_folder_without_pictures(run_folder, tmp_path, capsys):
+def test_export_refuses_a_folder_without_images(run_folder, tmp_path, capsys):
     assert main(["export", "--model", str(run_folder), "--check-on", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"error: {tmp_path}: no *.png in this folder; check the path\n"
@@ -54,9 +54,9 @@ def test_summary_ends_with_the_time_taken(capsys):
     assert main(["summary", "--run", str(run), "--started", str(int(time.time()) - 90)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "Not for clinical use." in lines[1]
-    assert re.fullmatch(r"time      1\.[56] minutes in all", lines[-1])
+    assert re.fullmatch(r"time      1\.[56] minutes in total", lines[-1])
     assert main(["summary", "--run", str(run)]) == 0
-    assert "minutes in all" not in capsys.readouterr().out
+    assert "minutes in total" not in capsys.readouterr().out
 
 
 def test_store_names_what_it_kept(tmp_path, capsys):

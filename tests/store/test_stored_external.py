@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ekg.errors import EvaluationError
-from ekg.evaluation.groups import Person, figures_by_group
+from ekg.evaluation.groups import Person, metrics_by_group
 from ekg.evaluation.intervals import evaluate_predictions
 from ekg.evaluation.predictions import read_predictions, write_predictions
 from ekg.files import read_json, write_json
@@ -28,9 +28,9 @@ MINE = "a" * 64
 def result(folder, dataset, seed, weights=MINE, records=12):
     """A folder as `python -m ekg external` leaves it."""
     predictions = toy_predictions(records, seed=seed)
-    figures = evaluate_predictions(predictions, CLASSES, resamples=20)
-    figures["groups"] = figures_by_group([(Person("Male"), True)] * records)
-    figures["calibration"] = {"temperature": 1.5}
+    metrics = evaluate_predictions(predictions, CLASSES, resamples=20)
+    metrics["groups"] = metrics_by_group([(Person("Male"), True)] * records)
+    metrics["calibration"] = {"temperature": 1.5}
     content = {
         "schema": 1,
         "dataset": dataset,
@@ -39,7 +39,7 @@ def result(folder, dataset, seed, weights=MINE, records=12):
         "weights_sha256": weights,
         "probabilities": "uncalibrated",
         "data": {"found": records + 3, "class_mix": dict.fromkeys(CLASSES, 1)},
-        "external": figures,
+        "external": metrics,
     }
     write_json(folder / "external.json", content)
     write_predictions(folder / "predictions_external.csv", predictions)

@@ -13,7 +13,7 @@ from ekg.model.engines import OnnxEngine
 from ekg.model.export import (
     LARGEST_DIFFERENCE,
     ExportReport,
-    check_pictures,
+    check_images,
     largest_difference,
 )
 from ekg.paths import STORED_MODELS, default_model
@@ -80,8 +80,8 @@ def test_the_onnx_file_is_of_these_weights_and_agrees_with_torch(folder):
     temperature = read_json(folder / "calibration.json")["temperature"]
     assert json.loads(said["temperature"]) == model.temperature == temperature
     engine = OnnxEngine(folder / ONNX_FILE)
-    pictures = check_pictures(model.image_size)[:2]
-    assert largest_difference(model, engine, pictures) <= LARGEST_DIFFERENCE
+    images = check_images(model.image_size)[:2]
+    assert largest_difference(model, engine, images) <= LARGEST_DIFFERENCE
 
 
 @pytest.mark.parametrize("folder", STORED, ids=lambda folder: folder.name)
@@ -111,13 +111,13 @@ def test_predictions_that_are_not_those_of_the_metrics_are_refused(tmp_path):
     [
         (
             lambda m: m["test"]["per_record"].update(macro_f1=0.9),
-            r"1 figures are not what the saved predictions give: test\.per_record\.macro_f1;",
+            r"1 metrics differ from the saved predictions: test\.per_record\.macro_f1;",
         ),
         (
             lambda m: m["val"]["record_weighted"]["intervals"]["accuracy"].__setitem__(0, 0.1),
-            r"give: val\.record_weighted\.intervals\.accuracy; run",
+            r"saved predictions: val\.record_weighted\.intervals\.accuracy; run",
         ),
-        (lambda m: m.update(val=3), r"field `val` is no table of figures; delete it"),
+        (lambda m: m.update(val=3), r"`val` must be a table of metrics; delete it"),
         (lambda m: m.pop("test"), r"field `classes` or `test\.resampling` is missing"),
         (lambda m: m["val"].pop("resampling"), r"field `classes` or `val\.resampling` is missing"),
     ],

@@ -131,7 +131,7 @@ def test_the_quick_recipe_depends_on_nothing_of_the_machine(root):
     [
         (["--set", "training.epoch=3"], "unknown field `training.epoch`"),
         (["--set", "epochs"], "section.field=value"),
-        (["--experiment", "absent.toml"], "absent.toml: no such experiment file"),
+        (["--experiment", "absent.toml"], "absent.toml: experiment file not found"),
         (["--batch-size", "0"], "`training.batch_size` is 0"),
     ],
 )

@@ -49,12 +49,12 @@ def test_bfloat16_is_used_where_it_is_asked_for(settings_restored):
 
 @pytest.mark.parametrize("name", ["cuda:99", "abacus"])
 def test_a_device_that_is_not_here(name):
-    with pytest.raises(ConfigError, match=rf"`compute.device` is '{name}', which cannot be used"):
+    with pytest.raises(ConfigError, match=rf"`compute.device` is '{name}', which is not available"):
         compute.set_up(ComputeConfig(device=name))
 
 
 def test_half_precision_is_for_gpus():
-    with pytest.raises(ConfigError, match=r'"float16", which a CPU does slowly; use "float32"'):
+    with pytest.raises(ConfigError, match=r'"float16", which is slow on a CPU; use "float32"'):
         compute._precision("float16", CPU)
     assert compute.Compute(CPU, torch.float16, False).scaled
 
@@ -62,7 +62,7 @@ def test_half_precision_is_for_gpus():
 def test_compiling_needs_a_compiler(monkeypatch):
     monkeypatch.setattr(compute.shutil, "which", lambda name: None)
     assert not compute.has_compiler()
-    with pytest.raises(ConfigError, match=r"no C\+\+ compiler here; install one"):
+    with pytest.raises(ConfigError, match=r"no C\+\+ compiler; install one"):
         compute._compile(ComputeConfig(compile="on"), CPU)
     assert not compute._compile(ComputeConfig(compile="auto"), CPU)
     monkeypatch.setenv("CXX", "my-c++")
@@ -94,7 +94,7 @@ def test_random_states_are_taken_back():
 
 def test_another_c_library_keeps_memory_as_it_likes(monkeypatch):
     def no_glibc(name):
-        raise OSError(f"{name}: no such file")
+        raise OSError(f"{name}: file not found")
 
     monkeypatch.setattr(ctypes, "CDLL", no_glibc)
     assert compute.keep_freed_memory() is False

@@ -19,7 +19,9 @@ def test_one_bit_turned_over_is_seen(tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(values.numpy().tobytes()) + 2000] ^= 16
     path.write_bytes(content)
-    with pytest.raises(TrainingError, match=r"checkpoint\.pt: is not a whole checkpoint; delete"):
+    with pytest.raises(
+        TrainingError, match=r"checkpoint\.pt: is not a complete checkpoint; delete"
+    ):
         load_checkpoint(path)
 
 

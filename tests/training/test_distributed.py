@@ -32,7 +32,7 @@ def test_two_processes_give_the_loss_curve_of_one(toy_set, tmp_path, root):
     alone, together = tmp_path / "alone", tmp_path / "together"
     experiment = tmp_path / "experiment.toml"
     save_config(experiment, toy_config(**SECTIONS))
-    train(toy_config(**SECTIONS), toy_set, toy_set / "split.csv", alone, speak=lambda line: None)
+    train(toy_config(**SECTIONS), toy_set, toy_set / "split.csv", alone, log=lambda line: None)
     command = [
         sys.executable,
         "-m",

@@ -26,8 +26,8 @@ LEARNS = {
 
 
 def go(toy_set, run, said=None, **sections):
-    speak = (said if said is not None else []).append
-    return train(toy_config(**sections), toy_set, toy_set / "split.csv", run, speak=speak)
+    log = (said if said is not None else []).append
+    return train(toy_config(**sections), toy_set, toy_set / "split.csv", run, log=log)
 
 
 def history(run):
@@ -240,7 +240,7 @@ def test_refusals_name_the_remedy(toy_set, tmp_path):
                 changes.get("images", toy_set),
                 changes.get("split", toy_set / "split.csv"),
                 run,
-                speak=lambda line: None,
+                log=lambda line: None,
             )
         assert not (run / "weights.safetensors").exists()
 
@@ -273,7 +273,7 @@ def test_a_used_folder_needs_a_word(toy_set, tmp_path):
         toy_set / "split.csv",
         run,
         overwrite=True,
-        speak=lambda line: None,
+        log=lambda line: None,
     )
     assert json.loads((run / "environment.json").read_text())["seed"] == 5
     with pytest.raises(TrainingError, match=r"training.seed was 5, now 44"):
@@ -283,7 +283,7 @@ def test_a_used_folder_needs_a_word(toy_set, tmp_path):
             toy_set / "split.csv",
             run,
             resume=True,
-            speak=lambda line: None,
+            log=lambda line: None,
         )
 
 

@@ -49,7 +49,7 @@ def go(toy_set, run, sections, **options):
         toy_set,
         toy_set / "split.csv",
         run,
-        speak=lambda line: None,
+        log=lambda line: None,
         **options,
     )
 
@@ -179,7 +179,7 @@ def test_other_data_than_the_run_began_with_is_refused(toy_set, tmp_path, file, 
         table = table.iloc[1:]
     table.to_csv(data / file, index=False)
     with pytest.raises(
-        TrainingError, match=rf"began with other data: \S+{file} \(field .* changed"
+        TrainingError, match=rf"started with other data: \S+{file} \(field .* changed"
     ):
         go(data, tmp_path / "run", once, resume=True)
     assert not finished or end.read_bytes() == before
@@ -212,7 +212,7 @@ def test_a_checkpoint_with_a_shortened_schedule_is_refused(toy_set, tmp_path):
     run = tmp_path / "run"
     go(toy_set, run, {"training": {"epochs": 1}})
     from_before(run / "checkpoint.pt", shortened=True)
-    with pytest.raises(TrainingError, match=r"no longer done; start without --resume"):
+    with pytest.raises(TrainingError, match=r"no longer supported; start without --resume"):
         go(toy_set, run, {"training": {"epochs": 1}}, resume=True)
 
 
@@ -220,7 +220,7 @@ def test_a_damaged_checkpoint_is_refused(toy_set, tmp_path):
     run = tmp_path / "run"
     go(toy_set, run, {"training": {"epochs": 1}})
     (run / "checkpoint.pt").write_bytes((run / "checkpoint.pt").read_bytes()[:2000])
-    with pytest.raises(TrainingError, match="not a whole checkpoint"):
+    with pytest.raises(TrainingError, match="not a complete checkpoint"):
         go(toy_set, run, {"training": {"epochs": 1}}, resume=True)
 
 

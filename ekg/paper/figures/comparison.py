@@ -16,17 +16,7 @@ from ekg.paper.style import BLACK, GREY, ONE_COLUMN, give_title, journal_figure,
 def side_scores(
     entries: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], rows: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Return both sides' values with intervals, in the form `score_figure` takes.
-
-    Parameters
-    ----------
-    entries
-        Figure (or class): a, b, a_interval, b_interval, as `comparison.json` has them.
-    names
-        `a` and `b`: the name shown.
-    rows
-        Figure (or class): the name shown, in order.
-    """
+    """Return both sides' values with intervals, in the form `score_figure` takes."""
     found = []
     for key, shown in rows.items():
         entry = entries.get(key) or {}
@@ -42,16 +32,7 @@ def difference_figure(
 ) -> Figure:
     """Draw paired differences with their 95 % intervals around zero, one column wide.
 
-    Parameters
-    ----------
-    entries
-        Figure: difference, interval (or None).
-    rows
-        Figure: the name shown, from top to bottom.
-    axis
-        What the axis says, with the direction of the difference.
-    title
-        The figure's title, with the dataset's name and n.
+    `entries`: Figure: difference, interval (or None).
     """
     shown = [(name, entries[key]) for key, name in rows.items() if _known(entries.get(key))]
     figure = new_figure(ONE_COLUMN, 0.95 + 0.2 * len(shown))
@@ -78,20 +59,7 @@ def _known(entry: Mapping[str, Any] | None) -> bool:
 
 
 def shown_names(content: Mapping[str, Any], published: Sequence[str]) -> dict[str, str]:
-    """Return what to call the two sides of a comparison in a figure.
-
-    Parameters
-    ----------
-    content
-        The comparison.
-    published
-        Names of the published model, which is called just that.
-
-    Returns
-    -------
-    dict
-        `a` and `b`: names, with the dataset where the two differ.
-    """
+    """Return what to call the two sides of a comparison in a figure."""
     names = {}
     for side in ("a", "b"):
         name = str(content[side]["name"])

@@ -49,18 +49,7 @@ def draw_confusion(
 ) -> None:
     """Draw one matrix into `axes`.
 
-    Parameters
-    ----------
-    axes
-        Where to draw.
-    matrix
-        (n, n), rows are the true classes: counts, or fractions of a row when `normalised`.
-    classes
-        Names in index order.
-    normalised
-        Whether cells are shown in per cent.
-    counts
-        Records of each true class, shown with the row names.
+    `matrix`: (n, n), rows are the true classes: counts, or fractions of a row when `normalised`.
     """
     matrix = np.asarray(matrix, dtype=float)
     top = 1.0 if normalised else max(float(np.nanmax(matrix)), 1.0)
@@ -99,18 +88,8 @@ def confusion_figure(
 ) -> Figure:
     """Draw one confusion matrix, one column wide.
 
-    Parameters
-    ----------
-    matrix
-        (n, n) counts, rows are the true classes.
-    classes
-        Names in index order.
-    title
-        The figure's title, with the dataset's name and n.
-    normalised
-        Show per cent of the true class instead of counts.
-    counts
-        Records of each true class, shown with the row names.
+    `matrix`: (n, n) counts, rows are the true classes; `normalised`: Show per cent of the true
+    class instead of counts.
     """
     figure = new_figure(ONE_COLUMN, 3.5)
     axes = figure.subplots()
@@ -127,14 +106,7 @@ def confusion_pair_figure(
 ) -> Figure:
     """Draw two normalised matrices side by side, a page wide.
 
-    Parameters
-    ----------
-    matrices
-        Name of the model: its (n, n) counts, rows true.
-    classes
-        Names in index order.
-    title
-        The figure's title, with the dataset's name.
+    `matrices`: Name of the model: its (n, n) counts, rows true.
     """
     figure = new_figure(TWO_COLUMNS, 3.7)
     panels = figure.subplots(1, len(matrices), sharey=True, squeeze=False)[0]

@@ -38,15 +38,8 @@ HATCHES = {"train": "", "val": "////", "test": "....", "none": ""}
 def class_count_figure(counts: pd.DataFrame, classes: Sequence[str], title: str) -> Figure:
     """Draw records and images of each class, stacked by fold, a page wide.
 
-    Parameters
-    ----------
-    counts
-        Columns class, fold (train, val, test, none), records, images; a number that was not
-        saved is missing.
-    classes
-        Classes from top to bottom.
-    title
-        The figure's title, with the dataset's name and n.
+    `counts`: Columns class, fold (train, val, test, none), records, images; a number that was not
+    saved is missing.
     """
     folds = [fold for fold in FOLD_NAMES if fold in set(counts["fold"])]
     units = [unit for unit in ("records", "images") if counts[unit].notna().all()]
@@ -99,12 +92,7 @@ def _stack(axes: Axes, table: pd.DataFrame) -> None:
 def slices_figure(slices: pd.Series, title: str) -> Figure:
     """Draw how many records have 1, 2, ... slices.
 
-    Parameters
-    ----------
-    slices
-        Slices of each record, int (n_records,).
-    title
-        The figure's title, with the dataset's name.
+    `slices`: Slices of each record, int (n_records,).
     """
     figure = new_figure(ONE_COLUMN, 2.3)
     axes = figure.subplots()
@@ -134,15 +122,7 @@ class Example:
 
 @journal_figure
 def example_figure(examples: Sequence[Example], title: str) -> Figure:
-    """Draw one image of each class, three in a row, with what its panels mean beside them.
-
-    Parameters
-    ----------
-    examples
-        One a class, in class order.
-    title
-        The figure's title, with the dataset's name.
-    """
+    """Draw one image of each class, three in a row, with what its panels mean beside them."""
     columns = 3
     rows = math.ceil((len(examples) + 1) / columns)
     figure = new_figure(TWO_COLUMNS, 0.3 + 2.42 * rows)
@@ -179,17 +159,7 @@ def _draw_key(axes: Axes) -> None:
 
 @journal_figure
 def split_figure(counts: pd.DataFrame, classes: Sequence[str], title: str) -> Figure:
-    """Draw which part of each class's records is in which fold.
-
-    Parameters
-    ----------
-    counts
-        Columns class, fold, records.
-    classes
-        Classes from top to bottom.
-    title
-        The figure's title, with the dataset's name.
-    """
+    """Draw which part of each class's records is in which fold."""
     folds = [fold for fold in FOLD_NAMES if fold in set(counts["fold"])]
     table = counts.pivot_table(index="class", columns="fold", values="records", aggfunc="sum")
     table = table.reindex(index=list(classes), columns=folds).fillna(0)
@@ -239,13 +209,7 @@ def counts_title(dataset: str, counts: pd.DataFrame) -> str:
 
 
 def read_grey(path: Path) -> np.ndarray:
-    """Return an image's grey pixels, uint8 (height, width).
-
-    Raises
-    ------
-    ImageError
-        If the file is no image.
-    """
+    """Return an image's grey pixels, uint8 (height, width)."""
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("L"))

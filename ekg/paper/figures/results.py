@@ -50,13 +50,7 @@ def _positives(units: Units) -> list[tuple[int, str, np.ndarray]]:
 
 
 def roc_curves(units: Units) -> list[Curve]:
-    """Return each class's ROC curve, that class against the rest: x = 1 - specificity, y = recall.
-
-    Parameters
-    ----------
-    units
-        One unit a record, with probabilities.
-    """
+    """Return each class's one-vs-rest ROC curve: x = 1 - specificity, y = recall."""
     assert units.probabilities is not None
     curves = []
     for k, name, hit in _positives(units):
@@ -89,16 +83,8 @@ def score_figure(
 ) -> Figure:
     """Draw scores with their 95 % intervals, one panel a metric, a page wide.
 
-    Parameters
-    ----------
-    panels
-        Metric: table with columns row, series, value, low, high; an interval may be missing.
-    rows
-        Names from top to bottom (classes, levels).
-    title
-        The figure's title, with the dataset's name and n.
-    names
-        The series, in drawing order; with one only there is no legend.
+    `rows`: Names from top to bottom (classes, levels); `names`: The series, in drawing order; with
+    one only there is no legend.
     """
     figure = new_figure(TWO_COLUMNS, 0.85 + 0.13 * len(rows) * (1 + len(names) * 0.45))
     engine = figure.get_layout_engine()
@@ -149,14 +135,7 @@ def curve_figure(
 ) -> Figure:
     """Draw ROC and precision-recall curves of each class against the rest, a page wide.
 
-    Parameters
-    ----------
-    roc, precision_recall
-        One curve a class.
-    areas
-        `auroc` and `average_precision`: class: (value, interval or None), for the legends.
-    title
-        The figure's title, with the dataset's name and n.
+    `areas`: `auroc` and `average_precision`: class: (value, interval or None), for the legends.
     """
     # The legends have a row of their own, as high as their lines.
     key = 0.155 * (len(roc) + 1) + 0.1
@@ -199,18 +178,7 @@ def _unit_square(axes: Axes) -> None:
 
 @journal_figure
 def reliability_figure(curve: Mapping[str, Any], ece: float | None, title: str) -> Figure:
-    """Draw accuracy against confidence over the number of records, one column wide.
-
-    Parameters
-    ----------
-    curve
-        `reliability` of the per-record figures: edges, confidence, accuracy,
-        accuracy_interval, and units, the number of records in each bin.
-    ece
-        Expected calibration error, for the legend.
-    title
-        The figure's title, with the dataset's name and n.
-    """
+    """Draw accuracy against confidence over the number of records, one column wide."""
     numbers = np.asarray(curve["units"])
     edges = np.asarray(curve["edges"], dtype=float)
     filled = np.flatnonzero(numbers)

@@ -33,7 +33,7 @@ from ekg.paper.style import (
 )
 from ekg.run import SALIENCY_FILE
 
-_MOST_BYTES = 256 * 2**20  # seven examples of the largest picture and small tables: under 40 MB
+_MOST_BYTES = 256 * 2**20  # seven examples of the largest image and small tables: under 40 MB
 _HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -92,13 +92,7 @@ class Saliency:
 
 
 def read_saliency(folder: Path) -> Saliency | None:
-    """Read a run's saliency, None when none was saved.
-
-    Raises
-    ------
-    EkgError
-        If the file cannot be read or lacks an array.
-    """
+    """Read a run's saliency, None when none was saved."""
     path = folder / SALIENCY_FILE
     if not path.exists():
         return None
@@ -168,12 +162,8 @@ _DIVERGING = "PuOr_r"
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Return an image coloured by saliency, the trace still black: uint8 (size, size, 3).
 
-    Parameters
-    ----------
-    image
-        Grey pixels, uint8 (size, size).
-    heat
-        Saliency in 0..1, float (h, w), stretched over the whole image.
+    `image`: Grey pixels, uint8 (size, size); `heat`: Saliency in 0..1, float (h, w), stretched over
+    the whole image.
     """
     size = image.shape[::-1]
     stretched = Image.fromarray(np.asarray(heat, dtype=np.float32)).resize(
@@ -187,17 +177,7 @@ def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 def saliency_examples_figure(
     examples: Sequence[SaliencyExample], leads: Sequence[str], title: str
 ) -> Figure:
-    """Draw an example of each class with its Grad-CAM map over it, three in a row.
-
-    Parameters
-    ----------
-    examples
-        One a class.
-    leads
-        Names of the panels, row by row.
-    title
-        The figure's title, with the dataset's name.
-    """
+    """Draw an example of each class with its Grad-CAM map over it, three in a row."""
     rows = math.ceil(len(examples) / COLUMNS)
     figure = new_figure(TWO_COLUMNS, 0.75 + 2.42 * rows)
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
@@ -247,16 +227,8 @@ def lead_bars_figure(
 ) -> Figure:
     """Draw what the probability loses on average without each lead, one column wide.
 
-    Parameters
-    ----------
-    means
-        Loss of probability, float (12,).
-    intervals
-        95 % intervals, float (12, 2); NaN where there is none.
-    leads
-        Names of the leads.
-    title
-        The figure's title, with the dataset's name and n.
+    `means`: Loss of probability, float (12,); `intervals`: 95 % intervals, float (12, 2); NaN where
+    there is none.
     """
     figure = new_figure(ONE_COLUMN, 2.5)
     axes = figure.subplots()
@@ -285,16 +257,7 @@ def lead_class_figure(
 ) -> Figure:
     """Draw the loss of probability by class and lead as a table of colours, a page wide.
 
-    Parameters
-    ----------
-    means
-        Loss of probability, float (n_classes, 12); NaN in classes without a record.
-    records
-        Records behind each row.
-    classes, leads
-        Names of rows and columns.
-    title
-        The figure's title, with the dataset's name and n.
+    `means`: Loss of probability, float (n_classes, 12); NaN in classes without a record.
     """
     figure = new_figure(TWO_COLUMNS, 0.95 + 0.3 * len(classes))
     axes = figure.subplots()
@@ -331,16 +294,9 @@ def _points(value: float) -> str:
 
 @journal_figure
 def randomised_figure(stages: Sequence[str], correlations: np.ndarray, title: str) -> Figure:
-    """Draw how alike the maps stay while the network's weights are drawn anew.
+    """Draw how alike the maps stay while the network's weights are redrawn.
 
-    Parameters
-    ----------
-    stages
-        What was randomised, the last stage of the network first, all before it too.
-    correlations
-        Mean rank correlation with the trained network's maps, float (n_stages,).
-    title
-        The figure's title, with the dataset's name and n.
+    `correlations`: Mean rank correlation with the trained network's maps, float (n_stages,).
     """
     figure = new_figure(ONE_COLUMN, 0.95 + 0.17 * (len(stages) + 1))
     axes = figure.subplots()

@@ -42,19 +42,7 @@ def best_epoch(history: pd.DataFrame) -> int:
 def loss_figure(
     history: pd.DataFrame, folds: Sequence[str], title: str, loss_name: str = "Weighted loss"
 ) -> Figure:
-    """Draw loss against epoch for training, validation or both; the best epoch is marked.
-
-    Parameters
-    ----------
-    history
-        Rows of `train_results.csv`: epoch, train_loss, val_loss.
-    folds
-        `train`, `val` or both.
-    title
-        The figure's title, with the dataset's name.
-    loss_name
-        What the loss is, for the axis.
-    """
+    """Draw loss against epoch for training, validation or both; the best epoch is marked."""
     figure = new_figure(ONE_COLUMN, 2.7)
     axes = figure.subplots()
     markers = {"marker": "o"} if len(history) <= 15 else {}
@@ -93,17 +81,7 @@ def _mark_best(axes: Axes, history: pd.DataFrame, folds: Sequence[str]) -> None:
 
 @journal_figure
 def score_figure(history: pd.DataFrame, columns: dict[str, str], title: str) -> Figure:
-    """Draw validation scores (accuracy, macro F1) against epoch.
-
-    Parameters
-    ----------
-    history
-        Rows of `train_results.csv`.
-    columns
-        Column of the history: its name in the legend.
-    title
-        The figure's title, with the dataset's name.
-    """
+    """Draw validation scores (accuracy, macro F1) against epoch."""
     figure = new_figure(ONE_COLUMN, 2.7)
     axes = figure.subplots()
     looks = [{"color": PURPLE, "linestyle": "-"}, {"color": SKY, "linestyle": "--"}]

@@ -26,22 +26,7 @@ _TIMES = re.compile(r"t|time.*|sample.*|seconds?|ms|index|", re.IGNORECASE)
 def read_array(path: Path, form: Format, fs: float | None, unit: str | None) -> FoundRecording:
     """Read a table of numbers as a recording.
 
-    Parameters
-    ----------
-    path
-        CSV with a header line of lead names, or CSV or NPY with twelve (or eight: I, II, V1 to
-        V6) columns or rows in the standard order.
-    form
-        Which of the two it is.
-    fs
-        Sampling frequency, Hz.
-    unit
-        One of `UNITS`.
-
-    Raises
-    ------
-    RecordError
-        If rate or unit are not given, or the leads cannot be told.
+    `fs`: Sampling frequency, Hz.
     """
     if fs is None or unit is None:
         missing = [name for name, given in (("--fs", fs), ("--unit", unit)) if given is None]
@@ -53,7 +38,9 @@ def read_array(path: Path, form: Format, fs: float | None, unit: str | None) -> 
         )
     if unit not in UNITS:
         raise RecordError(
-            f"the unit {unit!r} is none of {', '.join(UNITS)}", path=path, remedy="correct --unit"
+            f"the unit {unit!r} is not one of {', '.join(UNITS)}",
+            path=path,
+            remedy="correct --unit",
         )
     names, table = _read_npy(path) if form.key == "npy" else _read_csv(path)
     names, table = _oriented(path, names, table)
@@ -71,12 +58,12 @@ def _read_npy(path: Path) -> tuple[list[str], np.ndarray]:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
     except (*DAMAGE, OSError):
         raise RecordError(
-            "is no NPY file of plain numbers", path=path, remedy="save it again with numpy.save"
+            "is not an NPY file of plain numbers", path=path, remedy="save it again with numpy.save"
         ) from None
     if not is_number_table(table):
         raise RecordError(
-            f"is an array of shape {table.shape} and type {table.dtype}, two axes of numbers are "
-            "expected",
+            f"is an array of shape {table.shape} and type {table.dtype}, expected two axes of "
+            "numbers",
             path=path,
             remedy="save one recording, samples by leads",
         )
@@ -104,15 +91,15 @@ def _read_csv(path: Path) -> tuple[list[str], np.ndarray]:
         )
     except (*DAMAGE, OSError):
         raise RecordError(
-            "has a line that is not one number a column",
+            "has a line without one number per column",
             path=path,
-            remedy="write one sample a line, columns separated by commas",
+            remedy="write one sample per line, columns separated by commas",
         ) from None
     if names and len(names) != table.shape[1]:
         raise RecordError(
             f"names {len(names)} columns and has {table.shape[1]}",
             path=path,
-            remedy="correct its first line",
+            remedy="correct the header line",
         )
     return names, table
 
@@ -150,5 +137,5 @@ def _oriented(path: Path, names: list[str], table: np.ndarray) -> tuple[list[str
         f"has {rows} rows and {columns} columns: 12 leads, or 8 (I, II, V1 to V6), are expected "
         "on one side",
         path=path,
-        remedy="name the leads in a first line, or bring them into the standard order",
+        remedy="name the leads in a header line, or put them in standard order",
     )

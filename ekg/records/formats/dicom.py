@@ -61,13 +61,7 @@ _PERSONAL = (
 
 
 def read_dicom(path: Path) -> FoundRecording:
-    """Read the rhythm of a DICOM waveform object.
-
-    Raises
-    ------
-    RecordError
-        If the file is damaged, compressed, holds no waveform or one without stated amplitude.
-    """
+    """Read the rhythm of a DICOM waveform object."""
     size = path.stat().st_size
     if size > LARGEST_DICOM:
         raise RecordError(
@@ -82,7 +76,7 @@ def read_dicom(path: Path) -> FoundRecording:
             return _read(path)
     except (*DAMAGE, OSError, NotImplementedError) as error:
         raise RecordError(
-            f"is damaged or cut off ({type(error).__name__} while it was read)",
+            f"is corrupt or truncated ({type(error).__name__} while it was read)",
             path=path,
             remedy="fetch the file again",
         ) from None
@@ -98,13 +92,13 @@ def _read(path: Path) -> FoundRecording:
         syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
         if syntax == _DEFLATED:
             raise RecordError(
-                "is a deflated DICOM file, which is not opened",
+                "is a deflated DICOM file, which is not supported",
                 path=path,
                 remedy="export it uncompressed (Explicit VR Little Endian)",
             )
         dataset = pydicom.dcmread(path, specific_tags=[*_USED, *_PERSONAL])
     except InvalidDicomError:
-        raise RecordError("is no DICOM file", path=path, remedy="fetch the file again") from None
+        raise RecordError("is not a DICOM file", path=path, remedy="fetch the file again") from None
     groups = list(dataset.get("WaveformSequence") or [])
     if not groups:
         raise RecordError(
@@ -115,7 +109,7 @@ def _read(path: Path) -> FoundRecording:
     rhythms = [group for group in groups if not _is_beat(group)]
     if not rhythms:
         raise RecordError(
-            "holds averaged beats alone, no rhythm",
+            "contains averaged beats only, no rhythm",
             path=path,
             remedy="export the recording with its rhythm",
         )
@@ -162,7 +156,7 @@ def _signals(path: Path, group: Any, big_endian: bool) -> tuple[FoundSignal, ...
     kind = _SAMPLES.get((bits, interpretation))
     if kind is None:
         raise RecordError(
-            f"has samples of {bits} bits that are none of {', '.join(sorted(_SAMPLES.values()))}",
+            f"has samples of {bits} bits, not of {', '.join(sorted(_SAMPLES.values()))}",
             path=path,
             remedy="export the recording with 16-bit samples (SS)",
         )
@@ -172,7 +166,7 @@ def _signals(path: Path, group: Any, big_endian: bool) -> tuple[FoundSignal, ...
     if not 0 < needed <= len(data) or len(channels) != n_channels:
         raise RecordError(
             f"has {len(data)} bytes of samples and {len(channels)} channels described, "
-            f"{n_channels} channels of {n_samples} samples are promised",
+            f"{n_channels} channels of {n_samples} samples are declared",
             path=path,
             remedy="fetch the file again",
         )

@@ -42,14 +42,7 @@ class _Channel:
 
 
 def read_edf(path: Path, largest: int) -> FoundRecording:
-    """Read an EDF, EDF+ or BDF file.
-
-    Raises
-    ------
-    RecordError
-        If a field is not what the format has, the file is cut off or has gaps in time, or the
-        signals have different rates.
-    """
+    """Read an EDF, EDF+ or BDF file."""
     size = path.stat().st_size
     if size > largest:
         raise RecordError(
@@ -75,7 +68,9 @@ def read_edf(path: Path, largest: int) -> FoundRecording:
         if channel.samples == per_lead:
             signals.append(_signal(path, channel, blocks))
     if not signals:
-        raise RecordError("holds annotations alone", path=path, remedy="give the recording itself")
+        raise RecordError(
+            "contains annotations only", path=path, remedy="give the recording itself"
+        )
     patient = content[8:88].decode("latin-1").strip()
     identity = content[88:168].decode("latin-1").strip()
     is_plus = content[192:195] in (b"EDF", b"BDF")
@@ -99,7 +94,7 @@ def _number(path: Path, text: str, field: str) -> float:
         value = np.nan
     if not np.isfinite(value):
         raise RecordError(
-            f"field `{field}` is no number", path=path, remedy="export the recording again"
+            f"field `{field}` is not a number", path=path, remedy="export the recording again"
         )
     return value
 
@@ -108,7 +103,7 @@ def _channels(path: Path, content: bytes) -> list[_Channel]:
     count = int(_number(path, content[252:256].decode("latin-1"), "number of signals"))
     if not 1 <= count <= _MOST_SIGNALS or len(content) < _FIXED + _PER_SIGNAL * count:
         raise RecordError(
-            f"field `number of signals` is {count}, or the header is cut off",
+            f"field `number of signals` is {count}, or the header is truncated",
             path=path,
             remedy="fetch the file again",
         )
@@ -155,7 +150,7 @@ def _records(path: Path, content: bytes, channels: list[_Channel], width: int) -
         records = held
     if records < 1 or held < records:
         raise RecordError(
-            f"holds {held} of the {records} data records that its header promises",
+            f"has {held} of the {records} data records that its header declares",
             path=path,
             remedy="fetch the file again",
         )

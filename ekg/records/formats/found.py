@@ -49,7 +49,7 @@ class FoundRecording:
     sampling_frequency: float
     """Hz, exactly as stated."""
     notes: tuple[str, ...] = ()
-    """What reading changed, left out or doubts, for people; never text of the file."""
+    """What reading changed, left out or doubts, for people; never text from the file."""
     statements: tuple[str, ...] = ()
     """The machine's own statements, where they are read; none that a person wrote."""
     age: int | None = None
@@ -64,13 +64,7 @@ class FoundRecording:
 
 
 def check_found(found: FoundRecording) -> FoundRecording:
-    """Refuse what no reader can use, and cut off what is no EKG at either end.
-
-    Raises
-    ------
-    RecordError
-        If signals have an unknown unit, a step of 0 or different lengths.
-    """
+    """Refuse what no reader can use, and cut off what is no EKG at either end."""
     for signal in found.signals:
         if signal.unit not in MILLIVOLTS:
             # What a file says of its unit may be anything: it is not repeated.
@@ -89,7 +83,7 @@ def check_found(found: FoundRecording) -> FoundRecording:
     lengths = {len(signal.counts) for signal in found.signals}
     if len(lengths) != 1 or lengths == {0}:
         raise RecordError(
-            "its signals have different lengths" if len(lengths) > 1 else "it holds no samples",
+            "its signals have different lengths" if len(lengths) > 1 else "it has no samples",
             path=found.path,
             remedy="export the recording again",
         )
@@ -157,8 +151,7 @@ def _level_throughout(found: FoundRecording) -> FoundRecording:
     longest = int(seconds.argmax())
     begin = edges[::2][longest] / found.sampling_frequency
     return found.with_notes(
-        f"all leads stand still for {seconds[longest]:.2f} s from {begin:.2f} s on: samples are "
-        "missing"
+        f"no lead changes for  {seconds[longest]:.2f} s from {begin:.2f} s on: samples are missing"
     )
 
 

@@ -1,7 +1,7 @@
-"""The one door to ecgdatakit: SCP-ECG, aECG, MUSE, Philips, ISHNE and MFER.
+"""The only module that uses ecgdatakit: SCP-ECG, aECG, MUSE, Philips, ISHNE and MFER.
 
 Its parsers are called one by one, by the format that the content shows, with samples as stored.
-What they get wrong is mended here or in `mends`, each with the reason.
+What they get wrong is corrected here or in `corrections`, each with the reason.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import DAMAGE
-from ekg.records.formats import mends
+from ekg.records.formats import corrections
 from ekg.records.formats.found import FoundRecording, FoundSignal, saturated
 from ekg.records.formats.sniff import Format
 from ekg.records.formats.statements import machine_statements
@@ -44,22 +44,15 @@ _NOTED = {
     "redefine the channels": "further frames with other channels are not read",
     "MWF_IVL": "the sampling interval is not stated; the format's default, 1000 Hz, is used",
     "Section 12": "the long-term rhythm (section 12) is not read",
-    "ISHNE checksum mismatch": "the header's checksum does not fit: it was changed or is damaged",
+    "ISHNE checksum mismatch": "the header's checksum does not match: it was changed or is corrupt",
 }
 """The library's warnings that a reader of the recording should know of, in our words."""
 _LIMITS = (-32768.0, 32767.0)
 
 
 def read_with_library(path: Path, form: Format) -> FoundRecording:
-    """Read a file with the library's parser for its format.
-
-    Raises
-    ------
-    RecordError
-        If the file is damaged or holds what is not read. Nothing that it says of the patient
-        is repeated.
-    """
-    mends.check_before(path, form)
+    """Read a file with the library's parser for its format."""
+    corrections.check_before(path, form)
     module, name = _PARSERS[form.key]
     parser = getattr(importlib.import_module(f"ecgdatakit.parsing.parsers.{module}"), name)
     from ecgdatakit.exceptions import ECGDataKitError, UnsupportedFormatError
@@ -67,7 +60,7 @@ def read_with_library(path: Path, form: Format) -> FoundRecording:
     try:
         with (
             warnings.catch_warnings(record=True) as caught,
-            mends.readable_by_library(path, form) as readable,
+            corrections.readable_by_library(path, form) as readable,
         ):
             warnings.simplefilter("always")
             record = parser().parse(readable)
@@ -82,7 +75,7 @@ def read_with_library(path: Path, form: Format) -> FoundRecording:
         raise
     except (*DAMAGE, ECGDataKitError, OSError, ImportError, KeyError) as error:
         raise RecordError(
-            f"is a damaged or incomplete {form.name} file ({_kind(error)})",
+            f"is a corrupt or incomplete {form.name} file ({_kind(error)})",
             path=path,
             remedy="fetch or export the recording again",
         ) from None
@@ -109,7 +102,7 @@ def _found(
         refused = _REFUSED.search(message)
         if refused:
             raise RecordError(
-                f"is a damaged or incomplete {form.name} file ({refused.group()})",
+                f"is a corrupt or incomplete {form.name} file ({refused.group()})",
                 path=path,
                 remedy="fetch or export the recording again",
             )
@@ -129,7 +122,7 @@ def _found(
         sex={"M": "Male", "F": "Female"}.get(record.patient.sex or "", ""),
         personal=_personal(record),
     )
-    found = mends.check_after(found, form, record)
+    found = corrections.check_after(found, form, record)
     return found if form.key == "mfer" else saturated(found, *_LIMITS)
 
 

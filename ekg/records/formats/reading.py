@@ -26,24 +26,7 @@ def open_recording(
 ) -> FoundRecording:
     """Read a file of a recognised format, as it states itself.
 
-    Parameters
-    ----------
-    path
-        The file.
-    form
-        Its format, from `ekg.records.formats.sniff.format_of`.
-    fs, unit
-        Of tables of numbers (CSV, NPY), which do not state them.
-
-    Returns
-    -------
-    FoundRecording
-        Its signals as stored, without padding and calibration pulses at either end.
-
-    Raises
-    ------
-    RecordError
-        If the format or this file of it cannot be read.
+    `fs, unit`: Of tables of numbers (CSV, NPY), which do not state them.
     """
     if form.refusal:
         raise RecordError(
@@ -71,7 +54,7 @@ def open_recording(
 
 
 def _read(path: Path, form: Format, fs: float | None, unit: str | None) -> FoundRecording:
-    from ekg.records.formats.mends import LARGEST_FILE
+    from ekg.records.formats.corrections import LARGEST_FILE
 
     if form.is_array:
         return read_array(path, form, fs, unit)
@@ -124,20 +107,7 @@ def record_of(
 ) -> Record:
     """Return the twelve standard leads in millivolts at the rate asked for.
 
-    Parameters
-    ----------
-    found
-        The recording.
-    sampling_frequency
-        Hz; another rate is resampled to it.
-    begin, end
-        Seconds: this part alone.
-
-    Raises
-    ------
-    RecordError
-        If a lead is missing and cannot be computed, comes twice, has samples that are missing
-        in the middle or that no body gives, or the recording is too long.
+    `sampling_frequency`: Hz; another rate is resampled to it.
     """
     header = header_of(found)
     rate = header.sampling_frequency
@@ -149,9 +119,9 @@ def record_of(
         bad = int(np.count_nonzero(~np.isfinite(row)))
         if bad:
             raise RecordError(
-                f"lead {lead} has {bad} samples that are missing or no numbers",
+                f"lead {lead} has {bad} samples that are missing or not numbers",
                 path=found.path,
-                remedy="repair the recording or leave it out",
+                remedy="repair or leave out the recording",
             )
         largest = float(np.abs(row).max(initial=0.0))
         if largest > LARGEST_MILLIVOLTS:
@@ -179,7 +149,7 @@ def _standard_leads(
             continue
         if name in leads:
             raise RecordError(
-                f"lead {name} comes twice", path=found.path, remedy="keep one of the two"
+                f"lead {name} is a duplicate", path=found.path, remedy="keep one of the two"
             )
         leads[name] = signal.millivolts()
         steps[name] = abs(1.0 / (signal.step * MILLIVOLTS[signal.unit]))

@@ -1,4 +1,4 @@
-"""Schiller XML (SEMA, AT-10 and kin): no kept library reads it, and its samples are plain text."""
+"""Schiller XML (SEMA, AT-10 and similar): no library reads it; its samples are plain text."""
 
 from __future__ import annotations
 
@@ -16,18 +16,12 @@ _UNITS = {"UV": "uV", "MV": "mV", "NV": "nV", "V": "V"}
 
 
 def read_schiller(path: Path) -> FoundRecording:
-    """Read the rhythm of a Schiller XML file; its averaged beats are passed over.
-
-    Raises
-    ------
-    RecordError
-        If there is no rhythm, or a field is missing or not what the format has.
-    """
+    """Read the rhythm of a Schiller XML file; its averaged beats are passed over."""
     root = safe_xml(path)
     rhythms = [wave for wave in root.iter("wavedata") if wave.findtext("type") == _RHYTHM]
     if not rhythms:
         raise RecordError(
-            "holds no rhythm (`wavedata` of type `ECG_RHYTHMS`)",
+            "contains no rhythm (`wavedata` of type `ECG_RHYTHMS`)",
             path=path,
             remedy="export the recording with its full disclosure of ten seconds",
         )
@@ -74,7 +68,7 @@ def _number(path: Path, element: Element, field: str, default: float | None = No
         return float(text)
     except ValueError:
         raise RecordError(
-            f"field `{field}` is no number", path=path, remedy="export the recording again"
+            f"field `{field}` is not a number", path=path, remedy="export the recording again"
         ) from None
 
 
@@ -90,7 +84,7 @@ def _signal(path: Path, number: int, channel: Element, step: float, unit: str) -
         counts = np.array(words, dtype=np.float64)
     except ValueError:
         raise RecordError(
-            f"channel {number} has samples that are no numbers",
+            f"channel {number} has samples that are not numbers",
             path=path,
             remedy="export the recording again",
         ) from None

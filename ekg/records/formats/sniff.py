@@ -70,7 +70,7 @@ _REFUSED = (
         Format(
             "ishne_annotations",
             "ISHNE annotations",
-            "it holds beats without a signal",
+            "it contains beats without a signal",
             "give the recording that belongs to it",
         ),
     ),
@@ -82,13 +82,7 @@ _NUMBERS = re.compile(rf"\s*(?:{_NUMBER})(?:\s*[,;\t ]\s*(?:{_NUMBER}))*[,;]?\s*
 
 
 def format_of(path: str | Path) -> Format | None:
-    """Return the format of a file, None for WFDB, images and everything else.
-
-    Parameters
-    ----------
-    path
-        A file. A missing or unreadable one has no format.
-    """
+    """Return the format of a file, None for WFDB, images and everything else."""
     path = Path(path)
     try:
         if not path.is_file() or _belongs_to_wfdb(path):
@@ -101,7 +95,7 @@ def format_of(path: str | Path) -> Format | None:
 
 
 def _belongs_to_wfdb(path: Path) -> bool:
-    """Return whether a signal file lies beside its header: it is read through that."""
+    """Return whether a signal file is beside its header: it is read through that."""
     return path.suffix.lower() in {".mat", ".dat"} and path.with_suffix(".hea").is_file()
 
 

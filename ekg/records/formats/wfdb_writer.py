@@ -29,26 +29,8 @@ def write_wfdb(
 ) -> Path:
     """Write a recording as NAME.hea and NAME.dat.
 
-    Parameters
-    ----------
-    found
-        The recording. Signals keep their order, unit, rate and steps; samples keep their values.
-    folder, name
-        Where, and under which record name.
-    diagnoses
-        For the header's `Dx` line.
-    keep_metadata
-        Also write what the file says of patient, place and time as comments.
-
-    Returns
-    -------
-    Path
-        The header.
-
-    Raises
-    ------
-    RecordError
-        If a sample does not fit into 32 bits, or another recording has this name already.
+    `found`: The recording. Signals keep their order, unit, rate and steps; samples keep their
+    values.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stored = [_stored(found, signal) for signal in found.signals]
@@ -87,10 +69,10 @@ def record_name(path: Path) -> str:
 
 
 def _check_not_another(header: Path, text: str) -> None:
-    """Refuse to replace a record by another; the signals' checksums stand in the header."""
+    """Refuse to replace a record by another; the signals' checksums are in the header."""
     if header.exists() and header.read_text(encoding="utf-8", errors="replace") != text:
         raise RecordError(
-            "is there already and holds something else",
+            "already exists with other content",
             path=header,
             remedy="choose another folder, or remove the record",
         )

@@ -22,14 +22,7 @@ class _RefusedError(Exception):
 
 
 def safe_xml(path: Path) -> ElementTree.Element:
-    """Read an XML file into a tree, names without namespaces.
-
-    Raises
-    ------
-    RecordError
-        If it is too large or too deep, declares entities or anything else of its own, or is
-        damaged. Nothing that it refers to is ever opened.
-    """
+    """Read an XML file into a tree, names without namespaces."""
     content = _checked_bytes(path)
     for text in (content, _decoded(content)):
         try:
@@ -42,7 +35,7 @@ def safe_xml(path: Path) -> ElementTree.Element:
             ) from None
         except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError) as error:
             place = f" at line {error.lineno}" if isinstance(error, expat.ExpatError) else ""
-            problem = f"its XML is damaged or cut off{place}"
+            problem = f"its XML is corrupt or truncated{place}"
     else:
         raise RecordError(problem, path=path, remedy="export the recording again")
     for element in root.iter():
@@ -87,7 +80,7 @@ def _look_over(text: bytes | str) -> None:
         depth -= 1
 
     def declared(*_: object) -> None:
-        raise _RefusedError("declares entities or attributes of its own")
+        raise _RefusedError("declares its own entities or attributes")
 
     def document_type(_: str, __: str | None, ___: str | None, has_declarations: bool) -> None:
         if has_declarations:

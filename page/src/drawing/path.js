@@ -1,7 +1,7 @@
 // From samples to the polyline that is stroked: clipped to the page, then simplified.
 //
 // Both steps follow what matplotlib does before it hands a path to Agg (its path converters
-// "PathClipper" and "PathSimplifier"), operation by operation: the picture must come out with the
+// "PathClipper" and "PathSimplifier"), operation by operation: the image must come out with the
 // same bits, so even the order of the additions counts.
 
 const LEFT = 4;
@@ -9,7 +9,7 @@ const RIGHT = 1;
 const ABOVE = 8; // smaller y: y points down here
 const BELOW = 2;
 
-/** Say on which sides of a box {x1, y1, x2, y2} a point lies. */
+/** Return on which sides of a box {x1, y1, x2, y2} a point is. */
 export function sidesOf(x, y, box) {
   return (x > box.x2 ? RIGHT : 0) | (y > box.y2 ? BELOW : 0) | (x < box.x1 ? LEFT : 0) |
     (y < box.y1 ? ABOVE : 0);
@@ -79,7 +79,7 @@ export function clippedPath(xs, ys, box) {
 /**
  * Join neighbouring segments that are nearly parallel into one.
  * @param {{move: boolean, x: number, y: number}[]} vertices
- * @param {number} threshold pixels that a vertex may lie beside the joined line
+ * @param {number} threshold pixels that a vertex may be beside the joined line
  */
 export function simplifiedPath(vertices, threshold) {
   const limit = threshold * threshold;

@@ -15,7 +15,7 @@ function rounded(value) {
 }
 
 export class Rasterizer {
-  /** @param {number} size side of the picture in pixels */
+  /** @param {number} size side of the image in pixels */
   constructor(size) {
     this.size = size;
     this.stride = size + 2;
@@ -229,7 +229,7 @@ export class Rasterizer {
         if (alpha > 255) alpha = 255;
         if (alpha) paint(y * size + x, alpha);
       }
-      // What lies on the box's right edge has no area inside it.
+      // What is on the box's right edge has no area inside it.
       cover[cell] = 0;
       area[cell] = 0;
     }

@@ -1,4 +1,4 @@
-// The picture that the network was trained on, to the last bit.
+// The image that the network was trained on, to the last bit.
 //
 // Paper and grid come from the Python renderer as bytes, and so do the numbers that place each
 // panel. Only the traces and the panels' borders are drawn here.
@@ -25,7 +25,7 @@ export class Renderer {
    */
   constructor(page, background) {
     if (background.length !== page.size * page.size) {
-      throw new Error("the picture's background has another size than its description");
+      throw new Error("the image's background has another size than its description");
     }
     this.page = page;
     this.size = page.size;

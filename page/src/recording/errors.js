@@ -21,7 +21,7 @@ export function quoted(text, most = Infinity) {
   return `${quote}${shown}${quote}`.slice(0, most);
 }
 
-/** A number as Python's format `:g` shows it, with so many digits. */
+/** A number as Python's format `:g` shows it, with this many digits. */
 export function general(value, digits = 6) {
   if (value === 0) return "0";
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");

@@ -45,7 +45,7 @@ function recordFields(file, line, lineCount) {
   }
   if (samples !== undefined && !/^\d{1,15}$/.test(samples)) {
     throw new InputError(`field \`number of samples\` is ${quoted(samples)}`,
-      { file, remedy: "write a whole number" });
+      { file, remedy: "write an integer" });
   }
   return {
     count: Number(count),
@@ -121,7 +121,7 @@ export function parseHeader(bytes, file) {
   const segments = others.length && others.every((line) => line.split(/\s+/).length === 2);
   if (first.includes("/") && segments) {
     throw new InputError("is a multi-segment record",
-      { file, remedy: "give the headers of its segments instead" });
+      { file, remedy: "use the headers of its segments" });
   }
   const record = recordFields(file, first, others.length);
   const signals = others.map((line, k) => signalOf(file, k + 1, line));

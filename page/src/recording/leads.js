@@ -5,7 +5,7 @@ import { InputError } from "./errors.js";
 
 const PREFIX = new RegExp(rules.leadPrefix);
 
-/** Where each lead stands among a header's signals, as [lead, place] in the order of the leads. */
+/** Where each lead is among a header's signals, as [lead, place] in the order of the leads. */
 export function placesOfLeads(header) {
   const known = new Map(rules.leads.map((lead) => [lead.toLowerCase(), lead]));
   const places = new Map();
@@ -15,7 +15,7 @@ export function placesOfLeads(header) {
     if (places.has(lead)) {
       throw new InputError(
         `two signals are named ${lead}: the ${places.get(lead) + 1}. and the ${index + 1}.`,
-        { file: header.fileName, remedy: "rename the one that is not this lead" });
+        { file: header.fileName, remedy: "rename the wrong one" });
     }
     places.set(lead, index);
   });

@@ -1,9 +1,9 @@
-// Pictures from outside: only those of the network's kind are read, as on the Python road.
+// Images from outside: only those of the network's kind are read, as in Python.
 
 import { InputError } from "./errors.js";
 import { LEADS } from "./header.js";
 
-/** Grey levels of an RGBA picture; one with colours or transparency is refused. */
+/** Grey levels of an RGBA image; one with colours or transparency is refused. */
 export function greyOf(rgba, name) {
   const grey = new Uint8Array(rgba.length / 4);
   for (let i = 0; i < grey.length; i++) {
@@ -11,8 +11,8 @@ export function greyOf(rgba, name) {
     if (a !== 255) throw new InputError(`${name} is transparent in part: save it as 8-bit grey PNG`);
     if (r !== g || g !== b) {
       throw new InputError(
-        `${name} has colours; the network reads grey pictures drawn as in training. ` +
-        "Give the WFDB record, or a picture made by python -m ekg render");
+        `${name} has colours; the network reads grey images drawn as in training. ` +
+        "Give the WFDB record, or an image made by python -m ekg render");
     }
     grey[i] = r;
   }
@@ -49,7 +49,7 @@ function traceFindings(page, darker, ink) {
 }
 
 /**
- * Check a grey picture against the empty one.
+ * Check a grey image against the empty one.
  * @returns {string[]} warnings
  */
 export function pictureWarnings(pixels, empty, page, limits, name) {
@@ -64,9 +64,9 @@ export function pictureWarnings(pixels, empty, page, limits, name) {
   }
   if (near / n < limits.leastShareNear || clearlyBrighter / n > limits.mostShareBrighter) {
     throw new InputError(
-      `${name} is not a picture of the network's kind: its grid and panels are not those of the ` +
+      `${name} is not an image of the network's kind: its grid and panels are not those of the ` +
       `training images (${Math.round(100 - (100 * near) / n)}% of the pixels differ). ` +
-      "Give the WFDB record, or a picture made by python -m ekg render");
+      "Give the WFDB record, or an image made by python -m ekg render");
   }
   if (clearlyDarker / n < limits.leastInk) throw new InputError(`${name} shows no traces`);
   const warnings = brighter > 0

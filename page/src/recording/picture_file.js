@@ -1,4 +1,4 @@
-// What a picture's file says before its pixels are decoded: kind, depth, and the EXIF orientation,
+// What an image's file says before its pixels are decoded: kind, depth, and the EXIF orientation,
 // which is applied here, because browsers differ in which files they turn.
 
 import { InputError } from "./errors.js";
@@ -15,7 +15,7 @@ const ascii = (view, at, length) => {
   return text;
 };
 
-/** Where the orientation's value lies in an EXIF block, and the value; null without one. */
+/** Where the orientation's value is in an EXIF block, and the value; null without one. */
 function orientationIn(view, begin, end) {
   const at = ascii(view, begin, 6) === "Exif\0\0" ? begin + 6 : begin;
   const order = ascii(view, at, 2);
@@ -100,11 +100,11 @@ function about(view) {
 }
 
 /**
- * Look into a picture's file.
+ * Look into an image's file.
  * @param {ArrayBuffer} bytes
  * @param {string} name for messages
  * @returns {{bytes: Uint8Array, orientation: number}} the file without its orientation mark, and
- *   the mark (1: as it lies)
+ *   the mark (1: as it is)
  */
 export function openPicture(bytes, name) {
   const view = new DataView(bytes);
@@ -128,7 +128,7 @@ export function openPicture(bytes, name) {
   return { bytes: plain, orientation: known ? mark.value : 1 };
 }
 
-/** Turn a square grey picture as its EXIF orientation says. */
+/** Turn a square grey image as its EXIF orientation says. */
 export function turned(pixels, size, orientation) {
   if (orientation === 1) return pixels;
   const last = size - 1;

@@ -1,4 +1,4 @@
-// What may be wrong with a recording, in words: the checks of the Python road, with its limits.
+// What may be wrong with a recording, in words: the checks of the Python code, with its limits.
 
 import { general } from "./errors.js";
 import { LEADS } from "./header.js";
@@ -85,7 +85,7 @@ function clipped(signal, rate, limits) {
       longestRun(row.length, (i) => Math.abs(row[i] - extreme) <= limits.flatStep) >=
         limits.clippedSeconds * rate);
   });
-  return cut.length ? [`${named(cut)} clipped: peaks are cut off level`] : [];
+  return cut.length ? [`${named(cut)} clipped: peaks are cut off`] : [];
 }
 
 function outsidePicture(signal, limits) {
@@ -95,8 +95,8 @@ function outsidePicture(signal, limits) {
   const cut = LEADS.filter((_, i) => shares[i] >= limits.pictureShare);
   if (!cut.length) return [];
   return [
-    `${named(cut)} clipped by the picture, which ends at ${limits.pictureLimit} mV either way: ` +
-    `up to ${Math.round(Math.max(...shares) * 100)}% of the samples lie outside`,
+    `${named(cut)} clipped by the image, which ends at ${limits.pictureLimit} mV either way: ` +
+    `up to ${Math.round(Math.max(...shares) * 100)}% of the samples are outside`,
   ];
 }
 
@@ -224,7 +224,7 @@ function limbLeadOrder(signal, rate, gains, limits, band) {
   const asRead = misfitOf(products, AS_READ, band);
   if (asRead <= limits.relationLimit) return [];
   const finding =
-    `the limb leads contradict I + III = II and its kin (misfit ${asRead.toFixed(2)}, usual ` +
+    `limb leads violate Einthoven's law, I + III = II (misfit ${asRead.toFixed(2)}, usual ` +
     `below ${limits.relationLimit}): `;
   const cause = unequalGains(signal, rate, gains, limits, band);
   if (cause !== null) return [finding + cause];
@@ -239,7 +239,7 @@ function limbLeadOrder(signal, rate, gains, limits, band) {
   const exchanged = best.order
     .map((source, target) => (source === target ? null : `${LEADS[source]} as ${LEADS[target]}`))
     .filter((text) => text !== null);
-  return [`${finding}wrong lead order suspected; it would fit to read ${exchanged.join(", ")}`];
+  return [`${finding}wrong lead order suspected; consistent if read as ${exchanged.join(", ")}`];
 }
 
 /**

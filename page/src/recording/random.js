@@ -1,6 +1,6 @@
 // Python's `generator_for(seed, name).choice(n, size=k, replace=False)`, draw for draw: SHA-256 of
 // the name seeds NumPy's SeedSequence, that seeds PCG64 (XSL-RR), whose 32-bit halves pick places
-// by Lemire's method in Floyd's algorithm. So a record is cut where the Python road cuts it.
+// by Lemire's method in Floyd's algorithm. So a record is cut where the Python code cuts it.
 
 const MASK64 = (1n << 64n) - 1n;
 const MASK128 = (1n << 128n) - 1n;

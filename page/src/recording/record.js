@@ -56,7 +56,7 @@ async function measured(header, file) {
   const needed = offset + Math.floor(frames * perFrame);
   if (frames < 1 || file.size < needed) {
     throw new InputError(
-      `signal file ${file.name} has ${file.size} bytes, the header promises ${needed}: ` +
+      `signal file ${file.name} has ${file.size} bytes, the header declares ${needed}: ` +
       "it is truncated",
       {
         ...about,
@@ -135,16 +135,16 @@ async function decode(measure, places, first, last, summed) {
 
 function checkSum(header, lead, signal, file, sum, given) {
   if (file.moved && !given) {
-    throw unverified(header, file, "the header has no checksums to tell whether it belongs");
+    throw unverified(header, file, "the header has no checksums to verify it");
   }
   if (!given || sum === ((signal.checksum % SUM) + SUM) % SUM) return;
-  const problem = `the samples of lead ${lead} do not fit the header's checksum`;
+  const problem = `the samples of lead ${lead} do not match the header's checksum`;
   if (file.moved) throw unverified(header, file, problem);
   throw new InputError(problem,
     { file: header.fileName, remedy: "find out which of the two files was changed" });
 }
 
-/** Scale samples to millivolts in place; refuse what is no number or no voltage of a body. */
+/** Scale samples to millivolts in place; refuse what is not a number or no voltage of a body. */
 function toMillivolts(header, lead, row, signal, scale, invalid) {
   let bad = 0;
   let largest = 0;
@@ -157,7 +157,7 @@ function toMillivolts(header, lead, row, signal, scale, invalid) {
   const about = { file: header.fileName };
   if (bad) {
     throw new InputError(`lead ${lead} has ${bad} samples that are not numbers`,
-      { ...about, remedy: "repair the recording or leave it out" });
+      { ...about, remedy: "repair or leave out the recording" });
   }
   if (largest > rules.largestMillivolts) {
     throw new InputError(

@@ -50,7 +50,7 @@ function lowPass(up, down) {
  * Resample every lead.
  * @param {Float64Array[]} signal
  * @param {number} from Hz
- * @param {number} to Hz, a whole number
+ * @param {number} to Hz, an integer
  */
 export function resampled(signal, from, to) {
   if (from === to) return signal;

@@ -42,12 +42,12 @@ function missing(header, wanted, candidates, files) {
     .map((file) => file.name).sort();
   const there = names.slice(0, SHOWN).join(", ") + (names.length > SHOWN ? ", ..." : "");
   return new InputError(
-    `${notThere(wanted)} (looked for ${lookedFor(header, wanted).join(", ")}, in any letter ` +
-    `case; beside the header: ${there || "no signal file"})`,
+    `${notThere(wanted)} (looked for ${lookedFor(header, wanted).join(", ")}, ignoring case; ` +
+    `beside the header: ${there || "no signal file"})`,
     {
       file: header.fileName,
-      remedy: "give the header and its signal file together, and write the file's name as it is " +
-        "into the header's signal lines",
+      remedy: "give the header and its signal file together, and correct the file name in the " +
+        "header's signal lines",
     });
 }
 
@@ -77,15 +77,15 @@ export function findSignalFiles(header, files) {
 
 /** Say that a file of another name was read. */
 export const movedWarning = ({ wanted, name }) =>
-  `the header names the signal file ${quoted(wanted)}; ${name} was read, whose samples fit the ` +
+  `the header names the signal file ${quoted(wanted)}; ${name} was read, whose samples match the ` +
   "header's checksums";
 
 /** The error for a file of another name whose samples cannot be shown to belong. */
 export const unverified = (header, { wanted, name }, why) => new InputError(
-  `${notThere(wanted)}; ${name} lies here, but ${why}`,
+  `${notThere(wanted)}; ${name} is here, but ${why}`,
   {
     file: header.fileName,
-    remedy: `if it belongs to this header, write ${name} into its signal lines`,
+    remedy: `if it belongs to this header, put ${name} into its signal lines`,
   });
 
 function kindOf(start) {

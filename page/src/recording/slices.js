@@ -1,10 +1,10 @@
-// Where the slices of a record lie: the paper's number of them, at places that the record's name
-// decides, as on the Python road.
+// Where the slices of a record are: the paper's number of them, at places that the record's name
+// decides, as on the Python code.
 
 import { InputError } from "./errors.js";
 import { distinctNumbers, generatorFor } from "./random.js";
 
-/** How many slices the paper takes of so many samples. */
+/** How many slices the paper takes of this many samples. */
 export function numberOfSlices(samples, slicing) {
   return Math.min(
     Math.trunc((slicing.utilization * samples) / slicing.length), slicing.most);

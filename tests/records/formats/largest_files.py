@@ -56,7 +56,7 @@ def content_of(name: str) -> bytes:
         return text.replace(b"Base64", b"Plain").replace(
             b'durationperchannel="4"', b'durationperchannel="900000"'
         )
-    raise SystemExit(f"no such file: {name}")
+    raise SystemExit(f"file not found: {name}")
 
 
 def main() -> None:

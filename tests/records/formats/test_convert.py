@@ -69,7 +69,7 @@ def test_convert_twice_gives_the_same_and_never_replaces_another(every_file, tmp
     path.write_bytes(format_files.scp(format_files.counts(1500)))
     capsys.readouterr()
     assert main(["convert", str(path), "--out", str(out)]) == 1
-    assert "is there already and holds something else" in capsys.readouterr().err
+    assert "already exists with other content" in capsys.readouterr().err
     assert (out / "one.dat").read_bytes() == before
 
 
@@ -87,10 +87,10 @@ def test_convert_names_what_it_refuses_and_goes_through_the_rest(every_file, tmp
         "1 written to " + str(tmp_path / "out") + ", 4 refused. Not for clinical use."
     )
     for words in (
-        "is a damaged or incomplete SCP-ECG file",
-        "is no recording of a format",
-        "would be written under the name of",
-        "no such file",
+        "is a corrupt or incomplete SCP-ECG file",
+        "not a recording in a supported format",
+        "would overwrite the record of",
+        "file not found",
     ):
         assert words in said.err
 
@@ -219,7 +219,7 @@ def test_predict_reads_every_format_alike(every_file, tmp_path, small_model, cap
     said = capsys.readouterr()
     found = {row["record"]: row for row in json.loads(said.out)}
     assert set(found) == {name.split(".")[0] for name in every_file} | {"cut"}
-    assert "is a damaged or incomplete SCP-ECG file" in found.pop("cut")["error"]
+    assert "is a corrupt or incomplete SCP-ECG file" in found.pop("cut")["error"]
     # Where the slices lie depends on the name alone, so the probabilities may differ a little.
     assert all("diagnosis" in row for row in found.values())
     for word in format_files.PERSON:

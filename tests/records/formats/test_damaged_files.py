@@ -12,7 +12,7 @@ import pytest
 
 from campaigns.fuzzing import format_files
 from ekg.errors import EkgError, RecordError
-from ekg.records.formats import mends
+from ekg.records.formats import corrections
 from ekg.records.opening import read_record
 
 XML = ("aecg.xml", "muse.xml", "sierra103.xml", "schiller.xml")
@@ -48,7 +48,7 @@ def test_truncated_files_are_refused(every_file, write, name):
         # A file without a count of its samples may end anywhere; then it says so.
         assert name == "ishne.ecg"
         notes = read_record(write(content[: len(content) * tenth // 10], name)).warnings
-        assert any("it may be cut off" in note for note in notes)
+        assert any("it may be truncated" in note for note in notes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,7 +89,7 @@ def test_xml_that_declares_something_is_refused(every_file, write, name, declara
     text = every_file[name].decode("latin-1")
     begin = text.index("<" + ROOTS[name])
     content = f'<?xml version="1.0"?>{declaration.replace("ROOT", ROOTS[name])}{text[begin:]}'
-    with pytest.raises(RecordError, match="declares entities or attributes of its own"):
+    with pytest.raises(RecordError, match="declares its own entities or attributes"):
         read_record(write(content.encode("latin-1")))
 
 
@@ -105,7 +105,7 @@ def test_too_large_files_are_refused_before_they_are_read(every_file, write):
     for name in NAMES:
         path = write(every_file[name], name)
         with open(path, "r+b") as stream:
-            stream.truncate(mends.LARGEST_FILE + 1)  # sparse: takes no space
+            stream.truncate(corrections.LARGEST_FILE + 1)  # sparse: takes no space
         with pytest.raises(RecordError, match="bytes, more than"):
             read_record(path)
 
@@ -143,12 +143,12 @@ def test_huge_counts_in_scp_are_refused(every_file, write, name, place, value):
     content = every_file[name]
     sections = {
         number: content[begin + 16 : end]
-        for number, (begin, end) in mends._sections(content).items()
+        for number, (begin, end) in corrections._sections(content).items()
         if number
     }
     leads = bytearray(sections[place])
     struct.pack_into("<I", leads, 6, value)
-    with pytest.raises(RecordError, match="section 3 promises a lead of"):
+    with pytest.raises(RecordError, match="section 3 declares a lead of"):
         read_record(write(format_files.scp_of_sections({**sections, place: bytes(leads)})))
 
 
@@ -162,7 +162,7 @@ def test_huge_counts_in_other_formats_are_refused(every_file, write):
     wide[252:256] = b"9999"
     for content, words in (
         (mfer, "number of channels"),
-        (edf, "data records that its header promises"),
+        (edf, "data records that its header declares"),
         (wide, "field `number of signals`"),
     ):
         with pytest.raises(RecordError, match=words):
@@ -170,7 +170,7 @@ def test_huge_counts_in_other_formats_are_refused(every_file, write):
     sierra = every_file["sierra103.xml"].replace(
         b'durationperchannel="2600"', b'durationperchannel="9999999999999"'
     )
-    with pytest.raises(RecordError, match="damaged or incomplete"):
+    with pytest.raises(RecordError, match="corrupt or incomplete"):
         read_record(write(sierra))
 
 

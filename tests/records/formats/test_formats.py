@@ -96,7 +96,7 @@ def test_a_lead_that_comes_twice_is_refused(write):
     leads = [*LEADS, "II"]
     values = np.vstack([format_files.counts(), format_files.counts()[:1]])
     for content in (format_files.aecg(values, leads), format_files.edf(values, leads)):
-        with pytest.raises(RecordError, match="lead II comes twice"):
+        with pytest.raises(RecordError, match="lead II is a duplicate"):
             read_record(write(content))
 
 
@@ -171,7 +171,7 @@ def test_a_stop_of_all_leads_is_noted(write):
     values[:, 500:700] = values[:, 500:501]
     record = read_record(write(format_files.aecg(values)))
     (note,) = record.warnings
-    assert note.startswith("all leads stand still for 0.4")
+    assert note.startswith("no lead changes for  0.4")
     assert note.endswith("s on: samples are missing")
 
 
@@ -193,7 +193,7 @@ def test_an_altered_ishne_header_is_noted(write):
     content = bytearray(format_files.ishne(format_files.counts()))
     content[30:36] = b"NOBODY"
     notes = read_record(write(bytes(content))).warnings
-    assert any("checksum does not fit" in note for note in notes)
+    assert any("checksum does not match" in note for note in notes)
 
 
 def test_scp_that_counts_from_zero_is_read(write):
@@ -211,7 +211,7 @@ def test_scp_that_counts_from_zero_is_read(write):
 
 
 def _sections_of(content):
-    from ekg.records.formats.mends import _sections
+    from ekg.records.formats.corrections import _sections
 
     return _sections(content)
 
@@ -290,7 +290,7 @@ def test_a_table_without_rate_or_unit_is_refused(write):
     ):
         with pytest.raises(RecordError, match=f"give {missing}, as in"):
             ekg.read_record(path, **given)
-    with pytest.raises(RecordError, match="the unit 'kV' is none of"):
+    with pytest.raises(RecordError, match="the unit 'kV' is not one of"):
         ekg.read_record(path, fs=500, unit="kV")
     with pytest.raises(RecordError, match="field `sampling frequency` is 0 Hz; correct --fs"):
         ekg.read_record(path, fs=0, unit="mV")

@@ -1,4 +1,4 @@
-"""A small road, its stages undisturbed, and fresh workplaces copied from what they leave."""
+"""A small pipeline, its stages undisturbed, and fresh workplaces copied from what they leave."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _PLACES = {
     "interrupted": "run",
     "downloaded": "records",
 }
-"""Where a material lies in a workplace; others under their own name."""
+"""Where a material is in a workplace; others under their own name."""
 
 _MADE_BY = {
     "records": "simulate",
@@ -81,13 +81,10 @@ class Reference:
     """Bytes of the largest file it writes."""
 
 
-class Workshop:
+class Sandbox:
     """The campaign's folder: materials, references, and a place for each disturbed run.
 
-    Parameters
-    ----------
-    folder
-        An empty folder of the campaign's own, readable by every user.
+    `folder`: An empty folder of the campaign's own, readable by every user.
     """
 
     def __init__(self, folder: Path):
@@ -103,7 +100,7 @@ class Workshop:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def material(self, name: str) -> Path:
-        """Return something of the finished road; its stage is run when it is first asked for."""
+        """Return a file of the finished pipeline; its stage runs on first use."""
         place = self.materials / name
         if place.exists():
             return place
@@ -222,6 +219,6 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def touch(path: Path, when: float | None = None) -> None:
-    """Set a file's time of change: now, or so many seconds from now."""
+    """Set a file's time of change: now, or this many seconds from now."""
     moment = time.time() + (when or 0.0)
     os.utime(path, (moment, moment))

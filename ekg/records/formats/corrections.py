@@ -1,4 +1,4 @@
-"""What the library gets wrong or cannot stand, by format: checked before and after it reads."""
+"""What the library gets wrong or cannot read, by format: checked before and after it reads."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _sections(content: bytes) -> dict[int, tuple[int, int]]:
 def _check_scp(path: Path, content: bytes) -> None:
     """Compare the checksums of what the signal is made of; the library only warns of them.
 
-    Other sections may well have changed: whoever takes the names out seldom counts again.
+    Other sections may well have changed: de-identified files often keep the old sum.
     """
     sections = _sections(content)
     for identity in _SIGNAL_SECTIONS:
@@ -77,14 +77,14 @@ def _check_scp(path: Path, content: bytes) -> None:
         (stored,) = struct.unpack_from("<H", content, begin)
         if stored and stored != binascii.crc_hqx(content[begin + 2 : end], 0xFFFF):
             raise RecordError(
-                f"section {identity} does not fit its checksum",
+                f"section {identity} does not match its checksum",
                 path=path,
                 remedy="fetch or export the recording again",
             )
     for _, first, last, _ in _scp_leads(content):
         if last - first > MAX_SAMPLES:
             raise RecordError(
-                f"section 3 promises a lead of {last - first:,} samples, more than {MAX_SAMPLES:,}",
+                f"section 3 declares a lead of {last - first:,} samples, more than {MAX_SAMPLES:,}",
                 path=path,
                 remedy="cut the recording into parts",
             )
@@ -214,7 +214,7 @@ def _scp_counted_from_one(content: bytes) -> bytes | None:
 
 
 def check_after(found: FoundRecording, form: Format, record: ECGRecord) -> FoundRecording:
-    """Look at what the library returned for what it passes over in silence."""
+    """Look at what the library returned for what it passes over silently."""
     if form.key == "scp":
         begins = {lead.annotations.get("start_sample", "1") for lead in record.leads}
         if len(begins) > 1:
@@ -225,7 +225,7 @@ def check_after(found: FoundRecording, form: Format, record: ECGRecord) -> Found
             )
     if form.key == "muse" and record.raw_metadata.get("checksum_valid") is False:
         raise RecordError(
-            "the samples of a lead do not fit their checksum (LeadDataCRC32)",
+            "the samples of a lead do not match their checksum (LeadDataCRC32)",
             path=found.path,
             remedy="fetch or export the recording again",
         )
@@ -246,5 +246,6 @@ def _check_ishne(found: FoundRecording, record: ECGRecord) -> FoundRecording:
     if promised in (held, held * len(signals)):
         return found
     return found.with_notes(
-        f"the header promises {promised:,} samples, {held:,} a lead are there: it may be cut off"
+        f"the header declares {promised:,} samples per lead, the file has {held:,}: "
+        "it may be truncated"
     )
