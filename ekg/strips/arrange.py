@@ -1,4 +1,4 @@
-"""Tell a picture's arrangement of leads from its rows and the names beside them."""
+"""Tell an image's arrangement of leads from its rows and the names beside them."""
 
 from __future__ import annotations
 

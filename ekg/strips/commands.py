@@ -20,16 +20,16 @@ def add_read_arguments(parser: argparse.ArgumentParser) -> None:
         "overlay before you use a recording. Exit status: 0 when anything was read, 1 when "
         "nothing was, 2 when the command could not start. Not for clinical use."
     )
-    parser.add_argument("pages", nargs="+", metavar="PAGE", help="picture or PDF")
+    parser.add_argument("pages", nargs="+", metavar="PAGE", help="image or PDF")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the recordings")
     parser.add_argument("--name", help="name of the record; default: the file's name")
     parser.add_argument("--layout", default="auto", help="auto, or 3x4+1, 6x2, 12x1, 6x1-limb, ...")
-    parser.add_argument("--speed", type=float, help="mm/s; default: what the page says")
-    parser.add_argument("--gain", type=float, help="mm/mV; default: what the page says")
+    parser.add_argument("--speed", type=float, help="mm/s; default: from the page")
+    parser.add_argument("--gain", type=float, help="mm/mV; default: from the page")
     parser.add_argument(
         "--corners",
         metavar="X,Y:X,Y:X,Y:X,Y",
-        help="corners of the paper in the picture's pixels, clockwise from its upper left",
+        help="corners of the paper in the image's pixels, clockwise from its upper left",
     )
     parser.add_argument(
         "--options", metavar="JSON", help="a file with layout, speed, gain and corners"
@@ -56,7 +56,7 @@ def run_read(arguments: argparse.Namespace) -> int:
         raise EkgError("--name names one record", remedy="give one page with it")
     if arguments.name is not None and record_name(Path(arguments.name + ".x")) != arguments.name:
         raise EkgError(
-            f"--name {arguments.name!r} is no record name", remedy="use letters, digits, - and _"
+            f"--name {arguments.name!r} is not a record name", remedy="use letters, digits, - and _"
         )
     jobs = [
         PageJob(path, arguments.name or record_name(path), Path(arguments.out), options)

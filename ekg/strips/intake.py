@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 256 * 2**20
 LARGEST_IMAGE = 80_000_000
-"""Pixels of a picture: beyond that decoding alone takes the memory that a page may take."""
+"""Pixels of an image: beyond that decoding alone takes the memory that a page may take."""
 WORKING_IMAGE = 17_000_000
-"""Pixels beyond which a picture is halved, or more, while it is opened: a page of 300 mm has then
+"""Pixels beyond which an image is halved, or more, while it is opened: a page of 300 mm has then
 still some 15 pixels a millimetre."""
 LARGEST_SIDE = 20_000
 SMALLEST_SIDE = 100
@@ -68,7 +68,7 @@ def render(page: pdfium.PdfPage, dpi: float) -> Image.Image:
 
 
 def open_pages(path: str | Path) -> list[SourcePage]:
-    """Open a picture or a PDF.
+    """Open an image or a PDF.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def open_pages(path: str | Path) -> list[SourcePage]:
     try:
         size = path.stat().st_size
         if path.is_dir():
-            raise StripError("is a folder, expected a picture or PDF", path=path)
+            raise StripError("is a folder, expected an image or PDF", path=path)
         if size > LARGEST_FILE:
             raise StripError(
                 f"the file has {size / 2**20:.0f} MiB, expected at most {LARGEST_FILE >> 20}",
@@ -88,7 +88,7 @@ def open_pages(path: str | Path) -> list[SourcePage]:
             )
         data = path.read_bytes()
     except FileNotFoundError:
-        raise StripError("no such file", path=path) from None
+        raise StripError("file not found", path=path) from None
     except OSError as error:
         raise StripError(f"cannot be read ({error.strerror})", path=path) from None
     if not data:
@@ -145,15 +145,15 @@ def _register_heif(path: Path) -> None:
         from pillow_heif import register_heif_opener
     except ImportError:
         raise StripError(
-            "is an HEIC picture, which needs the package pillow-heif",
+            "is an HEIC image, which needs the package pillow-heif",
             path=path,
-            remedy="install it (pip install pillow-heif) or save the picture as JPEG",
+            remedy="install it (pip install pillow-heif) or save the image as JPEG",
         ) from None
     register_heif_opener()
 
 
 def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> tuple[Image.Image, float]:
-    """Return the picture the right way up, and by how much it was made smaller."""
+    """Return the image the right way up, and by how much it was made smaller."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of size and of odd metadata: checked below
@@ -170,12 +170,12 @@ def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> tuple[Im
                 raise StripError(
                     f"has {width} x {height} pixels, too few to show an EKG",
                     path=path,
-                    remedy="give the original picture",
+                    remedy="give the original image",
                 )
             frames = getattr(picture, "n_frames", 1)
             if frames > 1:
                 raise StripError(
-                    f"has {frames} pictures, expected one",
+                    f"has {frames} images, expected one",
                     path=path,
                     remedy="save the page alone",
                 )
@@ -192,7 +192,7 @@ def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> tuple[Im
         raise
     except UnidentifiedImageError:
         raise StripError(
-            "is no picture or PDF that can be read",
+            "is not a readable image or PDF",
             path=path,
             remedy="expected PNG, JPEG, WebP, BMP, TIFF, HEIC or PDF",
         ) from None
@@ -204,7 +204,7 @@ def _open_picture(path: Path, data: bytes, formats: tuple[str, ...]) -> tuple[Im
         ) from None
     except (OSError, *DAMAGE) as error:
         raise StripError(
-            f"the picture is damaged ({type(error).__name__})", path=path, remedy="save it again"
+            f"the image is corrupt ({type(error).__name__})", path=path, remedy="save it again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Which lead a printed name names: a small network on pictures of single words."""
+"""Which lead a printed name names: a small network on images of single words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from ekg.records.record import LEADS
 
 NAMES: tuple[str, ...] = (*LEADS, "-aVR", "other")
-"""The classes. `other` is anything that is no lead name, or one that is not upright."""
+"""The classes. `other` is anything that is not a lead name, or one that is not upright."""
 
 HEIGHT, WIDTH = 24, 64
 """Pixels of the network's input."""
@@ -37,7 +37,7 @@ def prepared(crop: np.ndarray) -> np.ndarray:
     factor = min((HEIGHT - 2 * _MARGIN) / rows, (WIDTH - 2 * _MARGIN) / columns, 4.0)
     size = max(round(columns * factor), 1), max(round(rows * factor), 1)
     if ink.size:
-        # Pillow widens its filter when it makes a picture smaller: nothing is left out.
+        # Pillow widens its filter when it makes an image smaller: nothing is left out.
         scaled = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
     else:
         scaled = np.zeros(size[::-1], dtype=np.float32)

@@ -16,16 +16,16 @@ _PAINT = (236, 236, 236)
 def draw_overlay(
     picture: Image.Image, page: TracedPage, pixels_per_mm: float, *, keep_page: bool = False
 ) -> Image.Image:
-    """Return the picture with each trace in colour and its lead's name beside it.
+    """Return the image with each trace in colour and its lead's name beside it.
 
     Parameters
     ----------
     picture
         RGB.
     page
-        What was found; its lines are in the picture's pixels.
+        What was found; its lines are in the image's pixels.
     pixels_per_mm
-        Of the picture, about.
+        Of the image, about.
     keep_page
         Show the whole page. Without it everything but a band around the traces is painted
         over: names and numbers of persons are printed there.

@@ -59,7 +59,7 @@ def read_content(page: pdfium.PdfPage) -> PdfContent:
     kinds = [pdfium_c.FPDF_PAGEOBJ_PATH, pdfium_c.FPDF_PAGEOBJ_TEXT]
     for number, item in enumerate(page.get_objects(filter=kinds, max_depth=6)):
         if number > _MOST_OBJECTS or total > _MOST_SEGMENTS:
-            raise StripError("the PDF page has too many lines", remedy="give a picture of the page")
+            raise StripError("the PDF page has too many lines", remedy="give an image of the page")
         matrix = _product(_outer_matrix(item), place)
         if item.type == pdfium_c.FPDF_PAGEOBJ_TEXT:
             words.append(_word(item, textpage, matrix))

@@ -33,7 +33,7 @@ class ReadOptions:
     gain: float | None = None
     """mm/mV."""
     corners: tuple[tuple[float, float], ...] | None = None
-    """Four corners of the paper in the picture's pixels, clockwise from its upper left."""
+    """Four corners of the paper in the image's pixels, clockwise from its upper left."""
     keep_page: bool = False
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ class _ReadPage:
     verdict: Verdict
     pixels_per_mm: float
     picture: Image.Image | None
-    """Of a page that was read as a picture; what the traces' lines refer to."""
+    """Of a page that was read as an image; what the traces' lines refer to."""
 
 
 def read_pages(
@@ -94,7 +94,7 @@ def read_pages(
     Parameters
     ----------
     path
-        A picture or PDF.
+        An image or PDF.
     options
         What the user says about the page.
     name
@@ -134,7 +134,7 @@ def read_pages(
 
 
 def read_strip(path: str | Path, *, page: int | None = None, **options: Any) -> Reading:
-    """Read a printed EKG: a photograph, scan, screen picture or PDF.
+    """Read a printed EKG: a photograph, scan, screen image or PDF.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def read_strip(path: str | Path, *, page: int | None = None, **options: Any) -> 
     Returns
     -------
     Reading
-        With `record` (a `Record`), `report` (dict) and `overlay` (picture).
+        With `record` (a `Record`), `report` (dict) and `overlay` (image).
 
     Raises
     ------
@@ -159,11 +159,11 @@ def read_strip(path: str | Path, *, page: int | None = None, **options: Any) -> 
     readings = read_pages(path, ReadOptions(**options))
     if page is None and len(readings) > 1:
         raise StripError(
-            f"holds {len(readings)} EKGs", path=path, remedy="say which with page=1, 2, ..."
+            f"contains {len(readings)} EKGs", path=path, remedy="choose one with page=1, 2, ..."
         )
     number = 1 if page is None else page
     if not 1 <= number <= len(readings):
-        raise StripError(f"holds {len(readings)} EKGs, not {number}", path=path)
+        raise StripError(f"contains {len(readings)} EKGs, not {number}", path=path)
     return readings[number - 1]
 
 
@@ -192,12 +192,12 @@ def _read_page(source: SourcePage, options: ReadOptions) -> _ReadPage:
 
 
 def _rectified(rgb: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Return the part of a picture between four corners as a rectangle."""
+    """Return the part of an image between four corners as a rectangle."""
     height, width = rgb.shape[:2]
     if (corners < -0.5).any() or (corners > (width + 0.5, height + 0.5)).any():
         raise StripError(
-            f"a corner lies outside of the picture of {width} x {height} pixels",
-            remedy="give corners in the picture's own pixels",
+            f"a corner is outside the image of {width} x {height} pixels",
+            remedy="give corners in the image's own pixels",
         )
     sides = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
     wide, high = round(max(sides[0], sides[2])), round(max(sides[1], sides[3]))

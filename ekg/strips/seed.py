@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 _USUAL_LENGTH = 280.0
-"""Millimetres of the longer side of most pictures of a page."""
+"""Millimetres of the longer side of most images of a page."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ _INNER = 2
 
 
 def _tiles(dark: np.ndarray, side: int) -> list[tuple[int, int]]:
-    """Return the corners of up to 25 tiles, spread over the picture."""
+    """Return the corners of up to 25 tiles, spread over the image."""
     places = [
         np.unique(np.linspace(0, size - side, max(1, min(5, 2 * size // side))).astype(int))
         for size in dark.shape
@@ -200,7 +200,7 @@ def _fine(level: np.ndarray, spacing: float) -> float:
 
 
 def _oriented(pair: np.ndarray) -> np.ndarray:
-    """Return the two gradients as the paper's x and y: rightward and downward in the picture."""
+    """Return the two gradients as the paper's x and y: rightward and downward in the image."""
     if abs(pair[0, 0]) < abs(pair[1, 0]):
         pair = pair[::-1]
     if pair[0, 0] < 0:

@@ -24,7 +24,7 @@ class Trace:
     rhythm: bool
     """Whether the lead is also printed elsewhere or fills a row below the others."""
     line: np.ndarray
-    """Shape (N, 2): where it lies in the picture of the page (pixels), for the overlay."""
+    """Shape (N, 2): where it lies in the image of the page (pixels), for the overlay."""
 
 
 @dataclass(frozen=True)
@@ -52,5 +52,5 @@ class TracedPage:
     names_source: str
     """`page text`, `picture`, `layout` (by the usual order) or `given`."""
     facts: dict[str, float | str | None] = field(default_factory=dict)
-    """Further figures for the report: pixels a millimetre, pulse, turn of the page."""
+    """Further values for the report: pixels a millimetre, pulse, turn of the page."""
     warnings: list[str] = field(default_factory=list)

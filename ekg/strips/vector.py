@@ -43,12 +43,12 @@ def read_vector(
     options
         Speed and gain, where the user gives them.
     pixels_per_mm
-        Of the picture of the page that the overlay is drawn on.
+        Of the image of the page that the overlay is drawn on.
 
     Returns
     -------
     TracedPage or None
-        None where the page holds no polyline that looks like a trace (a scan in a PDF).
+        None where the page contains no polyline that looks like a trace (a scan in a PDF).
 
     Raises
     ------
@@ -239,7 +239,7 @@ def _scale(
         speed, speed_source = min(speeds), "page text"
     else:
         speed, speed_source = 25.0, "assumed"
-        warnings.append("speed assumed to be 25 mm/s: the page does not say it; see --speed")
+        warnings.append("speed assumed to be 25 mm/s: not stated on the page; see --speed")
     if options.gain is not None:
         gain, gain_source = options.gain, "given"
     elif len(gains) == 1 and _nearest(min(gains), _GAINS, 0.01):
@@ -257,7 +257,7 @@ def _scale(
         )
     else:
         gain, gain_source = 10.0, "assumed"
-        warnings.append("gain assumed to be 10 mm/mV: the page does not say it; see --gain")
+        warnings.append("gain assumed to be 10 mm/mV: not stated on the page; see --gain")
     return Scale(speed, gain, speed_source, gain_source), warnings
 
 

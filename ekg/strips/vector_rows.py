@@ -61,7 +61,7 @@ def named_rows(
     names = [(lead, word) for word in words if (lead := lead_of(word.text)) is not None]
     if not names:
         raise StripError(
-            "the PDF's text holds no lead names", remedy="give a picture of the page instead"
+            "the PDF's text contains no lead names", remedy="give an image of the page instead"
         )
     levels = _levels([word.y for _, word in names], 3 * unit)
     middles = np.array([np.mean([piece.middle for piece in row]) for row in rows])
@@ -80,7 +80,7 @@ def named_rows(
         if parts:
             named.append(parts)
     if not named:
-        raise StripError("no trace has a lead's name beside it", remedy="give a picture instead")
+        raise StripError("no trace has a lead's name beside it", remedy="give an image instead")
     return named
 
 
@@ -123,8 +123,8 @@ def _parts(
         offsets = np.array([x for x, _ in names]) - edges[:-1]
         if np.ptp(offsets) > 0.15 * width:
             raise StripError(
-                "the names in a row of the PDF do not stand at equal distances",
-                remedy="give a picture of the page instead",
+                "the names in a row of the PDF are not equally spaced",
+                remedy="give an image of the page instead",
             )
         x = whole.points[:, 0]
         cut = [whole.points[(x >= a) & (x < b)] for a, b in itertools.pairwise(edges)]

@@ -177,7 +177,7 @@ def test_two_whole_pages_are_two_records(tmp_path, signal):
     two_pages(first.read_bytes(), second.read_bytes()).save(tmp_path / "two.pdf")
     readings = read_pages(tmp_path / "two.pdf")
     assert [reading.record.name for reading in readings] == ["two-p1", "two-p2"]
-    with pytest.raises(StripError, match="holds 2 EKGs"):
+    with pytest.raises(StripError, match="contains 2 EKGs"):
         read_strip(tmp_path / "two.pdf")
     largest = [
         np.nanmax(read_strip(tmp_path / "two.pdf", page=page).record.signal) for page in (1, 2)

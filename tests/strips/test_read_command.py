@@ -51,9 +51,9 @@ def test_pages_are_counted_and_a_refused_one_has_a_report_with_the_reason(tmp_pa
     assert main(["read", str(page), str(broken), "--out", str(out), "-j", "2"]) == 0
     captured = capsys.readouterr()
     assert "1 read, 0 read in part, 1 refused" in captured.out
-    assert f"{broken}: is no picture or PDF" in captured.err
+    assert f"{broken}: is not a readable image or PDF" in captured.err
     report = json.loads((out / "broken.report.json").read_text())
-    assert report["outcome"] == "refused" and "no picture" in report["reason"]
+    assert report["outcome"] == "refused" and "not a readable" in report["reason"]
     assert main(["read", str(broken), "--out", str(out), "-j", "1"]) == 1
 
 
@@ -75,7 +75,7 @@ def test_the_name_can_be_given_and_must_be_one(tmp_path, page, capsys):
     assert main(["read", str(page), "--out", str(out), "--name", "first", "-j", "1"]) == 0
     assert (out / "first.hea").is_file()
     assert main(["read", str(page), "--out", str(out), "--name", "a b"]) == 2
-    assert "is no record name" in capsys.readouterr().err
+    assert "is not a record name" in capsys.readouterr().err
     assert main(["read", str(page), str(page), "--out", str(out), "--name", "x"]) == 2
 
 

@@ -12,7 +12,7 @@ from ekg.strips.names import NAMES
 from ekg.strips.segment import CLASSES, network_inputs
 
 _TEST_SEED = 1001
-"""Training has seeds of its own, so no word and no page is in both."""
+"""Training has its own seeds, so no word and no page is in both."""
 
 
 def _session(path: Path):  # type: ignore[no-untyped-def]  # onnxruntime has no types

@@ -1,4 +1,4 @@
-"""The simulated pictures of words that the name network learns from, in one file."""
+"""The simulated images of words that the name network learns from, in one file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AT_A_TIME = 500
 
 
 class NameData:
-    """Batches of pictures; each depends on the seed and the step alone."""
+    """Batches of images; each depends on the seed and the step alone."""
 
     def __init__(self, recipe: StripRecipe, folder: Path, jobs: int):
         self.recipe = recipe

@@ -1,4 +1,4 @@
-"""Pictures of lead names and of what is none, as a reader cuts them out of a flattened page."""
+"""Images of lead names and of what is none, as a reader cuts them out of a flattened page."""
 
 from __future__ import annotations
 

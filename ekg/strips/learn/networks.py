@@ -72,7 +72,7 @@ class SegmentNetwork(nn.Module):
 
 
 class NameNetwork(nn.Module):
-    """A classifier of pictures of words: (N, 2, 24, 64) to logits of `names.NAMES`."""
+    """A classifier of images of words: (N, 2, 24, 64) to logits of `names.NAMES`."""
 
     def __init__(self) -> None:
         super().__init__()

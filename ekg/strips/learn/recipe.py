@@ -16,7 +16,7 @@ class StripRecipe:
     network: Literal["names", "segment"]
     """Lead names, or the segmentation of the page."""
     samples: int
-    """Pictures of words, or pages, that are simulated."""
+    """Images of words, or pages, that are simulated."""
     steps: int
     batch_size: int
     learning_rate: float = 0.004

@@ -1,4 +1,4 @@
-"""Simulate images of printed EKGs, with the exact truth of each beside it."""
+"""Simulate images of printed EKGs, with the ground truth of each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_simulate_pages_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_simulate_pages(arguments: argparse.Namespace) -> int:
-    """Simulate images of printed EKGs, with the exact truth of each beside it."""
+    """Simulate images of printed EKGs, with the ground truth of each."""
     from ekg.strips.simulate.page_files import PageSettings, simulate_pages
 
     made, kept = simulate_pages(

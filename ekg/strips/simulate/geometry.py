@@ -67,7 +67,7 @@ def camera(
     turn, tilt, tilt_axis
         Degrees: in the plane of the page, of the camera, and the direction of the tilt's axis.
     fill
-        Extent of the sheet's picture in parts of the frame's; above 1 the sheet is cut.
+        Extent of the sheet's image in parts of the frame's; above 1 the sheet is cut.
     shift
         Of the sheet's centre, in parts of the frame.
     distance

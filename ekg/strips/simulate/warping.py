@@ -1,4 +1,4 @@
-"""Moving pictures from the page to the image and back, along the exact map."""
+"""Moving images from the page to the image and back, along the exact map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ekg.strips.simulate.geometry import PageMap
 def through_mesh(
     picture: np.ndarray, nodes: np.ndarray, step: int, size: tuple[int, int]
 ) -> np.ndarray:
-    """Resample a picture: bilinear in place and in value, black outside.
+    """Resample an image: bilinear in place and in value, black outside.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def through_mesh(
 
 
 def _as_picture(picture: np.ndarray) -> Image.Image:
-    """Return an array as a picture; four channels as CMYK, since RGBA would be multiplied by A."""
+    """Return an array as an image; four channels as CMYK, since RGBA would be multiplied by A."""
     if picture.ndim == 3 and picture.shape[2] == 4:
         content = np.ascontiguousarray(picture).tobytes()
         return Image.frombytes("CMYK", picture.shape[1::-1], content)
@@ -59,7 +59,7 @@ def _as_picture(picture: np.ndarray) -> Image.Image:
 def to_image(
     picture: np.ndarray, resolution: float, page_map: PageMap, size: tuple[int, int]
 ) -> np.ndarray:
-    """Show a picture of the page (`resolution` pixels a mm) as the image of a map sees it."""
+    """Show an image of the page (`resolution` pixels a mm) as the image of a map sees it."""
     step = round(page_map.step[0])
     return through_mesh(picture, page_map.lattice * resolution, step, size)
 
