@@ -310,6 +310,6 @@ def randomised_figure(stages: Sequence[str], correlations: np.ndarray, title: st
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_xlabel("Rank correlation with the\ntrained network's maps")
-    axes.set_ylabel("Stages with random weights")
+    axes.set_ylabel("Stages with\nrandom weights")
     give_title(figure, title)
     return figure
