@@ -12,8 +12,9 @@ from ekg.errors import ModelError
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
 from ekg.model import export as export_module
-from ekg.model.engines import OnnxEngine, TorchEngine, open_engine
+from ekg.model.engines import OnnxEngine, open_engine
 from ekg.model.export import check_images, export_onnx
+from ekg.model.torch_engine import TorchEngine
 
 
 @pytest.fixture(scope="module")
