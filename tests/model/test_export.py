@@ -136,11 +136,11 @@ def copy_with_export(run_folder, exported, folder):
 
 def test_the_export_beside_the_weights_is_the_default(run_folder, exported, tmp_path):
     folder = copy_with_export(run_folder, exported, tmp_path / "copy")
-    pictures = check_pictures(64)
+    images = check_images(64)
     chosen, by_torch = open_engine(folder), open_engine(folder, "torch")
     assert isinstance(chosen, OnnxEngine) and isinstance(by_torch, TorchEngine)
     assert chosen.weights_sha256 == by_torch.weights_sha256 != ""
-    difference = chosen.probabilities(pictures) - by_torch.probabilities(pictures)
+    difference = chosen.probabilities(images) - by_torch.probabilities(images)
     assert np.abs(difference).max() <= 1e-4
     assert isinstance(open_engine(folder / "weights.safetensors"), TorchEngine)
 
@@ -156,19 +156,19 @@ def test_a_temperature_fitted_after_the_export_counts(run_folder, exported, tmp_
 
 
 def test_figures_depend_neither_on_threads_nor_on_company(exported):
-    pictures = check_pictures(64)
+    images = check_images(64)
     one, two = OnnxEngine(exported.path, 1), OnnxEngine(exported.path, 2)
-    together = one.probabilities(pictures)
-    singly = [two.probabilities(picture[None])[0] for picture in pictures]
+    together = one.probabilities(images)
+    singly = [two.probabilities(picture[None])[0] for picture in images]
     np.testing.assert_array_equal(together, np.stack(singly))
 
 
 def test_the_stored_models_export_gives_the_figures_of_its_weights():
     engine = open_engine(default_model())
     assert isinstance(engine, OnnxEngine)
-    pictures = check_pictures(engine.image_size)[:3]
-    expected = open_engine(default_model(), "torch").probabilities(pictures)
-    assert np.abs(engine.probabilities(pictures) - expected).max() <= 1e-4
+    images = check_images(engine.image_size)[:3]
+    expected = open_engine(default_model(), "torch").probabilities(images)
+    assert np.abs(engine.probabilities(images) - expected).max() <= 1e-4
 
 
 def test_an_export_of_other_weights_is_refused(exported, tmp_path):
