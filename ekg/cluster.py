@@ -36,16 +36,6 @@ class Cluster(Workers):
     """The workers of a Dask cluster.
 
     They import the same version of this package, and find the files under the same paths.
-
-    Parameters
-    ----------
-    scheduler
-        Address of the scheduler, such as `tcp://host:8786`.
-
-    Raises
-    ------
-    EkgError
-        When entered, if the scheduler does not answer or a worker has another version.
     """
 
     group = 16

@@ -54,7 +54,7 @@ def exported_file_of(path: str | Path) -> Path:
 
 
 def metadata_of(file: Path) -> dict[str, Any]:
-    """Return what stands beside the weights in a safetensors file; empty for any other."""
+    """Return what is stored beside the weights in a safetensors file; empty for any other."""
     import safetensors
 
     if file.suffix.lower() != SAFETENSORS_SUFFIX:

@@ -37,16 +37,7 @@ class Writer(Protocol):
 def writer_for(form: str, classes: Sequence[str], stream: IO[str], *, first: bool = True) -> Writer:
     """Return the writer of a format other than parquet.
 
-    Parameters
-    ----------
-    form
-        text, json or csv.
-    classes
-        Abbreviations in the order of the columns.
-    stream
-        Written to; nothing else may be.
-    first
-        Whether the stream is empty; otherwise it ends with a whole prediction.
+    `first`: Whether the stream is empty; otherwise it ends with a whole prediction.
     """
     if form == "csv":
         return _CsvWriter(classes, stream, first)
@@ -137,15 +128,7 @@ def row_of(prediction: Prediction, classes: Sequence[str]) -> list[Any]:
 
 
 class ParquetWriter:
-    """A folder of parquet files of `SHARD_ROWS` predictions each, and their list.
-
-    Parameters
-    ----------
-    classes
-        As for `writer_for`.
-    folder
-        Holds whole shards alone, perhaps of an interrupted run.
-    """
+    """A folder of parquet files of `SHARD_ROWS` predictions each, and their list."""
 
     def __init__(self, classes: Sequence[str], folder: Path):
         self.folder = folder
@@ -210,19 +193,13 @@ def _parquet_rows(path: Path) -> list[tuple[str, bool]]:
 
 
 def check_shards(folder: Path) -> int:
-    """Compare a finished folder of shards with its list; return the number of predictions.
-
-    Raises
-    ------
-    EkgError
-        If a shard is missing, changed or not listed.
-    """
+    """Compare a finished folder of shards with its list; return the number of predictions."""
     listed = read_json(folder / SHARDS_FILE)
     try:
         wanted = {shard["file"]: shard["sha256"] for shard in listed["shards"]}
         rows = int(listed["rows"])
     except (LookupError, TypeError, ValueError):
-        raise EkgError("is no list of shards", path=folder / SHARDS_FILE) from None
+        raise EkgError("is not a list of shards", path=folder / SHARDS_FILE) from None
     found = {path.name: sha256_of_file(path) for path in shards_of(folder)}
     for name in sorted({*wanted, *found}):
         if wanted.get(name) != found.get(name):
@@ -232,23 +209,7 @@ def check_shards(folder: Path) -> int:
 
 
 def whole_predictions(path: Path, form: str) -> Iterator[tuple[str, bool, int]]:
-    """Read back what an interrupted run wrote.
-
-    Parameters
-    ----------
-    path
-        A CSV or JSON file whose last prediction may be torn, or a folder of parquet files.
-    form
-        csv, json or parquet.
-
-    Yields
-    ------
-    path : str
-        Of the input.
-    refused : bool
-    end : int
-        Bytes up to the end of this prediction; 0 for parquet.
-    """
+    """Read back what an interrupted run wrote."""
     try:
         if form == "parquet":
             for shard in shards_of(path):

@@ -66,13 +66,7 @@ def expand(
 
 
 def recording_of(found: Input, begin: float | None = None, end: float | None = None) -> Record:
-    """Read the recording that an input of kind "record" is, from `begin` to `end` (seconds).
-
-    Raises
-    ------
-    RecordError
-        If it cannot be read.
-    """
+    """Read the recording that an input of kind "record" is, from `begin` to `end` (seconds)."""
     return read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
 
 

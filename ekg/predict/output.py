@@ -24,23 +24,7 @@ class Output:
 
     Until it is complete it lies in `NAME.unfinished` beside its place. Use as a context manager.
 
-    Parameters
-    ----------
-    target
-        Its place.
-    form
-        csv, json, parquet or text; text cannot be resumed.
-    classes
-        In the order of the columns.
-    settings
-        What decides the predictions: all of it must be equal for a run to be resumed.
-    resume
-        Complete what an interrupted run began.
-
-    Raises
-    ------
-    EkgError
-        If there is an unfinished one and `resume` is not set, or its settings are others.
+    `settings`: What decides the predictions: all of it must be equal for a run to be resumed.
     """
 
     def __init__(
@@ -99,14 +83,7 @@ class Output:
                 )
 
     def missing(self, inputs: Iterable[Input]) -> Iterator[tuple[Input, bool | None]]:
-        """Go through the inputs, and through what was written of them before.
-
-        Yields
-        ------
-        found : Input
-        refused : bool or None
-            Of one that was written before; None for one that is to be read.
-        """
+        """Go through the inputs, and through what was written of them before."""
         remaining, end = iter(inputs), 0
         for path, refused, place in whole_predictions(self._unfinished, self.form):
             found = next(remaining, None)
