@@ -26,7 +26,7 @@ from ekg.errors import EvaluationError
 from ekg.files import read_json, sha256_of_file, write_json, write_text
 from ekg.images.renderer import Renderer
 from ekg.model import load_model
-from ekg.model.loading import weights_file_of
+from ekg.model.model_files import weights_file_of
 from ekg.records.diagnoses import CLASSES
 from ekg.simulator.mix import diagnoses_of, record_name
 from ekg.simulator.record_files import SimulationSettings

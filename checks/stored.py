@@ -33,7 +33,7 @@ from ekg.images.renderer import Renderer
 from ekg.model import EkgModel, load_model
 from ekg.model.engines import OnnxEngine
 from ekg.model.export import LARGEST_DIFFERENCE, check_images, largest_difference
-from ekg.model.loading import weights_file_of
+from ekg.model.model_files import weights_file_of
 from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL, default_model
 from ekg.progress import Progress
 from ekg.run import DATASET_FILE, METRICS_FILE, ONNX_FILE, STORED_FILE, Run

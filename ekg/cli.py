@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import importlib.metadata
 import io
 import os
 import re
@@ -99,6 +98,8 @@ def _refuse(arguments: argparse.Namespace) -> None:
 
 def extra_with(module: str) -> str | None:
     """Return the extra of this distribution that brings a module, None where none does."""
+    import importlib.metadata
+
     try:
         needs = importlib.metadata.requires(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:

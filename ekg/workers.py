@@ -62,6 +62,11 @@ class Lost:
 class Workers:
     """Worker processes that are started again when one of them is killed."""
 
+    group = 1
+    """So many jobs go to a worker at once."""
+    lost_together = True
+    """Whether a worker that is killed takes the jobs of all others with it."""
+
     def __init__(
         self,
         jobs: int,
@@ -83,15 +88,24 @@ class Workers:
     def __exit__(self, *exception: object) -> None:
         self._stop()
 
-    def submit(self, function: Callable[[Any], Any], job: Any) -> Future[Any]:
+    @property
+    def window(self) -> int:
+        """How many jobs are under way at most."""
+        return 1 if self.jobs == 1 else 4 * self.jobs
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Start a job; a pool that is broken already gives a future that says so."""
         assert self._executor is not None
         try:
-            return self._executor.submit(function, job)
+            return self._executor.submit(function, *arguments)
         except BrokenExecutor as error:
             broken: Future[Any] = Future()
             broken.set_exception(error)
             return broken
+
+    def outcome(self, future: Future[Any]) -> Any:
+        """Return a job's result; `BrokenExecutor` when its worker was killed."""
+        return future.result()
 
     def restart(self) -> None:
         """Replace a broken pool."""
@@ -141,40 +155,105 @@ def in_order(
     """Do jobs in parallel and give their results in the order of the jobs.
 
     `work`: Pairs of an item and its job, taken as they are needed. Where the job is None there is
-    nothing to do and the result is None.
+    nothing to do and the result is None. When a worker is killed, the jobs that it may have been
+    killed for are done again, one at a time; of one whose worker is killed again the result is
+    `Lost`.
     """
-    window = window or (1 if workers.jobs == 1 else 4 * workers.jobs)
     remaining = iter(work)
-    under_way: deque[tuple[Any, Any, Future[Any]]] = deque()
-    more = True
+    under_way: deque[_Task] = deque()
+    count = 0
     while True:
-        while more and len(under_way) < window and may_start(len(under_way)):
-            item, job = next(remaining, (None, None))
-            if item is None:
-                more = False
-            else:
-                under_way.append((item, job, _submit(workers, function, job)))
+        most = window or workers.window
+        while len(pairs := _next_group(remaining, workers.group, count, most, may_start)):
+            under_way.append(_Task.start(workers, function, pairs))
+            count += len(pairs)
         if not under_way:
             return
-        item, job, future = under_way.popleft()
+        task = under_way.popleft()
         try:
-            result = future.result()
+            results = workers.outcome(task.future)
         except BrokenExecutor:
             workers.restart()
-            result = _alone(workers, function, job)
-            under_way = deque(
-                (item, job, future if _has_result(future) else _again(workers, function, job))
-                for item, job, future in under_way
-            )
-        yield item, result
+            results = task.again(workers, function)
+            if workers.lost_together:
+                for other in under_way:
+                    if not _has_result(other.future):
+                        other.future = _finished(other.again(workers, function))
+        for (item, _), result in zip(task.pairs, results, strict=True):
+            if isinstance(result, _Raised):
+                raise result.error
+            count -= 1
+            yield item, result
 
 
-def _submit(workers: Workers, function: Callable[[Any], Any], job: Any) -> Future[Any]:
-    return _finished(None) if job is None else workers.submit(function, job)
+def _next_group(
+    remaining: Iterator[tuple[Any, Any]],
+    group: int,
+    count: int,
+    most: int,
+    may_start: Callable[[int], bool],
+) -> list[tuple[Any, Any]]:
+    pairs: list[tuple[Any, Any]] = []
+    while len(pairs) < group and count + len(pairs) < most and may_start(count + len(pairs)):
+        pair = next(remaining, None)
+        if pair is None:
+            break
+        pairs.append(pair)
+    return pairs
 
 
-def _finished(result: Any) -> Future[Any]:
-    future: Future[Any] = Future()
+@dataclass(frozen=True)
+class _Raised:
+    """Result of a job that raised: it is raised at the job's place among the results."""
+
+    error: Exception
+
+
+def _do_each(function: Callable[[Any], Any], jobs: list[Any]) -> list[Any]:
+    results: list[Any] = []
+    for job in jobs:
+        try:
+            results.append(None if job is None else function(job))
+        except Exception as error:
+            results.append(_Raised(error))
+            break  # nothing behind it will be asked for
+    return results + [None] * (len(jobs) - len(results))
+
+
+@dataclass
+class _Task:
+    """A group of jobs that goes to a worker at once."""
+
+    pairs: list[tuple[Any, Any]]
+    """Items and jobs."""
+    future: Future[list[Any]]
+
+    @classmethod
+    def start(
+        cls, workers: Workers, function: Callable[[Any], Any], pairs: list[tuple[Any, Any]]
+    ) -> _Task:
+        jobs = [job for _, job in pairs]
+        if all(job is None for job in jobs):
+            return cls(pairs, _finished(jobs))
+        return cls(pairs, workers.submit(_do_each, function, jobs))
+
+    def again(self, workers: Workers, function: Callable[[Any], Any]) -> list[Any]:
+        """Do each job again whose worker may have been killed for it: alone, so that it is known.
+
+        The workers are whole when this begins and when it ends.
+        """
+        results: list[Any] = []
+        for _, job in self.pairs:
+            try:
+                results += workers.outcome(workers.submit(_do_each, function, [job]))
+            except BrokenExecutor:
+                workers.restart()
+                results.append(Lost())
+        return results
+
+
+def _finished(result: list[Any]) -> Future[list[Any]]:
+    future: Future[list[Any]] = Future()
     future.set_result(result)
     return future
 
@@ -185,24 +264,6 @@ def _has_result(future: Future[Any]) -> bool:
         and not future.cancelled()
         and not isinstance(future.exception(), BrokenExecutor)
     )
-
-
-def _again(workers: Workers, function: Callable[[Any], Any], job: Any) -> Future[Any]:
-    """Do a job again whose worker may have been killed for it: alone, so that it is known."""
-    future: Future[Any] = Future()
-    try:
-        future.set_result(_alone(workers, function, job))
-    except Exception as error:
-        future.set_exception(error)
-    return future
-
-
-def _alone(workers: Workers, function: Callable[[Any], Any], job: Any) -> Any:
-    try:
-        return workers.submit(function, job).result()
-    except BrokenExecutor:
-        workers.restart()
-        return Lost()
 
 
 def end_with_parent() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 from ekg.files import sha256_of_file
 from ekg.images.renderer import Renderer
 from ekg.model.export import ExportReport, export_onnx
-from ekg.model.loading import load_model, weights_file_of
+from ekg.model.loading import load_model
+from ekg.model.model_files import weights_file_of
 from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES
 from ekg.records.record import find_records, read_header
 from ekg.simulator.record_files import SimulationSettings, simulate_folder

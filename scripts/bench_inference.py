@@ -34,8 +34,9 @@ import wfdb
 
 from ekg.files import atomic_open
 from ekg.model import EkgModel, build_network
-from ekg.model.engines import Engine, OnnxEngine, TorchEngine
+from ekg.model.engines import Engine, OnnxEngine
 from ekg.model.export import check_images, export_onnx
+from ekg.model.torch_engine import TorchEngine
 from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
 from ekg.records.record import LEADS, read_record

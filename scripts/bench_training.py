@@ -114,7 +114,7 @@ def measure_inference(task: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from ekg.config import config_from_dict
-    from ekg.model.engines import for_inference
+    from ekg.model.torch_engine import for_inference
     from ekg.training import compute
     from ekg.training import trainer as building
 

@@ -29,7 +29,7 @@ from ekg.evaluation.predictions import (
 )
 from ekg.files import folder_lock, read_json, sha256_of_file, write_json
 from ekg.model import EkgModel, load_model
-from ekg.model.loading import weights_file_of
+from ekg.model.model_files import weights_file_of
 from ekg.progress import Progress
 from ekg.run import FOLDS, METRICS_FILE, FoldMetrics, Metrics, Run
 

@@ -31,8 +31,8 @@ from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import fingerprints, make_predictions, write_predictions
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
 from ekg.model import EkgModel, load_model
-from ekg.model.engines import TorchEngine
-from ekg.model.loading import weights_file_of
+from ekg.model.model_files import weights_file_of
+from ekg.model.torch_engine import TorchEngine
 from ekg.predict.predictor import Predictor
 from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES

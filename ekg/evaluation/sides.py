@@ -212,7 +212,7 @@ def misfit(a: Side, path: Path, images: ImageSet) -> str:
 
 def has_weights(path: Path) -> bool:
     """Return whether a path is or holds weights that can be loaded."""
-    from ekg.model.loading import weights_file_of
+    from ekg.model.model_files import weights_file_of
 
     if path.suffix in (".csv", ".json"):
         return False
@@ -226,7 +226,7 @@ def has_weights(path: Path) -> bool:
 def run_on(path: Path, fold: str, images: ImageSet, cache: Path) -> Side:
     """Run a model on a fold of an image set, or take what a run before left in `cache`."""
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
-    from ekg.model.loading import weights_file_of
+    from ekg.model.model_files import weights_file_of
 
     name = path.resolve().name if path.is_dir() else path.stem
     out = cache / _CACHE / name

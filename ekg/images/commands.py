@@ -156,7 +156,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
 def run_render(arguments: argparse.Namespace) -> int:
     """Draw one slice of a record: exactly as in an image set, labelled, or on clinical paper."""
     from ekg.config import SliceConfig
-    from ekg.images.display import save_image
+    from ekg.images.saving import save_image
     from ekg.records.opening import read_record
 
     record = read_record(arguments.record, fs=arguments.fs, unit=arguments.unit)

@@ -33,9 +33,9 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
 def run_export(arguments: argparse.Namespace) -> int:
     """Write a model as one ONNX file: grey images in, probabilities out."""
     from ekg.errors import ModelError
-    from ekg.model.engines import exported_file_of
     from ekg.model.export import LARGEST_DIFFERENCE, export_onnx
-    from ekg.model.loading import load_model, weights_file_of
+    from ekg.model.loading import load_model
+    from ekg.model.model_files import exported_file_of, weights_file_of
     from ekg.paths import default_model
 
     if not (arguments.model or arguments.out):

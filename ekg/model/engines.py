@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import copy
+import importlib.util
 import json
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from ekg.errors import ModelError
 from ekg.files import sha256_of_file
-from ekg.model.ekg_model import EkgModel
-from ekg.model.loading import load_model, weights_file_of
-from ekg.run import ONNX_FILE
+from ekg.model.model_files import (
+    ONNX_SUFFIX,
+    exported_file_of,
+    metadata_of,
+    temperature_of,
+    weights_file_of,
+)
 
 ENGINES = ("torch", "onnx")
-ONNX_SUFFIX = ".onnx"
-BATCH_SIZE = 16
 _ERRORS_ONLY = 3
-
-
-def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """Return a copy for inference, in which batch norm is part of the layer before it.
-
-    In eval mode batch norm is a fixed scale and shift of each channel: the convolution before
-    it can do both at no cost. The copy also uses channels-last memory, in which torch's CPU
-    and GPU kernels filter narrow images faster.
-    """
-    folded = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in folded.modules():
-        if isinstance(module, nn.Hardswish | nn.ReLU):
-            module.inplace = True  # no gradient will ask for what it overwrites
-        if not isinstance(module, nn.Sequential):
-            continue
-        for index in range(len(module) - 1):
-            layer, norm = module[index], module[index + 1]
-            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                module[index] = fuse_conv_bn_eval(layer, norm)
-            elif isinstance(layer, nn.Linear) and isinstance(norm, nn.BatchNorm1d):
-                module[index] = fuse_linear_bn_eval(layer, norm)
-            else:
-                continue
-            module[index + 1] = nn.Identity()
-    return folded.to(memory_format=torch.channels_last)
-
-
-def for_inference(model: EkgModel) -> EkgModel:
-    """Return a copy of a model, of the same kind, with a folded network; see `fold_batch_norm`."""
-    fast = copy.deepcopy(model)
-    fast.network = fold_batch_norm(model.network)
-    return fast.eval()
 
 
 class Engine(Protocol):
@@ -65,44 +32,26 @@ class Engine(Protocol):
     image_size: int
     calibrated: bool
     """Whether a temperature was fitted to the probabilities."""
+    weights_sha256: str
+    """Of the weights file; empty where it is not known."""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         ...
 
 
-class TorchEngine:
-    """A model in torch, with batch norm folded."""
-
-    def __init__(self, model: EkgModel):
-        self.model = model
-        self._fast = for_inference(model)
-        self.name = model.name
-        self.classes = model.classes
-        self.notes = model.notes
-        self.image_size = model.image_size
-        self.calibrated = model.temperature is not None
-
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
-        with torch.inference_mode():
-            parts = [
-                self._fast.probabilities(batch).numpy()
-                for batch in torch.from_numpy(images).split(BATCH_SIZE)
-            ]
-        return np.concatenate(parts).astype(np.float64)
-
-
 class OnnxEngine:
     """A model exported by `ekg.model.export`, on the CPU.
 
-    `threads`: Threads to compute with; all cores by default.
+    `threads`: Threads to compute with; all cores by default. `weights`: The weights file that it
+    is an export of, where that is beside it.
     """
 
-    def __init__(self, path: str | Path, threads: int = 0):
+    def __init__(self, path: str | Path, threads: int = 0, weights: Path | None = None):
         import onnxruntime
 
         self.path = path = Path(path)
+        self.weights = weights
         if not path.is_file():
             raise ModelError("file not found", path=path, remedy="check the path")
         options = onnxruntime.SessionOptions()
@@ -125,7 +74,8 @@ class OnnxEngine:
             self.name = metadata["name"]
             self.weights_sha256 = metadata.get("weights_sha256", "")
             self._input = self._session.get_inputs()[0].name
-            self.calibrated = metadata.get("temperature", "null") != "null"
+            self.temperature = json.loads(metadata.get("temperature", "null"))
+            self.calibrated = self.temperature is not None
         except (LookupError, TypeError, ValueError):
             raise ModelError(
                 "its metadata lacks classes or image size, or its input is not an image",
@@ -136,9 +86,10 @@ class OnnxEngine:
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
         try:
+            # One at a time: the layers' results stay in the processor's cache
+            # (benchmarks/inference.csv).
             parts = [
-                self._session.run(None, {self._input: images[first : first + BATCH_SIZE, None]})[0]
-                for first in range(0, len(images), BATCH_SIZE)
+                self._session.run(None, {self._input: image[None, None]})[0] for image in images
             ]
         except Exception as error:  # onnxruntime's own exceptions share no other base class
             raise ModelError(
@@ -149,36 +100,47 @@ class OnnxEngine:
         return np.concatenate(parts).astype(np.float64)
 
 
-def open_engine(path: str | Path, engine: str | None = None) -> Engine:
-    """Open a model for reading."""
+def open_engine(path: str | Path, engine: str | None = None, threads: int = 0) -> Engine:
+    """Open a model for reading: by default its export where that has the same weights."""
     path = Path(path)
-    is_onnx = path.suffix.lower() == ONNX_SUFFIX
-    engine = engine or ("onnx" if is_onnx else "torch")
-    if engine not in ENGINES:
+    if engine not in (None, *ENGINES):
         raise ModelError(f"unknown engine {engine!r}", remedy=f"choose {' or '.join(ENGINES)}")
-    if engine == "onnx":
-        return _open_onnx(path)
-    if is_onnx:
-        raise ModelError("torch does not read ONNX files", path=path, remedy="omit --engine")
-    return TorchEngine(load_model(path))
-
-
-def exported_file_of(path: str | Path) -> Path:
-    """Return where the export of a model folder or weights file is kept."""
-    path = Path(path)
-    return path / ONNX_FILE if path.is_dir() else path.with_suffix(ONNX_SUFFIX)
-
-
-def _open_onnx(path: Path) -> Engine:
     if path.suffix.lower() == ONNX_SUFFIX:
-        return OnnxEngine(path)
+        if engine == "torch":
+            raise ModelError("torch does not read ONNX files", path=path, remedy="omit --engine")
+        return OnnxEngine(path, threads)
     weights, exported = weights_file_of(path), exported_file_of(path)
-    remedy = f"run python -m ekg export --model {path}"
-    if not exported.is_file():
-        raise ModelError("the model has not been exported to ONNX", path=exported, remedy=remedy)
-    engine = OnnxEngine(exported)
-    if engine.weights_sha256 != sha256_of_file(weights):
-        raise ModelError(
-            f"is not an export of {weights.name} beside it", path=exported, remedy=remedy
-        )
-    return engine
+    is_there = exported.is_file() and importlib.util.find_spec("onnxruntime") is not None
+    if engine == "onnx" or (engine is None and is_there):
+        found = OnnxEngine(exported, threads, weights) if exported.is_file() else None
+        problem = "the model has not been exported to ONNX" if found is None else _stale(found)
+        if found is not None and not problem:
+            return found
+        if engine == "onnx":
+            remedy = f"run python -m ekg export --model {path}"
+            raise ModelError(problem, path=exported, remedy=remedy)
+    return _open_torch(path, threads)
+
+
+def _stale(engine: OnnxEngine) -> str:
+    """Say in what an export differs from the weights beside it; empty where in nothing."""
+    assert engine.weights is not None
+    metadata = metadata_of(engine.weights)
+    if engine.weights_sha256 != sha256_of_file(engine.weights):
+        return f"is not an export of {engine.weights.name} beside it"
+    now = temperature_of(engine.weights, metadata)
+    if engine.temperature != now:
+        return f"was exported with temperature {engine.temperature}, now it is {now}"
+    return ""
+
+
+def _open_torch(path: Path, threads: int) -> Engine:
+    import torch
+
+    from ekg.model.loading import load_model
+    from ekg.model.torch_engine import TorchEngine
+
+    if threads:
+        torch.set_num_threads(threads)
+    weights = weights_file_of(path)
+    return TorchEngine(load_model(weights), sha256_of_file(weights))

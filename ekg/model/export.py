@@ -21,7 +21,9 @@ from ekg.errors import ModelError
 from ekg.files import atomic_path, sha256_of_file
 from ekg.images.renderer import Renderer
 from ekg.model.ekg_model import EkgModel
-from ekg.model.engines import ONNX_SUFFIX, OnnxEngine, for_inference
+from ekg.model.engines import OnnxEngine
+from ekg.model.model_files import ONNX_SUFFIX
+from ekg.model.torch_engine import for_inference
 from ekg.seeds import generator_for
 
 LARGEST_DIFFERENCE = 1e-4

@@ -12,51 +12,18 @@ from torch import Tensor, nn
 from ekg.config import IMAGE_SIZE_LIMITS
 from ekg.datasets.registry import source_named
 from ekg.errors import EkgWarning, ModelError
-from ekg.files import is_temporary, sha256_of_file
+from ekg.files import sha256_of_file
 from ekg.model.ekg_model import PUBLISHED_MEAN, PUBLISHED_SIZE, PUBLISHED_STD, EkgModel
+from ekg.model.model_files import temperature_of, weights_file_of
 from ekg.model.networks import PAPER_NETWORK, build_network
 from ekg.model.weights import (
-    SAFETENSORS_SUFFIX,
     another_network,
     differences,
     fill_network,
     load_weights,
 )
 from ekg.records.diagnoses import CLASSES
-from ekg.run import WEIGHTS_FILE, Run
-
-
-def weights_file_of(path: str | Path) -> Path:
-    """Return the weights file that a MODEL argument means."""
-    path = Path(path)
-    if not path.exists():
-        raise ModelError(
-            "model not found",
-            path=path,
-            remedy="give a run folder, a folder of best_model_for_paper/ or a weights file",
-        )
-    if path.is_file():
-        return path
-    if (path / WEIGHTS_FILE).is_file():
-        return path / WEIGHTS_FILE
-    found: list[Path] = []
-    for suffix in (SAFETENSORS_SUFFIX, ".model"):
-        found = found or sorted(
-            file for file in path.glob(f"*{suffix}") if file.is_file() and not is_temporary(file)
-        )
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found)
-        missing = (
-            "fetch the published weights: `make best-model`"
-            if (path / "published_figures.json").is_file()
-            else "train this run for at least one epoch, or fetch it"
-        )
-        raise ModelError(
-            f"contains several weights files ({names})" if found else f"contains no {WEIGHTS_FILE}",
-            path=path,
-            remedy="give the file" if found else missing,
-        )
-    return found[0]
+from ekg.run import WEIGHTS_FILE
 
 
 def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
@@ -87,7 +54,7 @@ def load_model(path: str | Path, *, plain: bool = False) -> EkgModel:
         image_size,
         mean,
         std,
-        _temperature(file, metadata),
+        temperature_of(file, metadata),
         network_name=name,
         network_options=options,
         name=_model_name(file),
@@ -138,14 +105,3 @@ def _without_download(name: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def _model_name(file: Path) -> str:
     return file.resolve().parent.name if file.name == WEIGHTS_FILE else file.stem
-
-
-def _temperature(file: Path, metadata: dict[str, Any]) -> float | None:
-    """Return the temperature fitted after training: beside the weights, else in their file."""
-    value = Run(file.parent).temperature(sha256_of_file(file))
-    value = metadata.get("temperature") if value is None else value
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ModelError(f"field `temperature` is {value!r}, not a number", path=file)
-    return float(value)

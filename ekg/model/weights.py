@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from ekg.errors import ModelError
 from ekg.files import DAMAGE, atomic_path
+from ekg.model.model_files import SAFETENSORS_SUFFIX, decoded
 
-SAFETENSORS_SUFFIX = ".safetensors"
 _ZIP_SIGNATURE = b"PK\x03\x04"
 _TORCH_SUFFIXES = (".model", ".pt", ".pth", ".bin", ".ckpt")
 _CHECKSUM = "content_sha256"
@@ -116,7 +116,7 @@ def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
             text = dict(file.metadata() or {})
             checksum = text.pop(_CHECKSUM, None)
-            metadata = {key: _decoded(value) for key, value in text.items()}
+            metadata = {key: decoded(value) for key, value in text.items()}
             names = list(file.keys())
             tensors = {_without_wrappers(name): file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
@@ -130,13 +130,6 @@ def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             remedy="fetch it again, or train it again",
         )
     return tensors, metadata
-
-
-def _decoded(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 def archive_is_whole(path: Path) -> bool:

@@ -12,7 +12,8 @@ from ekg.errors import EkgError
 from ekg.files import files_below
 from ekg.paths import natural_key
 from ekg.records.formats.sniff import format_of
-from ekg.records.opening import other_files
+from ekg.records.opening import other_files, read_record
+from ekg.records.record import Record
 from ekg.records.signal_files import kind_of
 
 STANDARD_INPUT = "-"
@@ -62,6 +63,11 @@ def expand(
                     continue
                 seen.add(key)
                 yield replace(found, fs=fs, unit=unit)
+
+
+def recording_of(found: Input, begin: float | None = None, end: float | None = None) -> Record:
+    """Read the recording that an input of kind "record" is, from `begin` to `end` (seconds)."""
+    return read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
 
 
 def _identity(found: Input) -> Path:

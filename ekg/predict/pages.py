@@ -34,18 +34,6 @@ def page_slices(record: Record, config: SliceConfig | None = None) -> list[PageS
     A 3x4 page gives one slice, whose columns are of different seconds; 6x2 and 12x1 pages give as
     many as each lead lasts. A lead that a rhythm row shows throughout is cut where the two others
     of its column are.
-
-    Parameters
-    ----------
-    record
-        At 500 Hz; NaN where a lead is not shown.
-    config
-        How long a slice is.
-
-    Raises
-    ------
-    RecordError
-        If a lead is missing or shown for less than 2 s.
     """
     length = (config or SliceConfig()).length
     rate = record.sampling_frequency

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,15 +14,14 @@ from ekg.config import PAPER_SEED, SliceConfig
 from ekg.errors import EkgError, ModelError, RecordError
 from ekg.images.image_checks import ImageChecker, read_external_image
 from ekg.images.renderer import Renderer
-from ekg.model import EkgModel
-from ekg.model.engines import Engine, TorchEngine
-from ekg.predict.inputs import Input
-from ekg.records.opening import read_record
+from ekg.model.engines import Engine
+from ekg.predict.inputs import Input, recording_of
 from ekg.records.quality import blank_slices, gains_named, is_flat_throughout, warnings_of
 from ekg.records.record import Record
 from ekg.records.slicing import number_of_slices, slice_starts
 
 if TYPE_CHECKING:
+    from ekg.model import EkgModel
     from ekg.predict.saliency import Explainer
 
 
@@ -80,19 +79,25 @@ class Prediction:
 
 
 def explainable_model(engine: Engine) -> EkgModel:
-    """Return the model behind an engine.
+    """Return the torch model behind an engine: an export's is loaded from the weights beside it.
 
     Raises
     ------
     ModelError
-        If it is an exported one.
+        If it is an exported file alone.
     """
-    if not isinstance(engine, TorchEngine):
+    model: EkgModel | None = getattr(engine, "model", None)
+    if model is not None:
+        return model
+    weights: Path | None = getattr(engine, "weights", None)
+    if weights is None:
         raise ModelError(
             f"the exported model {engine.name} cannot be explained: it has no gradients",
-            remedy="use the weights it was made from, with the engine torch",
+            remedy="use the weights it was made from",
         )
-    return engine.model
+    from ekg.model.loading import load_model
+
+    return load_model(weights)
 
 
 class Predictor:
@@ -129,25 +134,22 @@ class Predictor:
         return Renderer(self.engine.image_size)
 
     @cached_property
+    def _explainable(self) -> EkgModel:
+        return explainable_model(self.engine)
+
+    @cached_property
     def _checker(self) -> ImageChecker:
         return ImageChecker(self.renderer)
 
-    def predict_all(self, inputs: Iterable[Input]) -> Iterator[Prediction]:
-        """Read one input after another; a refused one is a prediction with an error."""
-        for found in inputs:
-            yield self.predict_input(found)
-
     def predict_input(self, found: Input) -> Prediction:
-        """Read one input; see `predict_all`."""
+        """Read one input; a refused one is a prediction with an error."""
         refused = Prediction(path=found.path, record=found.record)
         try:
             if found.kind == "none":
                 return replace(refused, error=found.problem)
             if found.kind == "image":
                 return self.predict_image_file(found.path)
-            begin, end = self.part
-            record = read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
-            return replace(self.predict(record), path=found.path)
+            return replace(self.predict(recording_of(found, *self.part)), path=found.path)
         except EkgError as error:
             return replace(refused, error=str(error))
         except OSError as error:
@@ -254,7 +256,7 @@ class Predictor:
         """
         from ekg.predict.saliency import explain
 
-        model = explainable_model(self.engine)
+        model = self._explainable
         if diagnosis is not None and diagnosis not in model.classes:
             raise ModelError(
                 f"the model has no class {diagnosis!r}",

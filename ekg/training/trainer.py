@@ -19,7 +19,7 @@ from ekg.data.training_data import FoldData, RunData, open_run_data
 from ekg.errors import TrainingError
 from ekg.files import folder_lock
 from ekg.model import EkgModel, build_network, load_weights
-from ekg.model.loading import weights_file_of
+from ekg.model.model_files import weights_file_of
 from ekg.model.networks import PAPER_NETWORK
 from ekg.model.weights import fill_network
 from ekg.progress import Progress, log_line

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ekg.data.loader import Loader, batches_of, fixed_order, share_of
 from ekg.model import EkgModel
-from ekg.model.engines import for_inference
+from ekg.model.torch_engine import for_inference
 from ekg.training.compute import Compute
 from ekg.training.distributed import World
 

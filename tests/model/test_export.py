@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 
 import numpy as np
 import onnx
@@ -12,8 +13,10 @@ from ekg.errors import ModelError
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
 from ekg.model import export as export_module
-from ekg.model.engines import OnnxEngine, TorchEngine, open_engine
+from ekg.model.engines import OnnxEngine, open_engine
 from ekg.model.export import check_images, export_onnx
+from ekg.model.torch_engine import TorchEngine
+from ekg.paths import default_model
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +127,57 @@ def test_engines_by_name_and_file(run_folder, exported, tmp_path):
         open_engine(run_folder, "jax")
 
 
+def copy_with_export(run_folder, exported, folder):
+    folder.mkdir()
+    shutil.copy(run_folder / "weights.safetensors", folder)
+    (folder / "model.onnx").symlink_to(exported.path)
+    return folder
+
+
+def test_the_export_beside_the_weights_is_the_default(run_folder, exported, tmp_path):
+    folder = copy_with_export(run_folder, exported, tmp_path / "copy")
+    images = check_images(64)
+    chosen, by_torch = open_engine(folder), open_engine(folder, "torch")
+    assert isinstance(chosen, OnnxEngine) and isinstance(by_torch, TorchEngine)
+    assert chosen.weights_sha256 == by_torch.weights_sha256 != ""
+    difference = chosen.probabilities(images) - by_torch.probabilities(images)
+    assert np.abs(difference).max() <= 1e-4
+    assert isinstance(open_engine(folder / "weights.safetensors"), TorchEngine)
+
+
+def test_a_temperature_fitted_after_the_export_counts(run_folder, exported, tmp_path):
+    folder = copy_with_export(run_folder, exported, tmp_path / "copy")
+    (folder / "calibration.json").write_text('{"temperature": 1.7}')
+    assert isinstance(open_engine(folder), OnnxEngine)
+    (folder / "calibration.json").write_text('{"temperature": 2.5}')
+    assert isinstance(open_engine(folder), TorchEngine)
+    with pytest.raises(ModelError, match=r"with temperature 1\.7, now it is 2\.5; run python"):
+        open_engine(folder, "onnx")
+
+
+def test_figures_depend_neither_on_threads_nor_on_company(exported):
+    images = check_images(64)
+    one, two = OnnxEngine(exported.path, 1), OnnxEngine(exported.path, 2)
+    together = one.probabilities(images)
+    singly = [two.probabilities(picture[None])[0] for picture in images]
+    np.testing.assert_array_equal(together, np.stack(singly))
+
+
+def test_the_stored_models_export_gives_the_figures_of_its_weights():
+    engine = open_engine(default_model())
+    assert isinstance(engine, OnnxEngine)
+    images = check_images(engine.image_size)[:3]
+    expected = open_engine(default_model(), "torch").probabilities(images)
+    assert np.abs(engine.probabilities(images) - expected).max() <= 1e-4
+
+
 def test_an_export_of_other_weights_is_refused(exported, tmp_path):
     model = EkgModel(build_network(n_classes=2), "AB", 32)
     save_weights(tmp_path / "weights.safetensors", model.network.state_dict(), model.metadata)
     (tmp_path / "model.onnx").symlink_to(exported.path)
     with pytest.raises(ModelError, match=r"model\.onnx: .*run python -m ekg export --model"):
         open_engine(tmp_path, "onnx")
+    assert isinstance(open_engine(tmp_path), TorchEngine)
 
 
 def test_nothing_is_exported_while_reading(run_folder):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ekg.model import EkgModel, build_network
-from ekg.model.engines import BATCH_SIZE, TorchEngine, fold_batch_norm, for_inference
+from ekg.model.torch_engine import TorchEngine, fold_batch_norm, for_inference
 
 
 def lively(network):
@@ -63,9 +63,9 @@ def test_the_engine_takes_any_number_of_images():
     torch.manual_seed(7)
     model = EkgModel(lively(build_network()), image_size=32, temperature=2.0).eval()
     engine = TorchEngine(model)
-    images = np.random.default_rng(0).integers(0, 256, (BATCH_SIZE + 3, 32, 32), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32), dtype=np.uint8)
     probabilities = engine.probabilities(images)
-    assert probabilities.shape == (BATCH_SIZE + 3, 7)
+    assert probabilities.shape == (5, 7)
     assert engine.calibrated
     with torch.inference_mode():
         expected = model.probabilities(torch.from_numpy(images)).numpy()

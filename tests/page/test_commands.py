@@ -15,8 +15,9 @@ import torch
 from ekg.cli import main
 from ekg.files import sha256_of_file
 from ekg.model import EkgModel, build_network, load_model, save_weights
-from ekg.model.engines import TorchEngine, open_engine
+from ekg.model.engines import open_engine
 from ekg.model.export import check_images
+from ekg.model.torch_engine import TorchEngine
 from ekg.paths import default_model
 from ekg.records.diagnoses import CLASSES
 from ekg.records.record import read_record

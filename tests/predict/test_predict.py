@@ -91,9 +91,9 @@ def test_missing_leads_and_damage_are_refused(
 
 
 def test_the_order_of_inputs_changes_nothing(predictor, records):
-    one_way = {p.record: p for p in predictor.predict_all(expand([str(records)]))}
+    one_way = {p.record: p for p in map(predictor.predict_input, expand([str(records)]))}
     inputs = list(expand([str(records)]))[::-1]
-    for prediction in predictor.predict_all(inputs):
+    for prediction in map(predictor.predict_input, inputs):
         assert prediction == one_way[prediction.record]
 
 

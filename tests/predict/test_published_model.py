@@ -10,7 +10,7 @@ from ekg.api import load, read_record
 from ekg.cli import main
 from ekg.images.renderer import Renderer
 from ekg.model import load_model
-from ekg.model.engines import TorchEngine
+from ekg.model.torch_engine import TorchEngine
 from ekg.records.diagnoses import CLASSES
 from ekg.records.record import read_header
 
