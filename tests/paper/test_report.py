@@ -102,3 +102,20 @@ def test_a_list_of_another_kind_is_refused(tmp_path: Path) -> None:
     write_text(tmp_path / "x.json", "[]")
     with pytest.raises(EkgError, match=r"x\.json: is not a list of figures"):
         read_part(tmp_path / "x.json")
+
+
+def test_the_report_opens_with_the_papers_figures_each_shown_once(
+    made_up: Path, tmp_path: Path
+) -> None:
+    out = Output(tmp_path, "1_data", "Data")
+    figure = confusion_figure([[2, 1], [0, 3]], ["A", "B"], "title", normalised=True)
+    for name in ("other", "confusion_raw_test", "loss"):
+        out.figure(name, figure, f"Figure {name}", "")
+    out.finish()
+    page = write_report(open_run(made_up / "run"), tmp_path).read_text()
+    places = [page.index(f"figures/{name}.pdf") for name in ("loss", "confusion_raw_test", "other")]
+    assert places == sorted(places)
+    assert page.count("<img ") == 3
+    assert page.index('id="paper"') < places[0] < places[1] < page.index('id="1_data"')
+    files = sum(path.stat().st_size for path in (tmp_path / "figures").glob("*.png"))
+    assert len(page) < files
