@@ -27,7 +27,7 @@ PAGE_WIDTH = 928
 """Of the text, in CSS pixels."""
 LONG_TABLE = 25
 """Rows; a longer table is folded up."""
-COLOURS = 96
+COLOURS = 64
 """Of a figure on the page."""
 PAPERS_ITEMS = (
     "loss",
