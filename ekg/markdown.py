@@ -153,28 +153,12 @@ def hand_tables(text: str) -> Iterator[HandTable]:
 
 
 def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Replace what is between `<!-- NAME: begin -->` and `<!-- NAME: end -->`."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    text = page.read_text(encoding="utf-8")
-    if begin not in text or end not in text:
-        raise SystemExit(f"{page}: no marks {begin} and {end}")
-    lines = table_lines(table, columns)
-    before, after = text.split(begin)[0], text.split(end)[1]
-    write_text(page, before + begin + "\n" + "\n".join(lines) + "\n" + end + after)
-
-
-def block_of(page: Path, mark: str) -> str:
-    """Return what is between a page's two marks `<!-- mark: begin -->` and `end`."""
-    return _parts(page, mark)[1]
+    """Put a table between a page's two marks."""
+    replace_block(page, name, "\n".join(table_lines(table, columns)) + "\n")
 
 
 def replace_block(page: Path, mark: str, content: str) -> None:
-    """Put `content` between a page's two marks."""
-    before, _, after = _parts(page, mark)
-    write_text(page, before + content + after)
-
-
-def _parts(page: Path, mark: str) -> tuple[str, str, str]:
+    """Put `content` between a page's two marks, `<!-- mark: begin -->` and `end`."""
     begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
     try:
         text = page.read_text(encoding="utf-8")
@@ -183,5 +167,4 @@ def _parts(page: Path, mark: str) -> tuple[str, str, str]:
     if text.count(begin) != 1 or text.count(end) != 1:
         raise EkgError(f"must contain the marks {begin.strip()} and {end} once each", path=page)
     before, rest = text.split(begin)
-    block, after = rest.split(end)
-    return before + begin, block, end + after
+    write_text(page, before + begin + content + end + rest.split(end)[1])

@@ -77,11 +77,6 @@ def read_header(path: str | Path, *, fs: float | None = None, unit: str | None =
     return header_of(open_recording(path, form, fs, unit))
 
 
-def find_records(folder: str | Path, *, arrays: bool = False) -> list[Path]:
-    """Return the recordings in a folder and the folders below it; see `named_records`."""
-    return list(named_records(folder, arrays=arrays).values())
-
-
 def named_records(folder: str | Path, *, arrays: bool = False) -> dict[str, Path]:
     """Return the recordings in a folder and the folders below it, by record name.
 

@@ -10,7 +10,7 @@ from campaigns.fuzzing import format_files
 from ekg.errors import RecordError
 from ekg.records.formats.reading import open_recording
 from ekg.records.formats.sniff import format_of
-from ekg.records.opening import find_records, read_header, read_record
+from ekg.records.opening import named_records, read_header, read_record
 from ekg.records.quality import warnings_of
 from ekg.records.record import LEADS
 
@@ -344,15 +344,15 @@ def test_a_folder_gives_headers_and_files_of_other_machines(every_file, tmp_path
     write(format_files.csv(format_files.counts()), "labels.csv")
     write(b"record,diagnoses\nA0001,AF\n", "table.csv")
     write(b"<notes/>", "notes.xml")
-    found = find_records(tmp_path)
+    found = named_records(tmp_path).values()
     assert [path.name for path in found] == [
         f"r{number}_{name}" for number, name in enumerate(every_file)
     ]
-    assert len(find_records(tmp_path, arrays=True)) == len(every_file) + 1
+    assert len(named_records(tmp_path, arrays=True)) == len(every_file) + 1
 
 
 def test_two_files_of_one_record_name_are_refused(every_file, tmp_path, write):
     write(every_file["edf.edf"], "one.edf")
     write(every_file["aecg.xml"], "one.xml")
     with pytest.raises(RecordError, match="two records would be named one"):
-        find_records(tmp_path)
+        named_records(tmp_path)
