@@ -110,9 +110,16 @@ def new_figure(width: float, height: float) -> Figure:
 def wrap_title(title: str, width: float) -> str:
     """Return a title whose lines fit `width` inches; its own line breaks stay."""
     letters = int(width * LETTERS_PER_INCH)
-    return "\n".join(
-        part for line in title.splitlines() for part in textwrap.wrap(line, letters) or [""]
-    )
+    lines = (part for line in title.splitlines() for part in _wrapped(line, letters) or [""])
+    return "\n".join(lines)
+
+
+def _wrapped(line: str, letters: int) -> list[str]:
+    if all(len(word) <= letters for word in line.split()):
+        return textwrap.wrap(line, letters)
+    # The name of a run: it may be parted after an underscore, not inside its date.
+    parts = textwrap.wrap(line.replace("_", "_ "), letters, break_on_hyphens=False)
+    return [part.replace("_ ", "_") for part in parts]
 
 
 def give_title(figure: Figure, title: str) -> None:

@@ -7,10 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from ekg.paper.run_files import name_of_dataset
-from ekg.paper.style import BLACK, GREY, ONE_COLUMN, give_title, journal_figure, new_figure
+from ekg.paper.style import (
+    BLACK,
+    GREY,
+    ONE_COLUMN,
+    give_title,
+    journal_figure,
+    new_figure,
+    wrap_title,
+)
 
 
 def side_scores(
@@ -35,7 +44,8 @@ def difference_figure(
     `entries`: Figure: difference, interval (or None).
     """
     shown = [(name, entries[key]) for key, name in rows.items() if _known(entries.get(key))]
-    figure = new_figure(ONE_COLUMN, 0.95 + 0.2 * len(shown))
+    label = wrap_title(axis, ONE_COLUMN)
+    figure = new_figure(ONE_COLUMN, 0.65 + 0.2 * len(shown) + 0.15 * len(label.splitlines()))
     axes = figure.subplots()
     axes.axvline(0, color=GREY, linewidth=0.8)
     for place, (_, entry) in enumerate(shown):
@@ -49,7 +59,8 @@ def difference_figure(
     limit = max(0.02, 1.1 * float(np.abs(axes.get_xlim()).max()))
     axes.set_xlim(-limit, limit)
     axes.locator_params(axis="x", nbins=5)
-    axes.set_xlabel(axis)
+    # Below the whole figure, not the axes alone: the names of two runs are long.
+    figure.supxlabel(label, fontsize=rcParams["axes.labelsize"])
     give_title(figure, title)
     return figure
 

@@ -112,7 +112,7 @@ def confusion_pair_figure(
     panels = figure.subplots(1, len(matrices), sharey=True, squeeze=False)[0]
     for axes, (name, matrix) in zip(panels, matrices.items(), strict=True):
         draw_confusion(axes, normalise_rows(matrix), classes, normalised=True)
-        axes.set_title(name)
+        axes.set_title(wrap_title(name, ONE_COLUMN - 0.8))
     panels[0].set_ylabel("True class")
     give_title(figure, title)
     return figure
