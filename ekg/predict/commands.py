@@ -31,7 +31,8 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="recording of any format, folder, image, pattern, or - for paths on standard input",
+        help="recording of any format, printed page (photograph, scan, PDF), image, folder, "
+        "pattern, or - for paths on standard input",
     )
     parser.add_argument(
         "--model",

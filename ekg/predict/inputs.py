@@ -18,7 +18,9 @@ from ekg.records.signal_files import kind_of
 
 STANDARD_INPUT = "-"
 RECORD_SUFFIXES = frozenset({".hea", ".mat", ".dat"})
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pdf", ".heic"}
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Input:
     """As given; for something found in a folder, its file."""
     record: str
     """Name without folder or extension."""
-    kind: Literal["record", "image", "none"]
+    kind: Literal["record", "image", "page", "none"]
+    """An image of another size than the network's is a page, too."""
     problem: str = ""
     """For kind "none"."""
     fs: float | None = None
@@ -85,7 +88,9 @@ def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
         yield Input(argument, _record_name(path), "record")
     elif path.is_file():
         kind = _other_kind(path)
-        if kind is None:
+        if kind is None and _is_page(path):
+            yield Input(argument, path.stem, "page")
+        elif kind is None:
             yield Input(argument, path.stem, "image")
         else:
             problem = f"{argument}: is {kind}, not a WFDB record or an image; export it as one"
@@ -115,6 +120,18 @@ def _other_kind(path: Path) -> str | None:
             return kind_of(stream.read(1024))
     except OSError:
         return None  # whoever opens it says why
+
+
+def _is_page(path: Path) -> bool:
+    """Return whether a file is a PDF or HEIC image, which only a page can be."""
+    from ekg.strips.intake import is_heif, is_pdf
+
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(1024)
+    except OSError:
+        return False
+    return is_pdf(start) or is_heif(start)
 
 
 def _record_name(path: Path) -> str:

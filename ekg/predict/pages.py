@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ekg.config import SliceConfig
 from ekg.errors import RecordError
@@ -90,6 +92,22 @@ def _column_start(runs: list[tuple[int, int]], number: int, length: int) -> int:
     if end - first < 1.5 * length or not others:
         return first
     return max(start for start, _ in others)
+
+
+def has_size(path: str | Path, size: int) -> bool:
+    """Return whether an image is as large as the network's, or no image that can be opened."""
+    try:
+        with Image.open(path) as image:
+            return image.size == (size, size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return True  # the reader of the network's images says what is wrong
+
+
+def page_warnings(report: dict[str, Any]) -> list[str]:
+    """Return what a user must know of a verdict on a page."""
+    warnings = list(report["warnings"])
+    warnings.append("read from a printed page: check the traces with `python -m ekg read`")
+    return warnings
 
 
 def page_facts(report: dict[str, Any], begins: tuple[float, ...]) -> dict[str, Any]:

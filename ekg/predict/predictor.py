@@ -16,6 +16,7 @@ from ekg.images.image_checks import ImageChecker, read_external_image
 from ekg.images.renderer import Renderer
 from ekg.model.engines import Engine
 from ekg.predict.inputs import Input, recording_of
+from ekg.predict.pages import PageSlice, has_size, page_facts, page_slices, page_warnings
 from ekg.records.quality import blank_slices, gains_named, is_flat_throughout, warnings_of
 from ekg.records.record import Record
 from ekg.records.slicing import number_of_slices, slice_starts
@@ -55,6 +56,8 @@ class Prediction:
     """Why the input was refused."""
     explanation: str | None = None
     """The file that shows what the verdict rests on, if it was asked for."""
+    page: dict[str, Any] | None = None
+    """Of a printed page: layout, scale, what was assumed, confidence by lead."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object: `error` without `diagnosis`, or a verdict without `error`."""
@@ -75,6 +78,8 @@ class Prediction:
         }
         if self.explanation is not None:
             result["explanation"] = self.explanation
+        if self.page is not None:
+            result["page"] = self.page
         return result
 
 
@@ -147,6 +152,10 @@ class Predictor:
         try:
             if found.kind == "none":
                 return replace(refused, error=found.problem)
+            if found.kind == "page" or (
+                found.kind == "image" and not has_size(found.path, self.engine.image_size)
+            ):
+                return self.predict_page(found.path)
             if found.kind == "image":
                 return self.predict_image_file(found.path)
             return replace(self.predict(recording_of(found, *self.part)), path=found.path)
@@ -210,11 +219,18 @@ class Predictor:
     def predict(self, record: Record) -> Prediction:
         """Read a record at 500 Hz that is in memory.
 
+        Parameters
+        ----------
+        record
+            Twelve leads; NaN where a printed page, from which it was read, shows no lead.
+
         Raises
         ------
         RecordError
-            If it is unfit: too short, or flat in all leads.
+            If it is unfit: too short, flat in all leads, or without a lead.
         """
+        if np.isnan(record.signal).any():
+            return self._predict_columns(record, page_slices(record), [])
         starts, images = self.images(record)
         warnings = warnings_of(record)
         warnings += self._blank_warning(record, starts)
@@ -229,6 +245,30 @@ class Predictor:
             [int(start) for start in starts],
             warnings,
         )
+
+    def predict_page(self, path: str | Path) -> Prediction:
+        """Read a photograph, scan, screen image or PDF of a printed EKG.
+
+        Raises
+        ------
+        EkgError
+            If the page is refused, or does not show all twelve leads.
+        """
+        from ekg.strips import read_strip
+
+        reading = read_strip(path)
+        slices = page_slices(reading.record)
+        found = self._predict_columns(reading.record, slices, page_warnings(reading.report))
+        facts = page_facts(reading.report, slices[0].begins)
+        return replace(found, path=str(path), page=facts)
+
+    def _predict_columns(
+        self, record: Record, slices: Sequence[PageSlice], warnings: Sequence[str]
+    ) -> Prediction:
+        images = np.stack([self.renderer.draw(cut.signal, gaps=True) for cut in slices])
+        starts = [round(cut.begins[0] * record.sampling_frequency) for cut in slices]
+        noted = [*warnings, *(warning for cut in slices for warning in cut.warnings)]
+        return self._verdict(str(record.header.path), record.name, images, starts, noted)
 
     def saliency(self, record: Record, diagnosis: str | None = None) -> dict[str, Any]:
         """Return what the verdict on a record rests on.

@@ -93,14 +93,24 @@ def open_pages(path: str | Path) -> list[SourcePage]:
         raise StripError(f"cannot be read ({error.strerror})", path=path) from None
     if not data:
         raise StripError("the file is empty", path=path, remedy="save the page again")
-    if b"%PDF-" in data[:1024]:
+    if is_pdf(data):
         return _open_pdf(path, data)
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+    if is_heif(data):
         _register_heif(path)
         picture, shrink = _open_picture(path, data, ("HEIF", "AVIF"))
     else:
         picture, shrink = _open_picture(path, data, _FORMATS)
     return [SourcePage(path, 1, 1, None, picture, shrink)]
+
+
+def is_pdf(data: bytes) -> bool:
+    """Return whether a file begins as a PDF does."""
+    return b"%PDF-" in data[:1024]
+
+
+def is_heif(data: bytes) -> bool:
+    """Return whether a file begins as an HEIC or AVIF image does."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
 
 
 def _open_pdf(path: Path, data: bytes) -> list[SourcePage]:

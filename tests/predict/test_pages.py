@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from ekg.errors import RecordError
+from ekg.predict.inputs import expand
 from ekg.predict.pages import page_slices
 from ekg.records.record import LEADS, Header, Record
+from ekg.strips import read_strip
 
 WHOLE = np.arange(5000.0) + 10_000 * np.arange(12)[:, None]  # tells lead and moment
 
@@ -72,3 +74,54 @@ def test_a_page_without_a_lead_is_refused_by_its_name():
     signal[2, 700:] = np.nan
     with pytest.raises(RecordError, match=r"page.jpg: .* of III, V3.*ekg read"):
         page_slices(page(signal))
+
+
+@pytest.fixture(scope="module")
+def screen_page(tmp_path_factory):
+    """An image of a printed page, and what is printed on it."""
+    from ekg.simulator import simulate_record
+    from ekg.strips.simulate import simulate_page
+
+    signal, _, _ = simulate_record("printed", 44, ["Normal"], seconds=10, noise=0.3)
+    made = simulate_page("printed", 44, kind="screen", layout="3x4+1", signal=signal, subject="ekg")
+    path = tmp_path_factory.mktemp("pages") / f"printed{made.suffix}"
+    path.write_bytes(made.content)
+    return path, made.plan.segments
+
+
+def test_a_printed_page_is_read_like_its_recording(predictor, screen_page):
+    path, segments = screen_page
+    (found,) = expand([str(path)])
+    prediction = predictor.predict_input(found)
+    assert prediction.error is None
+    content = prediction.as_json()["page"]
+    assert content["pages"][0]["layout"] == "3x4+1"
+    assert set(content["leads"]) == set(LEADS)
+    assert all(0 < lead["confidence"] <= 1 for lead in content["leads"].values())
+    begins = [round(lead["begins"] * 500) for lead in content["leads"].values()]
+    assert begins[9] > begins[6] > begins[3] > begins[0]
+    assert any("ekg read" in warning for warning in prediction.warnings)
+    (cut,) = page_slices(read_strip(path).record)
+    for segment in segments:
+        if not segment.rhythm:
+            read = cut.signal[LEADS.index(segment.lead), 100:1000]
+            fits = [
+                np.corrcoef(read, segment.signal[k : k + 900])[0, 1]
+                for k in range(min(len(segment.signal) - 900, 200))
+            ]
+            assert max(fits) > 0.9, segment.lead
+
+
+def test_what_is_no_ekg_is_refused_with_the_reason(predictor, tmp_path):
+    from PIL import Image
+
+    path = tmp_path / "blank.png"
+    Image.new("RGB", (640, 480), "white").save(path)
+    (found,) = expand([str(path)])
+    prediction = predictor.predict_input(found)
+    assert prediction.diagnosis is None and "blank.png" in str(prediction.error)
+    locked = tmp_path / "report.pdf"
+    locked.write_bytes(b"%PDF-1.7\nnothing")
+    (found,) = expand([str(locked)])
+    assert found.kind == "page"
+    assert "report.pdf" in str(predictor.predict_input(found).error)
