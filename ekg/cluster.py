@@ -27,9 +27,12 @@ def open_workers(
     scheduler: str | None = None,
     warm_up: Callable[..., object] = os.getpid,
     arguments: tuple[Any, ...] = (),
+    start_method: str | None = None,
 ) -> Workers:
     """Return worker processes of this machine or, with a scheduler's address, of a cluster."""
-    return Workers(jobs, warm_up, arguments) if scheduler is None else Cluster(scheduler)
+    if scheduler is not None:
+        return Cluster(scheduler)
+    return Workers(jobs, warm_up, arguments, start_method)
 
 
 class Cluster(Workers):

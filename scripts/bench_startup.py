@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ekg.files import atomic_open
+from ekg.paths import default_model
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEED, MEMORY = ROOT / "benchmarks" / "startup.csv", ROOT / "benchmarks" / "predict_memory.csv"
@@ -72,14 +73,15 @@ def run(clone: Path, words: Sequence[str]) -> tuple[float, float]:
 def measure_speed(folder: Path, commit: str, rounds: int) -> None:
     """Time each command at both commits."""
     records, old = folder / "records", folder / "before"
+    model = ["--model", str(default_model())]
     one, image = str(records / "S0001"), str(folder / "image.png")
     commands = {
         "import ekg": (["import"], 1, []),
         "ekg --help": (["--help"], 1, []),
-        "ekg render RECORD": (["render", one, "-o", image], 1, []),
-        "ekg predict RECORD": (["predict", one], 1, []),
+        "ekg render RECORD": (["render", one, "--start", "1000", "-o", image], 1, []),
+        "ekg predict RECORD": (["predict", one, *model], 1, []),
         f"ekg predict FOLDER ({SIMULATED} records)": (
-            ["predict", str(records), "--format", "csv"],
+            ["predict", str(records), *model, "--format", "csv"],
             SIMULATED,
             ["-j", "2"],
         ),
@@ -129,7 +131,7 @@ def measure_memory(folder: Path, count: int) -> None:
             (place / f"{name}{suffix}").hardlink_to(folder / "records" / f"{name}{suffix}")
     out = folder / "predictions.csv"
     words = ["predict", str(many), "--format", "csv", "--out", str(out), "-j", "2"]
-    rows, begin = [], time.perf_counter()
+    rows, begin = list[dict[str, object]](), time.perf_counter()
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "ekg", *words], cwd=ROOT, stderr=log)
     step = max(count // 10, 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ekg.errors import EvaluationError
 from ekg.records.array_options import add_array_options
+from ekg.worker_options import add_worker_options
 
 
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
@@ -249,6 +250,7 @@ def add_external_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=44, help="seed of the sample and intervals (%(default)s)"
     )
+    add_worker_options(parser)
     add_array_options(parser)
 
 
@@ -274,6 +276,8 @@ def run_external(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             labels=None if machine or arguments.labels is None else Path(arguments.labels),
             machine_labels=machine,
+            jobs=arguments.jobs,
+            scheduler=arguments.scheduler,
             fs=arguments.fs,
             unit=arguments.unit,
             name=arguments.name,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ekg.cluster import open_workers
 from ekg.datasets.labels import (
     LEAST_LIKELIHOOD,
     Statements,
@@ -32,14 +34,14 @@ from ekg.evaluation.predictions import fingerprints, make_predictions, write_pre
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
 from ekg.model import EkgModel, load_model
 from ekg.model.model_files import weights_file_of
-from ekg.model.torch_engine import TorchEngine
-from ekg.predict.predictor import Predictor
+from ekg.predict.many import ReadingSettings, predictor_of
 from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
 from ekg.records.opening import named_records, read_header, read_record
 from ekg.records.quality import warnings_of
 from ekg.run import METRICS_SCHEMA, Run
 from ekg.seeds import generator_for
+from ekg.workers import Lost, in_order
 
 FOLD = "external"
 """The name under which the metrics and predictions are filed, beside train, val and test."""
@@ -66,6 +68,9 @@ class ExternalSettings:
     fs: float | None = None
     unit: str | None = None
     """Of tables of numbers (CSV, NPY)."""
+    jobs: int = 1
+    scheduler: str | None = None
+    """Of a Dask cluster that reads the records instead."""
     limit: int | None = None
     """Read a random sample of this many kept records."""
     resamples: int = RESAMPLES
@@ -125,7 +130,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             remedy="give their labels with --labels, see docs/data.md",
         )
     with folder_lock(settings.out, "evaluating"):
-        read = list(_read_kept(records, Predictor(TorchEngine(model)), settings))
+        read = list(_read_kept(records, model.classes, settings))
         write_records(settings.out / RECORDS_FILE, records)
         if not read:
             raise EvaluationError(
@@ -251,25 +256,40 @@ def draw_sample(records: Iterable[ExternalRecord], settings: ExternalSettings) -
         record.status, record.reason = "left", f"not in the sample of {settings.limit}"
 
 
+def _read_one(
+    reading: ReadingSettings, settings: ExternalSettings, path: Path
+) -> tuple[np.ndarray, tuple[str, ...]] | str:
+    """Return the probabilities of a record's slices and its warnings, or why it cannot be read."""
+    predictor = predictor_of(reading)
+    try:
+        content = read_record(path, fs=settings.fs, unit=settings.unit)
+        _, images = predictor.images(content)
+    except RecordError as error:
+        return error.problem
+    return predictor.engine.probabilities(images), tuple(warnings_of(content))
+
+
 def _read_kept(
-    records: list[ExternalRecord], predictor: Predictor, settings: ExternalSettings
+    records: list[ExternalRecord], classes: Sequence[str], settings: ExternalSettings
 ) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Yield image name, record, label and probabilities of every slice of the kept records."""
     kept = [record for record in records if record.status == "kept"]
-    with Progress(len(kept), "reading records", "record") as progress:
-        for record in kept:
-            try:
-                content = read_record(record.path, fs=settings.fs, unit=settings.unit)
-                _, images = predictor.images(content)
-            except RecordError as error:
-                record.status, record.reason = "skipped", error.problem
+    reading = ReadingSettings(str(settings.model.absolute()), calibrated=False)
+    read = partial(_read_one, reading, settings)
+    with (
+        Progress(len(kept), "reading records", "record") as progress,
+        open_workers(max(1, min(settings.jobs, len(kept))), settings.scheduler) as workers,
+    ):
+        work = ((record, record.path.absolute()) for record in kept)
+        for record, found in in_order(workers, read, work):
+            progress.update()
+            if isinstance(found, Lost | str):
+                record.status = "skipped"
+                record.reason = found if isinstance(found, str) else found.reason
                 continue
-            finally:
-                progress.update()
-            record.warnings = tuple(warnings_of(content))
-            probabilities = predictor.engine.probabilities(images)
+            probabilities, record.warnings = found
             record.slices = len(probabilities)
-            record.prediction = predictor.engine.classes[int(probabilities.mean(axis=0).argmax())]
+            record.prediction = classes[int(probabilities.mean(axis=0).argmax())]
             for number, row in enumerate(probabilities):
                 image = f"all/{record.diagnosis}/{record.name}-s{number:02d}_PIL.png"
                 yield image, record.name, record.diagnosis, row

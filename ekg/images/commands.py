@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ekg.config import PAPER_SEED, load_config
 from ekg.records.array_options import add_array_options
+from ekg.worker_options import add_worker_options
 
 if TYPE_CHECKING:
     from ekg.images.image_set import ImageSetSummary
@@ -38,9 +39,7 @@ def add_images_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--records", type=Path, required=True, help="folder of recordings")
     parser.add_argument("--out", type=Path, required=True, help="folder of the image set")
     parser.add_argument("--size", type=int, default=800, help="pixels on a side (default 800)")
-    parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
-    )
+    add_worker_options(parser)
     parser.add_argument(
         "--seed",
         type=int,
@@ -94,6 +93,7 @@ def run_images(arguments: argparse.Namespace) -> int:
             keep_ectopy=arguments.keep_ectopy,
         ),
         jobs=arguments.jobs,
+        scheduler=arguments.scheduler,
         limit=arguments.limit,
         dataset=arguments.dataset,
         png=not arguments.no_png,

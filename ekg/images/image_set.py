@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 
 from ekg._version import __version__
+from ekg.cluster import open_workers
 from ekg.errors import EkgError, ImageError
 from ekg.files import (
     files_below,
@@ -31,7 +32,6 @@ from ekg.images.pack import PackWriter
 from ekg.images.png import read_image
 from ekg.images.record_images import ImageSetConfig, fingerprint, warm_up
 from ekg.records.opening import named_records
-from ekg.workers import Workers
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
 
@@ -53,6 +53,7 @@ def make_image_set(
     strict: bool = False,
     unless_current: bool = False,
     start_method: str | None = None,
+    scheduler: str | None = None,
 ) -> ImageSetSummary:
     """Draw every slice of every usable record of a folder.
 
@@ -62,6 +63,8 @@ def make_image_set(
     config = config or ImageSetConfig()
     _check_options(config, jobs, limit, png or pack)
     out, source = Path(out), Path(records).resolve()
+    if scheduler is not None:  # its workers have folders of their own to start from
+        out, records = out.resolve(), source
     headers = named_records(records)
     dataset = dataset or _name_of_dataset(source)
     options: dict[str, Any] = {"limit": limit, "png": png, "pack": pack}
@@ -76,7 +79,7 @@ def make_image_set(
             run = DrawingRun(out, config, headers, journal, packer, strict=strict, **options)
             run.look_at_what_is_there()
             jobs = run.useful_workers(jobs)
-            with Workers(jobs, warm_up, (config,), start_method) as workers:
+            with open_workers(jobs, scheduler, warm_up, (config,), start_method) as workers:
                 run.draw(workers)
             summary = run.finish(dataset, source)
             write_json(out / _STATE, {"source": str(source), "state": state})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -107,9 +108,13 @@ def layout_of(config: ImageSetConfig) -> Layout:
     return Layout(samples=config.slices.length, seconds=config.slices.seconds)
 
 
-@functools.lru_cache(maxsize=2)
-def _renderer(size: int, layout: Layout) -> Renderer:
+@functools.lru_cache(maxsize=16)
+def _renderer_of(thread: int, size: int, layout: Layout) -> Renderer:
     return Renderer(size, layout)
+
+
+def _renderer(size: int, layout: Layout) -> Renderer:
+    return _renderer_of(threading.get_ident(), size, layout)
 
 
 def warm_up(config: ImageSetConfig) -> None:

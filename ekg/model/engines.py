@@ -100,7 +100,9 @@ class OnnxEngine:
         return np.concatenate(parts).astype(np.float64)
 
 
-def open_engine(path: str | Path, engine: str | None = None, threads: int = 0) -> Engine:
+def open_engine(
+    path: str | Path, engine: str | None = None, threads: int = 0, *, calibrated: bool = True
+) -> Engine:
     """Open a model for reading: by default its export where that has the same weights."""
     path = Path(path)
     if engine not in (None, *ENGINES):
@@ -119,7 +121,7 @@ def open_engine(path: str | Path, engine: str | None = None, threads: int = 0) -
         if engine == "onnx":
             remedy = f"run python -m ekg export --model {path}"
             raise ModelError(problem, path=exported, remedy=remedy)
-    return _open_torch(path, threads)
+    return _open_torch(weights, threads, calibrated)
 
 
 def _stale(engine: OnnxEngine) -> str:
@@ -134,7 +136,7 @@ def _stale(engine: OnnxEngine) -> str:
     return ""
 
 
-def _open_torch(path: Path, threads: int) -> Engine:
+def _open_torch(weights: Path, threads: int, calibrated: bool) -> Engine:
     import torch
 
     from ekg.model.loading import load_model
@@ -142,5 +144,7 @@ def _open_torch(path: Path, threads: int) -> Engine:
 
     if threads:
         torch.set_num_threads(threads)
-    weights = weights_file_of(path)
-    return TorchEngine(load_model(weights), sha256_of_file(weights))
+    model = load_model(weights)
+    if not calibrated:
+        model.temperature = None
+    return TorchEngine(model, sha256_of_file(weights))

@@ -32,7 +32,7 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="PATH",
         help="recording of any format, printed page (photograph, scan, PDF), image, folder, "
-        "pattern, or - for paths on standard input",
+        "pattern, address (http://host/folder/), or - for paths on standard input",
     )
     parser.add_argument(
         "--model",
@@ -85,6 +85,8 @@ def run_predict(arguments: argparse.Namespace) -> int:
     from ekg.predict.many import ReadingSettings, identity_of, open_reader
 
     _check(arguments)
+    if arguments.scheduler is not None:  # its workers have folders of their own to start from
+        _make_absolute(arguments)
     settings = ReadingSettings(
         arguments.model, arguments.engine, part=(arguments.begin, arguments.end)
     )
@@ -110,6 +112,14 @@ def _check(arguments: argparse.Namespace) -> None:
         import pyarrow  # noqa: F401 - where it is missing, the command line says which extra
     if arguments.scheduler and arguments.explain:
         raise EkgError("--explain works on this machine", remedy="leave --scheduler out")
+
+
+def _make_absolute(arguments: argparse.Namespace) -> None:
+    arguments.paths = [
+        p if p == "-" or "://" in p else str(Path(p).absolute()) for p in arguments.paths
+    ]
+    if arguments.model is not None:
+        arguments.model = str(Path(arguments.model).absolute())
 
 
 def _write(

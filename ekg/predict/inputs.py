@@ -6,11 +6,12 @@ import glob
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from ekg.errors import EkgError
+from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
 from ekg.paths import natural_key
+from ekg.records.addresses import is_address, local_copy, records_at
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import other_files, read_record
 from ekg.records.record import Record
@@ -70,7 +71,15 @@ def expand(
 
 def recording_of(found: Input, begin: float | None = None, end: float | None = None) -> Record:
     """Read the recording that an input of kind "record" is, from `begin` to `end` (seconds)."""
-    return read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
+    options: dict[str, Any] = {"begin": begin, "end": end, "fs": found.fs, "unit": found.unit}
+    if not is_address(found.path):
+        return read_record(found.path, **options)
+    with local_copy(found.path) as path:
+        try:
+            record = read_record(path, **options)
+        except RecordError as error:
+            raise RecordError(error.problem, path=found.path, remedy=error.remedy) from None
+    return replace(record, header=replace(record.header, path=Path(found.path)))
 
 
 def _identity(found: Input) -> Path:
@@ -82,7 +91,9 @@ def _identity(found: Input) -> Path:
 
 def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
     path = Path(argument)
-    if path.is_dir():
+    if is_address(argument):
+        yield from _inputs_at(argument)
+    elif path.is_dir():
         yield from _inputs_of_folder(path, arrays)
     elif _is_record(path):
         yield Input(argument, _record_name(path), "record")
@@ -106,6 +117,24 @@ def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
     else:
         # The record's reader says which file is missing.
         yield Input(argument, _record_name(path), "record")
+
+
+def _inputs_at(address: str) -> Iterator[Input]:
+    name = Path(address).name
+    if not address.endswith("/"):
+        stem = Path(name).stem if Path(name).suffix.lower() in RECORD_SUFFIXES else name
+        yield Input(address, stem, "record")
+        return
+    try:
+        found = records_at(address)
+    except RecordError as error:
+        yield Input(address, name, "none", str(error))
+        return
+    if not found:
+        problem = f"{address}: no WFDB header (*.hea) there, or the folder cannot be listed"
+        yield Input(address, name, "none", problem)
+    for one in found:
+        yield Input(one, Path(one).stem, "record")
 
 
 def _is_record(path: Path) -> bool:

@@ -28,6 +28,8 @@ class ReadingSettings:
     engine: str | None = None
     seed: int = PAPER_SEED
     part: tuple[float | None, float | None] = (None, None)
+    calibrated: bool = True
+    """False: probabilities as the network gives them, by torch."""
     expected: str = ""
     """Identity of the engine that must be found, where it is known."""
 
@@ -37,7 +39,10 @@ _this_thread = threading.local()
 
 def open_reader(settings: ReadingSettings) -> Engine:
     """Open the model with one thread: one process a core works, and no figure depends on it."""
-    return open_engine(settings.model or default_model(), settings.engine, threads=1)
+    model = settings.model or default_model()
+    if settings.calibrated:
+        return open_engine(model, settings.engine, threads=1)
+    return open_engine(model, "torch", threads=1, calibrated=False)
 
 
 def identity_of(engine: Engine) -> str:
@@ -52,7 +57,7 @@ def warm_up(size: int) -> None:
 
 def predict_one(settings: ReadingSettings, found: Input) -> Prediction:
     """Read one input with this thread's own predictor; whatever is wrong with it is its line."""
-    predictor = _predictor(settings)
+    predictor = predictor_of(settings)
     try:
         return predictor.predict_input(found)
     except DAMAGE as error:
@@ -60,7 +65,8 @@ def predict_one(settings: ReadingSettings, found: Input) -> Prediction:
         return Prediction(found.path, found.record, error=str(problem))
 
 
-def _predictor(settings: ReadingSettings) -> Predictor:
+def predictor_of(settings: ReadingSettings) -> Predictor:
+    """Return this thread's own predictor."""
     known: tuple[ReadingSettings, Predictor] | None = getattr(_this_thread, "known", None)
     if known is None or known[0] != settings:
         engine = open_reader(settings)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
+
+from ekg.worker_options import add_worker_options
 
 
 def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,9 +29,7 @@ def add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
         default="textbook",
         help="clear findings, or slight ones with others beside them (default: %(default)s)",
     )
-    parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
-    )
+    add_worker_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="simulate existing records again")
 
 
@@ -48,6 +47,7 @@ def run_simulate(arguments: argparse.Namespace) -> int:
         arguments.records,
         settings,
         jobs=arguments.jobs,
+        scheduler=arguments.scheduler,
         overwrite=arguments.overwrite,
     )
     print(f"{made:,} records simulated, {kept:,} kept, in {arguments.out}", file=sys.stderr)

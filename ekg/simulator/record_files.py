@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
+from ekg.cluster import open_workers
 from ekg.errors import ConfigError, RecordError
 from ekg.files import atomic_path, folder_lock, read_json, write_json, write_text
 from ekg.progress import Progress
@@ -21,7 +22,7 @@ from ekg.records.diagnoses import BY_ABBREVIATION
 from ekg.records.record import LEADS
 from ekg.simulator import mix
 from ekg.simulator.simulator import VERSION, simulate_record
-from ekg.workers import Lost, Workers, in_order
+from ekg.workers import Lost, in_order
 
 GAIN = 1000
 """Steps per mV: one step is 1 microvolt."""
@@ -113,6 +114,7 @@ def simulate_folder(
     *,
     jobs: int = 1,
     overwrite: bool = False,
+    scheduler: str | None = None,
 ) -> tuple[int, int]:
     """Fill a folder with records S0001 ... and list them in labels.csv."""
     if count < 1 or jobs < 1:
@@ -122,11 +124,11 @@ def simulate_folder(
         _check_settings(folder, settings, overwrite)
         names = [mix.record_name(number) for number in range(1, count + 1)]
         missing = [name for name in names if overwrite or not is_whole(folder, name)]
-        work = functools.partial(_write_some, folder, settings)
+        work = functools.partial(_write_some, folder.resolve(), settings)
         groups = [missing[i : i + _AT_A_TIME] for i in range(0, len(missing), _AT_A_TIME)]
         with (
             Progress(count, "simulating", "record", done=count - len(missing)) as progress,
-            Workers(max(1, min(jobs, len(groups)))) as workers,
+            open_workers(max(1, min(jobs, len(groups))), scheduler) as workers,
         ):
             for group, done in in_order(workers, work, zip(groups, groups, strict=True)):
                 if isinstance(done, Lost):
