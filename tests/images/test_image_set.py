@@ -340,15 +340,15 @@ def test_alone_each_record_is_noted_before_the_next_is_begun(few, tmp_path, monk
 
 
 def test_workers_are_asked_for_as_told(few, tmp_path, monkeypatch):
-    asked, original = [], image_set.Workers
+    asked, original = [], image_set.open_workers
 
     def noting(*arguments):
         asked.append(arguments)
         return original(1, *arguments[1:])
 
-    monkeypatch.setattr(image_set, "Workers", noting)
+    monkeypatch.setattr(image_set, "open_workers", noting)
     make_image_set(few, tmp_path / "set", TINY, jobs=2, start_method="spawn")
-    assert asked == [(2, drawing.warm_up, (TINY,), "spawn")]
+    assert asked == [(2, None, drawing.warm_up, (TINY,), "spawn")]
 
 
 def test_what_killed_runs_left_is_removed(few, tmp_path):
