@@ -7,18 +7,28 @@ from scipy import ndimage
 
 from ekg.strips.flatten import FLAT
 from ekg.strips.pulses import Pulse
-from ekg.strips.rows import STROKE, Row, bars_of
+from ekg.strips.rows import STROKE, Row, bars_of, row_extent
 from ekg.strips.trace import Path
 
 
-def traces_only(rows: list[Row]) -> list[Row]:
-    """Leave out what is no row of traces: frames, lines of text, short pieces."""
+_LEANING = 2
+"""Pixels by which a steep stroke may lean within the height of a word."""
+
+
+def traces_only(rows: list[Row], strength: np.ndarray) -> list[Row]:
+    """Leave out what is no row of traces: frames, lines of text, short pieces.
+
+    A row of which the network saw only a piece is followed in all `strength`.
+    """
     if not rows:
         return rows
     widths = np.array([row.right - row.left for row in rows])
     usual = float(np.quantile(widths, 0.7))
     kept = []
     for row, width in zip(rows, widths, strict=True):
+        if width < 0.6 * usual:
+            row.left, row.right = row_extent(strength, row.rough)
+            width = row.right - row.left
         inner = row.rough[row.left + width // 20 : row.right - width // 20]
         if width < 0.6 * usual or len(inner) < 10:
             continue
@@ -66,38 +76,69 @@ def tick_mask(
     for columns in (4, 2, 5):
         borders = [left + (right - left) * k / columns for k in range(1, columns)]
         near = [
-            (x - border, 0.5 * (top + bottom) - row.y, bottom - top)
-            for x, top, bottom in bars
+            (bar[0] - border, bar[1] - border, bar[2] - row.y, bar[3] - row.y)
+            for bar in bars
             for border in borders
             for row in rows
-            if abs(x - border) < 2.5 * FLAT and abs(0.5 * (top + bottom) - row.y) < 6 * FLAT
+            if abs(0.5 * (bar[0] + bar[1]) - border) < 2.5 * FLAT
+            and abs(0.5 * (bar[2] + bar[3]) - row.y) < 6 * FLAT
         ]
-        groups = [
-            [
-                other
-                for other in near
-                if abs(other[0] - one[0]) < 3
-                and abs(other[1] - one[1]) < FLAT
-                and abs(other[2] - one[2]) < 0.8 * FLAT
-            ]
-            for one in near
-        ]
+        groups = [[other for other in near if _same_bar(one, other)] for one in near]
         best = max(groups, key=len, default=[])
         if len(best) < 3:
             continue
-        beside, middle, height = np.median(np.array(best), axis=0)
+        # A QRS that lies on a bar makes it wider: the usual bar says what is the bar's.
+        bar = np.median(np.array(best), axis=0)
         for border in borders:
-            x = round(border + beside)
             for row in rows:
-                top, bottom = row.y + middle - 0.5 * height, row.y + middle + 0.5 * height
-                box = (
-                    slice(max(0, round(top) - 3), round(bottom) + 4),
-                    slice(max(0, x - 5), x + 6),
-                )
-                if mask[box].size and (strength[box].max(axis=1) > 0.5).mean() > 0.7:
-                    mask[box] = True
+                _mark_bar(mask, strength, bar + np.array([border, border, row.y, row.y]))
         break
     return mask
+
+
+def _same_bar(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return (
+        abs(one[0] + one[1] - other[0] - other[1]) < 6
+        and abs(one[2] + one[3] - other[2] - other[3]) < 2 * FLAT
+        and abs(one[3] - one[2] - other[3] + other[2]) < 0.8 * FLAT
+    )
+
+
+def _mark_bar(mask: np.ndarray, strength: np.ndarray, bar: np.ndarray) -> None:
+    """Mark the bar that stands within a few pixels of a place, if there is one."""
+    left, right, top, bottom = (int(side) for side in np.rint(bar))
+    best = (0.7, 0, 0)
+    for down in range(-9, 10):
+        for over in range(-5, 6):
+            box = (slice(max(0, top + down), bottom + down), slice(left + over, right + over))
+            part = strength[box]
+            if part.size:
+                best = max(best, (float((part > 0.5).mean()), down, over))
+    if best[0] > 0.7:
+        down, over = best[1:]
+        rows = slice(max(0, top + down - 2), bottom + down + 2)
+        first, last = left + over - 1, right + over
+        for side, step in ((first, -1), (last, 1)):
+            # Blur makes a bar wider.
+            if strength[top + down : bottom + down, side + step].mean() > 0.2:
+                first, last = min(first, side + step), max(last, side + step)
+        mask[rows, max(0, first) : last + 1] = True
+
+
+def hide_word(
+    box: tuple[slice, slice], clean: np.ndarray, every: np.ndarray, hidden: np.ndarray
+) -> None:
+    """Take a word out, but not the columns in which a stroke runs into it from outside."""
+    rows, columns = box
+    around = np.zeros(clean[box].shape[1], bool)
+    for beside in (slice(max(0, rows.start - 3), rows.start), slice(rows.stop, rows.stop + 3)):
+        strokes = clean[beside, columns] > STROKE
+        if strokes.size:
+            around |= strokes.all(axis=0)
+    kept = ndimage.binary_dilation(around, np.ones(2 * _LEANING + 1)) if around.any() else around
+    for picture in (clean, every):
+        picture[box] = np.where(kept, picture[box], 0.0)
+    hidden[box] |= ~kept
 
 
 def extent(rows: list[Row], pulses: list[Pulse]) -> tuple[int, int]:

@@ -64,6 +64,7 @@ def judge(page: TracedPage) -> Verdict:
             "shows none of the twelve standard leads", remedy="nothing of it can be used"
         )
     _refuse_twice(page, kept)
+    kept = _better_of_two(kept, page, count, refused)
     checks = {
         "einthoven": _einthoven(kept, page, count),
         "rhythm": _rhythm(kept, page, count),
@@ -87,6 +88,27 @@ def judge(page: TracedPage) -> Verdict:
             remedy="give a sharper, evenly lit picture of the whole page",
         )
     return Verdict(replace(page, traces=kept), refused, checks)
+
+
+def _better_of_two(
+    kept: list[Trace], page: TracedPage, count: int, refused: dict[str, str]
+) -> list[Trace]:
+    """Where a rhythm row and its own lead differ, keep the one that the other two leads confirm."""
+    for row in [trace for trace in kept if trace.rhythm and trace.lead in ("I", "II", "III")]:
+        own = [one for one in kept if one.lead == row.lead and not one.rhythm]
+        if not own:
+            continue
+        fit = _rhythm([row, *own], page, count)
+        if fit is None or fit >= RHYTHM:
+            continue
+        for wrong, place in ((own[0], "column"), (row, "row")):
+            rest = [trace for trace in kept if trace is not wrong]
+            power = _einthoven(rest, page, count)
+            if power is not None and power <= EINTHOVEN:
+                refused[f"{wrong.lead} ({place})"] = "differs from the same lead elsewhere"
+                kept = rest
+                break
+    return kept
 
 
 def _refuse_unnamed(page: TracedPage, checks: dict[str, float | None]) -> None:

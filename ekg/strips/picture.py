@@ -13,6 +13,7 @@ from ekg.strips.clean import (
     apart,
     cover,
     extent,
+    hide_word,
     tick_mask,
     traces_only,
     without_paths,
@@ -37,7 +38,7 @@ from ekg.strips.seed import find_seed
 from ekg.strips.shared import taken_away
 from ekg.strips.trace import Path, follow, own_ink
 from ekg.strips.traced import Scale, Trace, TracedPage
-from ekg.strips.words import Word, find_words
+from ekg.strips.words import Word, find_words, missing_boxes, stands_at, usual_place
 
 _WORK = 2000
 """Pixels of the longer side of the picture in which the grid is found."""
@@ -189,7 +190,7 @@ def _turned(ink: Ink, turns: int) -> Ink:
 def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     strength = without_specks(ink.trace)
     sure = without_specks(ink.sure)
-    rows = traces_only(find_rows(sure))
+    rows = traces_only(find_rows(sure), strength)
     if not rows:
         return None
     pen = pen_width(strength, rows)
@@ -198,25 +199,47 @@ def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     every = without_pulses(ink.strength, pulses)
     left, right = extent(rows, pulses)
     ticks = tick_mask(ink.raw, rows, pen, left, right)
+    hidden = ticks.copy()
     clean[ticks] = 0.0
     for x in long_lines(clean, round(rows[0].y - 12 * FLAT), round(rows[-1].y + 12 * FLAT)):
         clean[:, max(0, x - 2) : x + 3] = 0.0
-    covers = [cover(sure, row, left, right) for row in rows]
+        hidden[:, max(0, x - 2) : x + 3] = True
+    covers = [cover(strength, row, left, right) for row in rows]
     rows = [row for row, share in zip(rows, covers, strict=True) if share > 0.6 * max(covers)]
     words = find_words(apart(every, rows, pen), rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
-    words = [word for word in words if _is_name(word, rows, left, right, ink, every)]
-    for word in words:
-        for picture in (clean, every):
-            picture[word.top - 1 : word.bottom + 1, word.left - 1 : word.right + 1] = 0.0
+    words = [word for word in words if float(word.chances[:-1].max()) > 0.5]
+    borders = [left + (right - left) * k / 4 for k in range(4)]
+    lines = [row.y for row in rows]
+    place = usual_place(words, lines, borders, every)
+    words = [
+        word
+        for word in words
+        if (
+            stands_at(word, place, lines, borders)
+            if place
+            else _is_name(word, rows, left, right, ink, every)
+        )
+    ]
+    boxes = [
+        (slice(word.top - 1, word.bottom + 1), slice(word.left - 1, word.right + 1))
+        for word in words
+    ]
+    if place:
+        boxes += [
+            box
+            for box in missing_boxes(words, place, lines, borders, every)
+        ]
+    for box in boxes:
+        hide_word(box, clean, every, hidden)
     paths = []
     taken = taken_away(clean, rows)
-    raw = np.where(ticks | ((ink.strength > 0.3) & (clean < 0.05)), 0.0, ink.raw)
+    raw = np.where(hidden | ((ink.strength > 0.3) & (clean < 0.05)), 0.0, ink.raw)
     for number, row in enumerate(rows):
-        own = own_ink(clean, rows, number, pen, taken[number])
-        close = ndimage.binary_dilation(own > 0.3, np.ones((3, 3)), iterations=2)
+        own = own_ink(clean, rows, number, pen, taken[number], hidden, (left, right))
+        close = ndimage.binary_dilation(own > 0.3, np.ones((5, 5)))
         own = np.where(close & ~((clean > 0.3) & (own <= 0.0)), raw, own)
-        path = follow(own, row, left, right, pen)
-        known = ~((clean > 0.3) & (own <= 0.0))
+        path = follow(own, hidden, row, left, right, pen)
+        known = ~((clean > 0.3) & (own <= 0.0)) & ~hidden
         paths.append(replace(path, line=fit_drawing(own, known, path, pen)))
     text = without_paths(every, paths, pen)
     # Pieces of strokes that were not visited look like an I: those are taken from above only.
@@ -336,8 +359,8 @@ def _traces(found: _Found, flat: FlatPage, given: bool) -> tuple[list[Trace], st
     return traces, "picture" if arrangement.seen >= 0.5 else "given" if given else "layout"
 
 
-_FITS = 0.9
-"""Correlation from which a rhythm row is the lead that it is said to be."""
+_FITS = 0.6
+"""Correlation from which a rhythm row may be the lead that it is said to be; `judge` decides."""
 
 
 def _with_known_rhythm(traces: list[Trace]) -> list[Trace]:

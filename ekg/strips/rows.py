@@ -44,8 +44,8 @@ def without_specks(strength: np.ndarray) -> np.ndarray:
     return result
 
 
-def bars_of(strength: np.ndarray, pen: float) -> list[tuple[int, int, int]]:
-    """Return x, top and bottom of thick upright bars, as stand between columns.
+def bars_of(strength: np.ndarray, pen: float) -> list[tuple[int, int, int, int]]:
+    """Return left, right, top and bottom of thick upright bars, as stand between columns.
 
     Parameters
     ----------
@@ -61,11 +61,10 @@ def bars_of(strength: np.ndarray, pen: float) -> list[tuple[int, int, int]]:
     labels, _ = ndimage.label(solid, np.ones((3, 3)))
     bars = []
     for box in ndimage.find_objects(labels):
-        top, bottom = box[0].start - height // 2, box[0].stop + height // 2
-        left, right = box[1].start - width // 2 - 2, box[1].stop + width // 2 + 2
-        if bottom - top > 14 * FLAT or right - left > 2.2 * FLAT:
-            continue
-        bars.append(((left + right) // 2, top, bottom))
+        top, bottom = box[0].start - height // 2, box[0].stop + (height - 1) // 2
+        left, right = box[1].start - width // 2, box[1].stop + (width - 1) // 2
+        if bottom - top <= 14 * FLAT and right - left <= 1.6 * FLAT:
+            bars.append((left, right, top, bottom))
     return bars
 
 
@@ -129,7 +128,7 @@ def _row(strength: np.ndarray, y: int, rows: list[int]) -> Row:
     band = round(min(22 * FLAT, 0.75 * min(others, default=30 * FLAT)))
     top, bottom = max(0, y - band), min(strength.shape[0], y + band + 1)
     rough = _shortest(strength[top:bottom], y - top) + top
-    left, right = _extent(strength, rough)
+    left, right = row_extent(strength, rough)
     return Row(float(np.median(rough[left : right + 1])), left, right, rough)
 
 
@@ -154,7 +153,7 @@ def _shortest(part: np.ndarray, middle: int) -> np.ndarray:
     return line
 
 
-def _extent(strength: np.ndarray, rough: np.ndarray) -> tuple[int, int]:
+def row_extent(strength: np.ndarray, rough: np.ndarray) -> tuple[int, int]:
     """Return where a row begins and ends: the longest stretch without gaps of over 8 mm."""
     x = np.arange(strength.shape[1])
     near = np.zeros(len(x))

@@ -21,11 +21,15 @@ _EMPTY = 2.5
 _BAND = round(42 * FLAT)
 """Pixels above and below a row's line that its waves may reach: 4.2 mV at 10 mm/mV."""
 _STEP = 0.01
+_LONGEST_HIDDEN = 9
+"""Columns over which a line is continued under a bar."""
 _CELL = 5 * FLAT
 _LINE = 2
 """Pixels on either side of an upright 5-mm line in which something of it may be left."""
 _LEFT_OVER = 0.4
 """Strength that left-overs of an upright line may have."""
+_HIDDEN = -0.03
+"""Worth of a pixel under a bar or a word: what is there is not known."""
 
 
 @dataclass
@@ -44,11 +48,19 @@ class Path:
 
 
 def own_ink(
-    strength: np.ndarray, rows: list[Row], number: int, pen: float, taken: np.ndarray
+    strength: np.ndarray,
+    rows: list[Row],
+    number: int,
+    pen: float,
+    taken: np.ndarray,
+    hidden: np.ndarray,
+    ends: tuple[int, int],
 ) -> np.ndarray:
     """Return the ink of one row: what hangs together with its line, without the other rows'.
 
-    `taken` are strokes that touch its line but are a neighbour's.
+    `taken` are strokes that touch its line but are a neighbour's; `hidden` is what words and
+    bars lie on, under which strokes go on; `ends` the columns between
+    which the page has traces.
     """
     row = rows[number]
     top = max(0, round(row.y) - _BAND)
@@ -66,16 +78,24 @@ def own_ink(
     lines = np.abs((x + 0.5 * _CELL) % _CELL - 0.5 * _CELL) <= _LINE
     left_over = np.clip((part - _LEFT_OVER) / (1 - _LEFT_OVER), 0.0, 1.0)
     part = np.where(lines[None, :] & ~keep, left_over, part)
-    labels, count = ndimage.label(part > _ZERO, np.ones((3, 3)))
+    through = (part > _ZERO) | hidden[top:bottom]
+    labels, count = ndimage.label(through, np.ones((3, 3)))
     if count == 0:
         return strength * 0
     own = np.zeros(count + 1, bool)
-    inside = (x >= row.left) & (x <= row.right)
+    inside = (x >= ends[0]) & (x <= ends[1])
     for step in range(-reach, reach + 1):
         at = np.clip(row.rough - top + step, 0, part.shape[0] - 1)
         own[labels[at[inside], x[inside]]] = True
     own[0] = False
-    own = _with_broken_strokes(labels, own)
+    foreign = np.zeros(count + 1, bool)
+    for other, line in enumerate(rows):
+        if other != number:
+            for step in range(-reach - 2, reach + 3):
+                y = line.rough - top + step
+                there = (y >= 0) & (y < part.shape[0])
+                foreign[labels[y[there], x[there]]] = True
+    own = _with_broken_strokes(labels, own, foreign)
     part[~own[labels] & (part > _ZERO)] = 0.0
     result = np.zeros_like(strength)
     result[top:bottom] = part
@@ -89,7 +109,9 @@ def _mark(mask: np.ndarray, line: np.ndarray, x: np.ndarray, reach: int) -> None
         mask[y[good], x[good]] = True
 
 
-def _with_broken_strokes(labels: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _with_broken_strokes(
+    labels: np.ndarray, own: np.ndarray, foreign: np.ndarray
+) -> np.ndarray:
     """Add steep pieces that continue what is the row's own across a gap of at most 1 mm."""
     boxes = ndimage.find_objects(labels)
     gap = round(1.2 * FLAT)
@@ -98,7 +120,7 @@ def _with_broken_strokes(labels: np.ndarray, own: np.ndarray) -> np.ndarray:
         added = False
         mine = own[labels]
         for number, box in enumerate(boxes, start=1):
-            if own[number] or box is None:
+            if own[number] or foreign[number] or box is None:
                 continue
             height = box[0].stop - box[0].start
             width = box[1].stop - box[1].start
@@ -113,24 +135,56 @@ def _with_broken_strokes(labels: np.ndarray, own: np.ndarray) -> np.ndarray:
     return own
 
 
-def follow(ink: np.ndarray, row: Row, left: int, right: int, pen: float) -> Path:
-    """Follow a row's own ink from column `left` to column `right`."""
+def follow(
+    ink: np.ndarray, hidden: np.ndarray, row: Row, left: int, right: int, pen: float
+) -> Path:
+    """Follow a row's own ink from column `left` to column `right`.
+
+    Parameters
+    ----------
+    ink
+        Its own strokes, nothing where `hidden`.
+    hidden
+        What bars and words lie on.
+    row, left, right, pen
+        The row, its first and last column, and the pen's width.
+    """
     top = max(0, round(row.y) - _BAND)
     bottom = min(ink.shape[0], round(row.y) + _BAND + 1)
     part = ink[top:bottom, left : right + 1]
+    covered = hidden[top:bottom, left : right + 1]
     used = np.flatnonzero((part > _ZERO).any(axis=1))
     if len(used):
         low, high = max(0, used[0] - 3), min(part.shape[0], used[-1] + 4)
-        part, top = part[low:high], top + low
-    ends = _visits(part)
+        part, covered, top = part[low:high], covered[low:high], top + low
+    ends = _visits(part, covered)
     start = np.concatenate([ends[:1], ends[:-1]])
     low, high = np.minimum(start, ends), np.maximum(start, ends)
     low, high = _runs(part, low, high)
     y = _centres(part, low, high, pen)
-    return Path(left, y + top, low + top, high + top, _confidence(part, low, high))
+    confidence = _confidence(part, low, high)
+    y, confidence = _under_bars(y, confidence, covered, low, high)
+    return Path(left, y + top, low + top, high + top, confidence)
 
 
-def _visits(part: np.ndarray) -> np.ndarray:
+def _under_bars(
+    y: np.ndarray, confidence: np.ndarray, covered: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Continue the line straight under what hides it for a few columns."""
+    x = np.arange(len(y))
+    hidden = covered[low, x] & covered[high, x]
+    known = np.isfinite(y) & ~hidden
+    if known.sum() < 2 or not hidden.any():
+        return y, confidence
+    ends = np.searchsorted(x[known], x)
+    before = x[known][np.clip(ends - 1, 0, known.sum() - 1)]
+    after = x[known][np.clip(ends, 0, known.sum() - 1)]
+    short = hidden & (after - before <= _LONGEST_HIDDEN)
+    straight = np.interp(x, x[known], y[known])
+    return np.where(short, straight, np.where(hidden, np.nan, y)), np.where(short, 1.0, confidence)
+
+
+def _visits(part: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Return where the best path leaves each column.
 
     In a column the path moves from where it came in to where it leaves, and visits all pixels
@@ -138,6 +192,7 @@ def _visits(part: np.ndarray) -> np.ndarray:
     """
     height, width = part.shape
     worth = np.where(part > _ZERO, part - _ZERO, _EMPTY * (part - _ZERO)).astype(np.float32)
+    worth[covered] = _HIDDEN
     worth -= _STEP
     total = np.cumsum(worth, axis=0)
     before = np.vstack([np.zeros((1, width), np.float32), total[:-1]])
