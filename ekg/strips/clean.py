@@ -10,7 +10,6 @@ from ekg.strips.pulses import Pulse
 from ekg.strips.rows import STROKE, Row, bars_of, row_extent
 from ekg.strips.trace import Path
 
-
 _LEANING = 2
 """Pixels by which a steep stroke may lean within the height of a word."""
 

@@ -303,13 +303,13 @@ def flatten(rgb: np.ndarray, nodes: np.ndarray, quality: np.ndarray) -> FlatPage
 
 def _sampled(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return a picture of several planes at these places, linear between pixels."""
-    height, width, planes = picture.shape
-    x = np.clip(x, 0, width - 1.001)
-    y = np.clip(y, 0, height - 1.001)
-    left, top = x.astype(np.int32), y.astype(np.int32)
-    dx, dy = (x - left)[..., None], (y - top)[..., None]
-    flat = picture.reshape(-1, planes)
-    corner = top * width + left
-    upper = flat[corner] * (1 - dx) + flat[corner + 1] * dx
-    lower = flat[corner + width] * (1 - dx) + flat[corner + width + 1] * dx
-    return (upper * (1 - dy) + lower * dy).astype(np.float32)
+    result = np.empty((*x.shape, picture.shape[2]), dtype=np.float32)
+    for plane in range(picture.shape[2]):
+        result[..., plane] = ndimage.map_coordinates(
+            np.ascontiguousarray(picture[..., plane]),
+            (y, x),
+            output=np.float32,
+            order=1,
+            mode="nearest",
+        )
+    return result

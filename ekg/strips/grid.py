@@ -169,8 +169,8 @@ class Grower:
         """Return the complex amplitude of each wave at the predicted place."""
         reach = np.arange(-self.half, self.half + 1)
         turns = 2 * np.pi * waves[None, :, None] * gradient[:, :, None, None].transpose(1, 0, 2, 3)
-        across = turns[0] * (reach + offsets[:, 0, None, None])
-        along = turns[1] * (reach + offsets[:, 1, None, None])
+        across = (turns[0] * (reach + offsets[:, 0, None, None])).astype(np.float32)
+        along = (turns[1] * (reach + offsets[:, 1, None, None])).astype(np.float32)
         waves_across = np.concatenate([np.cos(across), -np.sin(across)], axis=1)
         part = np.matmul(windows, waves_across.astype(np.float32).transpose(0, 2, 1))
         count = len(waves)
@@ -198,8 +198,9 @@ def _seed_phase(grower: Grower, seed: Seed) -> np.ndarray:
     grower.reach = CELL / 2
     for _ in range(3):
         place, _, strengths = grower.measure(place, right, down)
-        grower.strength = np.maximum(strengths.mean(axis=(0, 1)), 0.02 * strengths.max())
-        grower.strength = grower.strength / grower.strength.max()
+        least = max(0.02 * float(strengths.max()), 1e-6)
+        grower.strength = np.maximum(strengths.mean(axis=(0, 1)), least)
+        grower.strength = grower.strength / max(float(grower.strength.max()), 1e-9)
     coarse = grower.strength[grower.harmonics < 0.95]
     grower.reach = 1.2 if len(coarse) and coarse.max() > 0.15 else 0.45
     return place[0]

@@ -207,36 +207,13 @@ def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     covers = [cover(strength, row, left, right) for row in rows]
     rows = [row for row, share in zip(rows, covers, strict=True) if share > 0.6 * max(covers)]
     words = find_words(apart(every, rows, pen), rows[0].y - 25 * FLAT, rows[-1].y + 25 * FLAT)
-    words = [word for word in words if float(word.chances[:-1].max()) > 0.5]
-    borders = [left + (right - left) * k / 4 for k in range(4)]
-    lines = [row.y for row in rows]
-    place = usual_place(words, lines, borders, every)
-    words = [
-        word
-        for word in words
-        if (
-            stands_at(word, place, lines, borders)
-            if place
-            else _is_name(word, rows, left, right, ink, every)
-        )
-    ]
-    boxes = [
-        (slice(word.top - 1, word.bottom + 1), slice(word.left - 1, word.right + 1))
-        for word in words
-    ]
-    if place:
-        boxes += [
-            box
-            for box in missing_boxes(words, place, lines, borders, every)
-        ]
-    for box in boxes:
-        hide_word(box, clean, every, hidden)
+    words = _names_taken_out(words, rows, left, right, ink, clean, every, hidden)
     paths = []
     taken = taken_away(clean, rows)
     raw = np.where(hidden | ((ink.strength > 0.3) & (clean < 0.05)), 0.0, ink.raw)
     for number, row in enumerate(rows):
         own = own_ink(clean, rows, number, pen, taken[number], hidden, (left, right))
-        close = ndimage.binary_dilation(own > 0.3, np.ones((5, 5)))
+        close = ndimage.maximum_filter((own > 0.3).astype(np.uint8), 5) > 0
         own = np.where(close & ~((clean > 0.3) & (own <= 0.0)), raw, own)
         path = follow(own, hidden, row, left, right, pen)
         known = ~((clean > 0.3) & (own <= 0.0)) & ~hidden
@@ -254,6 +231,36 @@ def _look(ink: Ink, turns: int, options: PictureOptions) -> _Found | None:
     return _Found(
         turns, clean, rows[part], pen, pulses, words, left, right, paths[part], arrangement
     )
+
+
+def _names_taken_out(
+    words: list[Word],
+    rows: list[Row],
+    left: int,
+    right: int,
+    ink: Ink,
+    clean: np.ndarray,
+    every: np.ndarray,
+    hidden: np.ndarray,
+) -> list[Word]:
+    """Return the words that are names; they and names that touch a trace are hidden."""
+    words = [word for word in words if float(word.chances[:-1].max()) > 0.5]
+    borders = [left + (right - left) * k / 4 for k in range(4)]
+    lines = [row.y for row in rows]
+    place = usual_place(words, lines, borders, every)
+    if place is None:
+        words = [word for word in words if _is_name(word, rows, left, right, ink, every)]
+    else:
+        words = [word for word in words if stands_at(word, place, lines, borders)]
+    boxes = [
+        (slice(word.top - 1, word.bottom + 1), slice(word.left - 1, word.right + 1))
+        for word in words
+    ]
+    if place is not None:
+        boxes += missing_boxes(words, place, lines, borders, every)
+    for box in boxes:
+        hide_word(box, clean, every, hidden)
+    return words
 
 
 def _is_name(

@@ -13,6 +13,8 @@ from ekg.strips.rows import Row
 _HEIGHTS = (5.0, 10.0, 20.0)
 _WIDTHS = np.arange(round(2.0 * FLAT), round(6.6 * FLAT))
 _FOOT = round(3.0 * FLAT)
+_OUT, _IN = round(12 * FLAT), round(9 * FLAT)
+"""Pixels outside and inside of a row's end within which its pulse stands."""
 _CLEAR = 0.45
 """Strength that the weakest of the three sides must have."""
 
@@ -35,12 +37,19 @@ class Pulse:
 
 
 def find_pulses(strength: np.ndarray, rows: list[Row]) -> list[Pulse]:
-    """Return the clearest pulse of each row that has one."""
+    """Return the clearest pulse of each row that has one, beside its line or below it."""
     found = []
     for number, row in enumerate(rows):
-        pulse = _pulse_of(strength, row, number)
-        if pulse is not None:
-            found.append(pulse)
+        gaps = [abs(other.y - row.y) for other in rows if other is not row]
+        reach = max(_FOOT, round(0.5 * min(gaps, default=0.0)))
+        places = ((row.left - _OUT, row.left + _IN), (row.right - _IN, row.right + _OUT))
+        ends = [
+            pulse
+            for first, last in places
+            if (pulse := _pulse_of(strength, row, number, reach, first, last)) is not None
+        ]
+        if ends:
+            found.append(max(ends, key=lambda pulse: pulse.clarity))
     if len(found) < 2:
         return found
     # Pulses stand below each other, and are equally high.
@@ -56,16 +65,19 @@ def _alike(one: Pulse, two: Pulse) -> bool:
     )
 
 
-def _pulse_of(strength: np.ndarray, row: Row, number: int) -> Pulse | None:
-    margin = round(10 * FLAT)
-    first, last = max(0, row.left - margin), min(strength.shape[1], row.right + margin)
+def _pulse_of(
+    strength: np.ndarray, row: Row, number: int, reach: int, first: int, last: int
+) -> Pulse | None:
+    first, last = max(0, first), min(strength.shape[1], last)
+    if last - first < _WIDTHS[0] + 8:
+        return None
     wide = ndimage.maximum_filter1d(strength[:, first:last], 3, axis=1)
     sums = np.concatenate([np.zeros((1, wide.shape[1])), np.cumsum(wide, axis=0)])
     level = np.minimum(ndimage.maximum_filter1d(strength[:, first:last], 3, axis=0), 1.0)
     best: Pulse | None = None
     for height_mm in _HEIGHTS:
         for height in range(round(0.96 * height_mm * FLAT), round(1.04 * height_mm * FLAT) + 1):
-            for foot in range(round(row.y) - _FOOT, round(row.y) + _FOOT + 1, 2):
+            for foot in range(round(row.y) - reach, round(row.y) + reach + 1, 2):
                 top = foot - height
                 if top < 2 or foot >= strength.shape[0]:
                     continue
@@ -103,7 +115,11 @@ def _between(
     inside = (inner[right - 3] - inner[left + 4]) / (
         (right - left - 7) * (foot - top - 2 * quarter)
     )
+    # Its sides end at its foot: the upper half of a pulse is none.
+    last = min(foot + 10, len(sums) - 1)
+    below = (sums[last] - sums[min(foot + 4, last)]) / 6
     clarity = np.minimum(np.minimum(edge[left], edge[right]), cover) - inside
+    clarity = clarity - np.maximum(below[left], below[right])
     place = int(np.argmax(clarity))
     if clarity[place] < _CLEAR:
         return None

@@ -83,7 +83,7 @@ def _rays(dark: np.ndarray, top: int, left: int, side: int) -> _Rays:
     x, y = np.where(x < 0, -x, x), np.where(x < 0, -y, y)
     polar = ndimage.map_coordinates(spectrum, [y % size, x], order=1, mode="nearest")
     energy = (polar[:, side // 32 :] ** 2).sum(axis=1)
-    energy = np.log(energy / np.median(energy))
+    energy = np.log((energy + 1e-9) / (np.median(energy) + 1e-9))
     energy = ndimage.gaussian_filter1d(energy, 0.8, mode="wrap")
     pairs = energy[:, None] + energy[(np.arange(180)[:, None] + np.arange(65, 116)) % 180]
     first, turn = np.unravel_index(int(np.argmax(pairs)), pairs.shape)

@@ -109,9 +109,7 @@ def _mark(mask: np.ndarray, line: np.ndarray, x: np.ndarray, reach: int) -> None
         mask[y[good], x[good]] = True
 
 
-def _with_broken_strokes(
-    labels: np.ndarray, own: np.ndarray, foreign: np.ndarray
-) -> np.ndarray:
+def _with_broken_strokes(labels: np.ndarray, own: np.ndarray, foreign: np.ndarray) -> np.ndarray:
     """Add steep pieces that continue what is the row's own across a gap of at most 1 mm."""
     boxes = ndimage.find_objects(labels)
     gap = round(1.2 * FLAT)

@@ -189,8 +189,9 @@ def missing_boxes(
             two_letters = slice(max(0, left), left + round(1.6 * place.height) + 2)
             third = slice(two_letters.stop, left + round(place.width) + 2)
             if _filled(strength[rows, two_letters]) > _WORDY * place.density:
-                more = _filled(strength[rows, third]) > _WORDY * place.density
-                boxes.append((rows, slice(two_letters.start, (third if more else two_letters).stop)))
+                wide = _filled(strength[rows, third]) > _WORDY * place.density
+                end = third.stop if wide else two_letters.stop
+                boxes.append((rows, slice(two_letters.start, end)))
     return boxes
 
 
