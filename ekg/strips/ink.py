@@ -19,8 +19,6 @@ _SEEN = 0.3
 """Probability of a trace from which the network is taken to see one."""
 _STROKES = round(1.5 * FLAT)
 """Pixels: strokes, letters and bars are narrower, the shade of a fold is wider."""
-_ON_LINE = 0.75
-"""Least share of its darkness that the pen is taken to add on a line of the grid."""
 _LEAST_PEN = 0.12
 """Darkness of the palest pen that is looked for."""
 
@@ -50,8 +48,7 @@ def find_ink(flat: FlatPage) -> Ink:
     _, least = darkness(np.clip(flat.rgb, 0, 255).astype(np.uint8), _BLOCK)
     # What is left of the light after the grid's share: for black ink, how much of the pixel the
     # pen covers. Logarithms would make soft edges of a black line look empty.
-    grid = grid_of(least, FLAT)
-    dark = least - grid
+    dark = least - grid_of(least, FLAT)
     rest = 1.0 - np.exp(np.minimum(_shade(dark) - dark, 0.7))
     rest[~_seen_area(flat)] = 0.0
     spread = 1.48 * float(np.median(np.abs(rest[::3, ::3][flat.inside[::3, ::3]])))
@@ -59,11 +56,7 @@ def find_ink(flat: FlatPage) -> Ink:
     dark = rest[rest > floor]
     pen = float(np.percentile(dark, 75)) if dark.size > 500 else floor
     trace, text, mark, ground = segment(np.clip(flat.rgb, 0, 255).astype(np.uint8), (0.0, 0.0))
-    # The pen covers the grid: on a line less is left for it to take.
-    paper = np.exp(-np.maximum(grid, 0.0))
-    nearby = _pen_nearby(rest, trace, pen)
-    most = np.maximum(1.0 - (1.0 - nearby) / paper, _ON_LINE * nearby)
-    strength = np.clip(rest / most, 0.0, 1.0).astype(np.float32)
+    strength = np.clip(rest / _pen_nearby(rest, trace, pen), 0.0, 1.0).astype(np.float32)
     # What the network is sure is ground (left-overs of the grid, folds) goes, unless it is as
     # dark as the pen: tips of QRS are thin, and the network is not sure of them.
     raw = strength
