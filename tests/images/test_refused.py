@@ -41,7 +41,7 @@ def test_a_set_of_other_records_is_refused(records, tmp_path, write_record):
     for name in ("S1", "S2"):
         write_record(other, name, "RBBB")
     before = contents(out)
-    with pytest.raises(ImageError, match=r"images of the records in .*hospital, now those in"):
+    with pytest.raises(ImageError, match=r"set: .*elsewhere/hospital; choose another folder"):
         make_image_set(other, out, SMALL)
     assert contents(out) == before
     moved = records.rename(tmp_path / "moved")
