@@ -15,6 +15,7 @@ import pytest
 
 from ekg.cli import build_parser
 from ekg.paths import default_model
+from ekg.strips.simulate import simulate_page
 
 TOY_EXPERIMENT = (
     "[data]\nimage_size = 96\n[training]\nepochs = 1\n[early_stopping]\nenabled = false\n"
@@ -196,6 +197,8 @@ def test_every_command_of_the_readme_runs_at_toy_size(clone, tmp_path, monkeypat
     address = f"http://127.0.0.1:{server.server_address[1]}/"
     subprocess.run([*ekg, "download", "cpsc2018", "--from-url", address], cwd=clone, check=True)
     server.shutdown()
+    page = simulate_page("printed", kind="screen", layout="3x4+1", subject="ekg")
+    (clone / "photo.jpg").write_bytes(page.content)  # bytes tell the format, not the suffix
     ran = []
     for words in commands_of(clone):
         known = next((key for key in PARSED_ONLY if " ".join(words[: len(key.split())]) == key), "")
