@@ -1,7 +1,8 @@
 """The networks and their weights."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ekg.lazy import exports
 
 if TYPE_CHECKING:
     from ekg.model.ekg_model import EkgModel
@@ -17,18 +18,14 @@ __all__ = [
     "network_names",
     "save_weights",
 ]
-_MODULES = {
-    "EkgModel": "ekg_model",
-    "build_network": "networks",
-    "load_model": "loading",
-    "load_weights": "weights",
-    "network_names": "networks",
-    "save_weights": "weights",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: the ONNX engine needs no torch."""
-    if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = exports(
+    __name__,
+    {
+        "EkgModel": "ekg_model",
+        "build_network": "networks",
+        "load_model": "loading",
+        "load_weights": "weights",
+        "network_names": "networks",
+        "save_weights": "weights",
+    },
+)
