@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -141,19 +142,35 @@ def _metadata(model: EkgModel, weights: str | Path | None) -> dict[str, str]:
 
 def _traced(model: EkgModel) -> onnx.ModelProto:
     example = torch.zeros(2, 1, model.image_size, model.image_size, dtype=torch.uint8)
+    free = {0: torch.export.Dim("batch")}
+    module = _Probabilities(model)
+    return traced(module, model.network_name, example, (INPUT_NAME, OUTPUT_NAME), free)
+
+
+def traced(
+    module: nn.Module,
+    name: str,
+    example: Tensor,
+    ends: tuple[str, str],
+    free: dict[int, Any],
+) -> onnx.ModelProto:
+    """Return a module with one input and one output as ONNX, without notes of this machine.
+
+    `ends` names input and output; `free` gives the axes of the input whose length is open.
+    """
     with _quiet_exporter():
         program = torch.onnx.export(
-            _Probabilities(model).eval(),
+            module.eval(),
             (example,),
-            input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=[ends[0]],
+            output_names=[ends[1]],
+            dynamic_shapes=(free,),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     if program is None:
-        raise ModelError(f"torch could not export network {model.network_name}")
+        raise ModelError(f"torch could not export network {name}")
     proto = program.model_proto
     # The exporter notes source lines of the machine it ran on; they are nobody's business.
     for node in proto.graph.node:

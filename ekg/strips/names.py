@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ekg.records.record import LEADS
+from ekg.strips.session import open_session
 
 NAMES: tuple[str, ...] = (*LEADS, "-aVR", "other")
 """The classes. `other` is anything that is not a lead name, or one that is not upright."""
@@ -68,8 +69,4 @@ def classify_names(crops: Sequence[np.ndarray]) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _session():  # type: ignore[no-untyped-def]  # onnxruntime has no types
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(_WEIGHTS), options, providers=["CPUExecutionProvider"])
+    return open_session(_WEIGHTS)

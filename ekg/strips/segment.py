@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import percentile_filter, uniform_filter
 
+from ekg.strips.session import open_session
+
 RESOLUTION = 6.0
 """Pixels a mm of the flattened page."""
 CLASSES: tuple[str, ...] = ("trace", "text", "mark", "background")
@@ -106,8 +108,4 @@ def segment(flat: np.ndarray, first: tuple[float, float]) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _session():  # type: ignore[no-untyped-def]  # onnxruntime has no types
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(_WEIGHTS), options, providers=["CPUExecutionProvider"])
+    return open_session(_WEIGHTS)

@@ -9,7 +9,7 @@ import math
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ekg.errors import TrainingError
 from ekg.files import atomic_open, write_json, write_text
+from ekg.model.export import traced
 from ekg.progress import Progress
 from ekg.strips.learn.networks import NameNetwork, SegmentNetwork
 from ekg.strips.learn.recipe import StripRecipe
@@ -208,32 +209,15 @@ def checksum(network: nn.Module) -> str:
 
 def export(training: Training, path: Path) -> None:
     """Write the averaged weights as ONNX."""
-    network = training.average.network.eval()
+    network = training.average.network
     example: torch.Tensor
+    free: dict[int, Any]
     if training.recipe.network == "names":
         name, example, free = "ink", torch.zeros(2, 2, HEIGHT, WIDTH), {0: torch.export.Dim("n")}
     else:
         height, width = (torch.export.Dim(d, min=2, max=4096) for d in ("height", "width"))
         name, example, free = "page", torch.zeros(1, 6, 64, 96), {2: 16 * height, 3: 16 * width}
-    program = torch.onnx.export(
-        network,
-        (example,),
-        input_names=[name],
-        output_names=["logits"],
-        dynamic_shapes=(free,),
-        opset_version=18,
-        dynamo=True,
-        verbose=False,
-    )
-    if program is None:
-        raise TrainingError(f"torch could not export the network {training.recipe.network}")
-    proto = program.model_proto
-    # The exporter notes source lines of the machine that it ran on.
-    for node in proto.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
-        del value.metadata_props[:]
+    proto = traced(network, training.recipe.network, example, (name, "logits"), free)
     with atomic_open(path, "wb") as stream:
         stream.write(proto.SerializeToString())
 

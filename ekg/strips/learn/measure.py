@@ -10,17 +10,10 @@ from ekg.strips.learn.name_data import stacked
 from ekg.strips.learn.segment_samples import squares
 from ekg.strips.names import NAMES
 from ekg.strips.segment import CLASSES, network_inputs
+from ekg.strips.session import open_session
 
 _TEST_SEED = 1001
 """Training has its own seeds, so no word and no page is in both."""
-
-
-def _session(path: Path):  # type: ignore[no-untyped-def]  # onnxruntime has no types
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def measure_names(path: Path, words: int = 2000) -> dict[str, float]:
@@ -29,7 +22,7 @@ def measure_names(path: Path, words: int = 2000) -> dict[str, float]:
     `known_fonts` and `new_fonts` count lead names and other words alike; `wrong_name` is the share
     of all words of new fonts that are given a name with a probability of 0.9 or more, wrongly.
     """
-    session, result = _session(path), {}
+    session, result = open_session(path), {}
     for kind, held_out in (("known_fonts", False), ("new_fonts", True)):
         ink, size, label = stacked(
             [str(number) for number in range(words)], _TEST_SEED, held_out=held_out
@@ -51,7 +44,7 @@ def measure_segment(path: Path, pages: int = 16, count: int = 4) -> dict[str, fl
     For each class `precision`, `recall` and their harmonic mean `f1`, of pixels at least half
     covered against pixels whose class is the most probable one.
     """
-    session = _session(path)
+    session = open_session(path)
     right = np.zeros(len(CLASSES))
     found, wanted = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
     for number in range(pages):
