@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from ekg.files import folder_lock, read_json, write_json
 from ekg.progress import Progress
 from ekg.strips.read import ReadOptions, read_pages
 from ekg.strips.writing import fingerprint, write_reading
-from ekg.workers import end_with_parent
+from ekg.workers import Lost, Workers, in_order
 
 
 @dataclass(frozen=True)
@@ -37,25 +36,19 @@ class PageOutcome:
 
 
 def read_batch(jobs: Sequence[PageJob], processes: int) -> Iterator[PageOutcome]:
-    """Read files and write what was found, in the order in which they are finished."""
+    """Read files and write what was found; the outcomes come in the order of the files."""
     folder = jobs[0].folder
-    with folder_lock(folder, "reading pages"), Progress(len(jobs), "reading", "page") as progress:
-        if processes == 1 or len(jobs) == 1:
-            for job in jobs:
-                yield _read(job)
-                progress.update()
-            return
-        with ProcessPoolExecutor(
-            min(processes, len(jobs)), initializer=end_with_parent
-        ) as executor:
-            waiting = [executor.submit(_read, job) for job in jobs]
-            try:
-                for done in as_completed(waiting):
-                    yield done.result()
-                    progress.update()
-            except BaseException:
-                executor.shutdown(cancel_futures=True, wait=False)
-                raise
+    with (
+        folder_lock(folder, "reading pages"),
+        Progress(len(jobs), "reading", "page") as progress,
+        Workers(min(processes, len(jobs))) as workers,
+    ):
+        for job, outcome in in_order(workers, _read, zip(jobs, jobs, strict=True)):
+            if isinstance(outcome, Lost):
+                yield PageOutcome("refused", 0, str(EkgError(outcome.reason, path=job.path)))
+            else:
+                yield outcome
+            progress.update()
 
 
 def _read(job: PageJob) -> PageOutcome:

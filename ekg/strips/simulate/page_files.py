@@ -6,9 +6,6 @@ import csv
 import functools
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from ekg.strips.simulate.kinds import KINDS
 from ekg.strips.simulate.page import VERSION, SimulatedPage, simulate_page
 from ekg.strips.simulate.photography import png
 from ekg.strips.simulate.plan import FREQUENCY
-from ekg.workers import end_with_parent
+from ekg.workers import Lost, Workers, in_order
 
 _SETTINGS = "settings.json"
 _COLUMNS = ("page", "file", "kind", "subject", "layout", "style", "speed", "gain")
@@ -136,9 +133,16 @@ def simulate_pages(
         missing = [name for name in names if overwrite or not is_whole(folder, name)]
         with (
             Progress(count, "simulating", "page", done=count - len(missing)) as progress,
-            _mapping(min(jobs, len(missing))) as mapped,
+            Workers(max(1, min(jobs, len(missing)))) as workers,
         ):
-            for _ in mapped(functools.partial(_make, folder, settings), missing):
+            work = zip(missing, missing, strict=True)
+            for name, done in in_order(workers, functools.partial(_make, folder, settings), work):
+                if isinstance(done, Lost):
+                    raise EkgError(
+                        f"page {name}: {done.reason}",
+                        path=folder,
+                        remedy="run the same command again, with fewer processes (-j)",
+                    )
                 progress.update()
         _write_list(folder, names)
     return len(missing), count - len(missing)
@@ -150,20 +154,6 @@ def _make(folder: Path, settings: PageSettings, name: str) -> str:
         simulate_page(name, settings.seed, kind=settings.kind, held_out=settings.held_out),
     )
     return name
-
-
-@contextmanager
-def _mapping(jobs: int) -> Iterator[Callable[..., Iterable[str]]]:
-    """Give `map`, or that of a pool of processes."""
-    if jobs <= 1:
-        yield map
-        return
-    with ProcessPoolExecutor(jobs, initializer=end_with_parent) as pool:
-        try:
-            yield pool.map
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _check_settings(folder: Path, settings: PageSettings, overwrite: bool) -> None:
