@@ -99,13 +99,17 @@ def _measured(grower: Grower, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
 
 
 def _flat_planes(planes: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    return _sampled(planes, *_places_of(nodes, _COARSE))
+
+
+def _places_of(nodes: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y in the picture of each pixel of the flat page at `scale` pixels a mm."""
     rows, columns = nodes.shape[:2]
-    step = CELL * _COARSE
+    step = CELL * scale
     down = spline_matrix(rows, np.arange(0, (rows - 1) * step + 1) / step)
     right = spline_matrix(columns, np.arange(0, (columns - 1) * step + 1) / step)
-    x = (down @ nodes[..., 0] @ right.T).astype(np.float32)
-    y = (down @ nodes[..., 1] @ right.T).astype(np.float32)
-    return _sampled(planes, x, y)
+    x, y = ((down @ nodes[..., axis] @ right.T).astype(np.float32) for axis in (0, 1))
+    return x, y
 
 
 def grid_of(dark: np.ndarray, scale: float) -> np.ndarray:
@@ -291,12 +295,7 @@ def flatten(rgb: np.ndarray, nodes: np.ndarray, quality: np.ndarray) -> FlatPage
     quality
         Shape (rows, columns).
     """
-    rows, columns = nodes.shape[:2]
-    step = CELL * FLAT
-    down = spline_matrix(rows, np.arange(0, (rows - 1) * step + 1) / step)
-    right = spline_matrix(columns, np.arange(0, (columns - 1) * step + 1) / step)
-    map_x = (down @ nodes[..., 0] @ right.T).astype(np.float32)
-    map_y = (down @ nodes[..., 1] @ right.T).astype(np.float32)
+    map_x, map_y = _places_of(nodes, FLAT)
     inside = (map_x >= 0) & (map_y >= 0) & (map_x <= rgb.shape[1] - 1) & (map_y <= rgb.shape[0] - 1)
     return FlatPage(_sampled(rgb, map_x, map_y), map_x, map_y, inside, quality, nodes)
 

@@ -369,8 +369,3 @@ def network_options(config: NetworkConfig, channels: int, *, plain: bool) -> dic
 
 def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return values * channels if len(values) == 1 else values
-
-
-def trainable_names(model: nn.Module) -> list[str]:
-    """Return the names of the parameters that training changes."""
-    return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
