@@ -99,10 +99,8 @@ def _inputs_of(argument: str, arrays: bool) -> Iterator[Input]:
         yield Input(argument, _record_name(path), "record")
     elif path.is_file():
         kind = _other_kind(path)
-        if kind is None and _is_page(path):
-            yield Input(argument, path.stem, "page")
-        elif kind is None:
-            yield Input(argument, path.stem, "image")
+        if kind is None:
+            yield _image(path)
         else:
             problem = f"{argument}: is {kind}, not a WFDB record or an image; export it as one"
             yield Input(argument, path.stem, "none", problem)
@@ -151,6 +149,10 @@ def _other_kind(path: Path) -> str | None:
         return None  # whoever opens it says why
 
 
+def _image(path: Path) -> Input:
+    return Input(str(path), path.stem, "page" if _is_page(path) else "image")
+
+
 def _is_page(path: Path) -> bool:
     """Return whether a file is a PDF or HEIC image, which only a page can be."""
     from ekg.strips.intake import is_heif, is_pdf
@@ -187,6 +189,6 @@ def _inputs_of_folder(folder: Path, arrays: bool) -> Iterator[Input]:
     for file in records:
         yield Input(str(file), file.stem, "record")
     for file in images:
-        yield Input(str(file), file.stem, "image")
+        yield _image(file)
     if not records and not images:
         yield Input(str(folder), folder.name, "none", "the folder has no recordings and no images")

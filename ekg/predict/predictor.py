@@ -230,7 +230,8 @@ class Predictor:
             If it is unfit: too short, flat in all leads, or without a lead.
         """
         if np.isnan(record.signal).any():
-            return self._predict_columns(record, page_slices(record), [])
+            gaps = "leads with gaps: each is cut where it begins, as on a printed page"
+            return self._predict_columns(record, page_slices(record), [gaps])
         starts, images = self.images(record)
         warnings = warnings_of(record)
         warnings += self._blank_warning(record, starts)

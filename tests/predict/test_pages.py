@@ -125,3 +125,4 @@ def test_what_is_no_ekg_is_refused_with_the_reason(predictor, tmp_path):
     (found,) = expand([str(locked)])
     assert found.kind == "page"
     assert "report.pdf" in str(predictor.predict_input(found).error)
+    assert [found.kind for found in expand([str(tmp_path)])] == ["image", "page"]
