@@ -359,7 +359,7 @@ def test_command_with_failures(server, folder, in_registry, capsys):
     del server.files["training/small/g2/A0003.mat"]
     assert main(["download", "small", "--out", str(folder)]) == 2
     error = capsys.readouterr().err
-    assert "9 of 10 files" in error and "failures.csv" in error
+    assert "9 of 10 files are here; 1 could not be fetched" in error
     assert "failures.csv" in error and "g2/A0003.mat" in error
 
 

@@ -1,9 +1,7 @@
 """Image sets made from records: files, tables, options and refusals."""
 
-import csv
 import hashlib
 import json
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -20,23 +18,7 @@ from ekg.images.png import read_image
 from ekg.images.record_images import ImageSetConfig, decide
 from ekg.records.record import read_record
 from ekg.records.slicing import slice_starts
-from tests.images.tiny_set import TINY, rows
-
-SMALL = ImageSetConfig(size=32)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file that counts, by its path."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
-
-
-def rows_of(folder: Path) -> dict[str, dict[str, str]]:
-    with open(folder / "records.csv", newline="") as stream:
-        return {row["record"]: row for row in csv.DictReader(stream)}
+from tests.images.tiny_set import SMALL, TINY, contents, rows, rows_of
 
 
 def test_what_a_set_holds(records, tmp_path):

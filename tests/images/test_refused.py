@@ -1,9 +1,7 @@
 """What image sets refuse or leave out: records, options, folders in use or of another maker."""
 
-import csv
 import json
 import os
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -15,23 +13,7 @@ from ekg.images import drawing_run
 from ekg.images import record_images as drawing
 from ekg.images.image_set import make_image_set
 from ekg.images.record_images import ImageSetConfig
-from tests.images.tiny_set import TINY, error_of
-
-SMALL = ImageSetConfig(size=32)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file that counts, by its path."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
-
-
-def rows_of(folder: Path) -> dict[str, dict[str, str]]:
-    with open(folder / "records.csv", newline="") as stream:
-        return {row["record"]: row for row in csv.DictReader(stream)}
+from tests.images.tiny_set import SMALL, TINY, contents, error_of, rows_of
 
 
 def test_a_set_of_other_records_is_refused(records, tmp_path, write_record):
@@ -41,7 +23,8 @@ def test_a_set_of_other_records_is_refused(records, tmp_path, write_record):
     for name in ("S1", "S2"):
         write_record(other, name, "RBBB")
     before = contents(out)
-    with pytest.raises(ImageError, match=r"set: .*elsewhere/hospital; choose another folder"):
+    told = r"images of the records in .*hospital, not of .*elsewhere/hospital; choose another"
+    with pytest.raises(ImageError, match=told):
         make_image_set(other, out, SMALL)
     assert contents(out) == before
     moved = records.rename(tmp_path / "moved")

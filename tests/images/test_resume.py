@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -18,18 +17,7 @@ from ekg.images.manifest import read_manifest
 from ekg.images.pack import open_pack
 from ekg.images.png import read_image
 from ekg.images.record_images import ImageSetConfig
-from tests.images.tiny_set import TINY, error_of, rows
-
-SMALL = ImageSetConfig(size=32)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file that counts, by its path."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
+from tests.images.tiny_set import SMALL, TINY, contents, error_of, rows
 
 
 @pytest.fixture
