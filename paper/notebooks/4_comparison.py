@@ -109,7 +109,7 @@ for key, content in comparisons.items():
     out.figure(
         f"{key}_overall",
         score_figure(
-            {"Record-weighted figures": side_scores(entries["figures"], names, shown)},
+            {"Record-weighted metrics": side_scores(entries["figures"], names, shown)},
             list(shown.values()),
             title_of(content, data),
             list(names.values()),
