@@ -36,8 +36,8 @@ UV_LOCK = ROOT / "scripts" / "uv-requirements.txt"
 STAMP, CHOICE = "made-from.txt", "torch.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SECONDS_TO_ANSWER = 5.0
-GIGABYTES = {"cuda": 8.0, "cpu": 2.5}
-"""Free disk needed: the environment itself and the wheels while they are unpacked."""
+GIGABYTES = {"cuda": 7.0, "cpu": 2.0}
+"""Free disk needed: uv unpacks wheels as they arrive, so hardly more than the environment."""
 ESTIMATE = {
     "cuda": "about 6 GB on disk, 3 GB to download",
     "cpu": "about 1.5 GB on disk, 0.5 GB to download",
