@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from ekg.errors import EkgError
 from ekg.files import write_text
@@ -27,8 +27,12 @@ PAGE_WIDTH = 928
 """Of the text, in CSS pixels."""
 LONG_TABLE = 25
 """Rows; a longer table is folded up."""
-COLOURS = 64
-"""Of a figure on the page."""
+LINES = ((1.5, 64), (1.5, 32), (1.5, 16))
+"""Pixels for each CSS pixel, and colours, of a figure of lines or greys: the first small enough."""
+SHADES = ((1.25, 64), (1.0, 32))
+"""The same of a figure with shades of colours that is too large as lines."""
+LARGEST_FIGURE = 320_000
+"""Characters of an embedded figure; about thirty figures then stay below 2 MB."""
 PAPERS_ITEMS = (
     "loss",
     "loss_train",
@@ -114,18 +118,29 @@ def _side_by_side(output: Path, items: list[Item]) -> list[dict[str, Any]]:
 def _embedded(png: Path) -> dict[str, Any]:
     """Return a figure for the page: its width, and a smaller PNG of few colours.
 
-    It is shown a third larger than in print, in CSS pixels, and has 1.5 pixels for each: enough
-    for a screen, at a fraction of the bytes. The file beside the page has all of them.
+    It is shown a third larger than in print, in CSS pixels. The file beside the page has all of
+    its pixels and colours.
     """
     if not png.exists():
         raise EkgError("figure is missing", path=png, remedy="execute the notebooks again")
     with Image.open(png) as image:
-        width = round(image.width / PNG_DPI * 96 * 4 / 3)
-        size = round(1.5 * width), round(1.5 * width * image.height / image.width)
-        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    stream = io.BytesIO()
-    small.quantize(COLOURS, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
-    return {"width": width, "png": base64.b64encode(stream.getvalue()).decode("ascii")}
+        full = image.convert("RGB")
+    width = round(full.width / PNG_DPI * 96 * 4 / 3)
+    # Median cut keeps the faint grid of an EKG; among shades of a colour it loses black letters,
+    # which an octree keeps.
+    tries = [(*quality, Image.Quantize.MEDIANCUT) for quality in LINES]
+    red, green, _ = full.split()
+    if ImageChops.difference(red, green).getbbox():
+        tries[1:] = [(*quality, Image.Quantize.FASTOCTREE) for quality in SHADES]
+    for density, colours, method in tries:
+        size = round(density * width), round(density * width * full.height / full.width)
+        small = full.resize(size, Image.Resampling.LANCZOS)
+        stream = io.BytesIO()
+        small.quantize(colours, method, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+        encoded = base64.b64encode(stream.getvalue()).decode("ascii")
+        if len(encoded) <= LARGEST_FIGURE:
+            break
+    return {"width": width, "png": encoded}
 
 
 def _style(sections: list[dict[str, Any]]) -> tuple[str, str]:

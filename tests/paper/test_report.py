@@ -3,14 +3,16 @@ from __future__ import annotations
 import html.parser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from ekg.errors import EkgError
 from ekg.files import write_text
 from ekg.paper.figures.confusion import confusion_figure
 from ekg.paper.output import Output, read_part
-from ekg.paper.report import write_report
+from ekg.paper.report import LARGEST_FIGURE, write_report
 from ekg.paper.run_files import open_run
 
 
@@ -119,3 +121,16 @@ def test_the_report_opens_with_the_papers_figures_each_shown_once(
     assert page.index('id="paper"') < places[0] < places[1] < page.index('id="1_data"')
     files = sum(path.stat().st_size for path in (tmp_path / "figures").glob("*.png"))
     assert len(page) < files
+
+
+def test_a_figure_of_many_colours_is_made_small_enough(made_up: Path, tmp_path: Path) -> None:
+    out = small_output(tmp_path)
+    out.finish()
+    smooth = np.random.default_rng(1).random((60, 60, 3)) * 255
+    large = Image.fromarray(smooth.astype(np.uint8)).resize((2100, 2100), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "figures" / "matrix.png")
+    page = Page()
+    page.feed(write_report(open_run(made_up / "run"), tmp_path).read_text())
+    images = [len(target) for target in page.targets if target.startswith("data:")]
+    assert len(images) == 1
+    assert images[0] <= LARGEST_FIGURE + 30
