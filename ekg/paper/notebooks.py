@@ -22,8 +22,14 @@ _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def notebook_names() -> list[str]:
-    """Return the names of the notebook sources, in order."""
-    return sorted(path.stem for path in SOURCES.glob("*.py"))
+    """Return the names of the notebook sources, in order: the paper's, then the extras."""
+    names = (path.stem for path in SOURCES.glob("[!_]*.py"))
+    return sorted(names, key=lambda name: (is_extra(name), name))
+
+
+def is_extra(name: str) -> bool:
+    """Return whether a notebook shows what the paper's own files do not."""
+    return name.startswith("extra_")
 
 
 def source_of(name: str) -> Path:
@@ -40,7 +46,7 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path
     """Convert a py:percent source to a notebook and execute it.
 
     The kernel is this very interpreter, whatever kernels are installed on the machine, and it
-    starts in the project's root.
+    starts beside the sources.
     """
     import jupytext
     import papermill
@@ -61,7 +67,7 @@ def run_notebook(source: Path, target: Path, parameters: dict[str, Any]) -> Path
                 parameters=parameters,
                 kernel_name="python3",
                 kernel_manager_class=_own_kernel_manager(),
-                cwd=str(PROJECT),
+                cwd=str(SOURCES),
                 progress_bar=False,
                 execution_timeout=SECONDS_PER_CELL,
             )

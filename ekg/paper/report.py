@@ -16,6 +16,7 @@ from ekg.errors import EkgError
 from ekg.files import write_text
 from ekg.markdown import render
 from ekg.paper.counts import class_counts
+from ekg.paper.notebooks import is_extra, notebook_names
 from ekg.paper.output import PARTS_FOLDER, Item, read_part
 from ekg.paper.run_files import RunFiles
 from ekg.paper.scores import fold_metrics
@@ -33,41 +34,25 @@ SHADES = ((1.25, 64), (1.0, 32))
 """The same of a figure with shades of colours that is too large as lines."""
 LARGEST_FIGURE = 320_000
 """Characters of an embedded figure; about thirty figures then stay below 2 MB."""
-PAPERS_ITEMS = (
-    "loss",
-    "loss_train",
-    "loss_val",
-    "confusion_normalised_test",
-    "confusion_raw_test",
-    "confusion_normalised_val",
-    "confusion_raw_val",
-    "classes_test",
-    "classes_val",
-)
-"""What the paper's own files show: the report opens with these."""
 NOT_CLINICAL = "Research only. Not for clinical use."
 
 
 def write_report(run: RunFiles, output: Path) -> Path:
     """Write `report.html` from the notebooks' lists of figures and tables."""
-    parts = sorted((output / PARTS_FOLDER).glob("*.json"))
+    paths = {name: output / PARTS_FOLDER / f"{name}.json" for name in notebook_names()}
+    parts = {name: read_part(path) for name, path in paths.items() if path.exists()}
     if not parts:
         raise EkgError(
             "no notebook has been executed for this folder",
             path=output,
             remedy="run `python -m ekg paper` without --report first",
         )
-    sections = [(path.stem, *read_part(path)) for path in parts]
-    papers = [i for _, _, items in sections for i in items if i.name in PAPERS_ITEMS]
-    papers.sort(key=lambda item: PAPERS_ITEMS.index(item.name))
-    opening = [("paper", "The paper's figures and tables", papers)] if papers else []
-    others = [
-        (stem, heading, [item for item in items if item not in papers])
-        for stem, heading, items in sections
-    ]
+    papers = [i for name, (_, items) in parts.items() if not is_extra(name) for i in items]
+    sections = [("paper", "The paper's figures and tables", papers)] if papers else []
+    sections += [(name, *part) for name, part in parts.items() if is_extra(name)]
     shown = [
         {"stem": stem, "heading": heading, "items": _side_by_side(output, items)}
-        for stem, heading, items in opening + others
+        for stem, heading, items in sections
     ]
     metrics = {
         fold: found for fold in ("test", "val") if (found := fold_metrics(run, fold)) is not None

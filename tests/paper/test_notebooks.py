@@ -42,7 +42,9 @@ def test_a_failing_cell_leaves_no_notebook_but_its_trace(tmp_path: Path) -> None
 
 
 def test_an_unknown_notebook_is_refused() -> None:
-    with pytest.raises(EkgError, match="notebook not found; choose one of 1_data, 2_training"):
+    with pytest.raises(
+        EkgError, match="notebook not found; choose one of classes_test, classes_val"
+    ):
         source_of("9_nothing")
 
 
@@ -50,8 +52,8 @@ def test_one_notebook_then_the_report_from_the_command_line(
     made_up: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["paper", "--run", str(made_up / "run"), "--out", str(tmp_path)]
-    assert main([*arguments, "--notebook", "2_training"]) == 0
-    assert (tmp_path / "2_training.ipynb").exists()
+    assert main([*arguments, "--notebook", "loss"]) == 0
+    assert (tmp_path / "loss.ipynb").exists()
     assert (tmp_path / "figures" / "loss.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "figures" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / "report.html").exists()

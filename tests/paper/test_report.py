@@ -34,7 +34,7 @@ class Page(html.parser.HTMLParser):
 
 
 def small_output(folder: Path) -> Output:
-    out = Output(folder, "3_results", "Results <b>")
+    out = Output(folder, "extra_results", "Results <b>")
     figure = confusion_figure([[2, 1], [0, 3]], ["A", "B"], "title", normalised=True)
     out.figure("matrix", figure, "Matrix <i>", "caption & more")
     out.table("numbers", pd.DataFrame({"class": ["<A>"], "n": [3]}), "Numbers", "of records")
@@ -81,16 +81,16 @@ def test_a_report_without_notebooks_or_with_a_lost_figure_is_refused(
 
 def test_a_second_run_removes_what_the_first_left(tmp_path: Path) -> None:
     small_output(tmp_path).finish()
-    heading, items = read_part(tmp_path / "parts" / "3_results.json")
+    heading, items = read_part(tmp_path / "parts" / "extra_results.json")
     assert heading == "Results <b>"
     assert [item.kind for item in items] == ["figure", "table", "note"]
     assert (tmp_path / "tables" / "numbers.md").read_text().startswith("**Numbers**\n\n| class")
-    other = Output(tmp_path, "1_data", "Data")
+    other = Output(tmp_path, "extra_data", "Data")
     other.note("stays")
     other.finish()
-    Output(tmp_path, "3_results", "Results")
+    Output(tmp_path, "extra_results", "Results")
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"1_data.json"}
+    assert left == {"extra_data.json"}
 
 
 def test_names_are_unique_within_figures_and_within_tables(tmp_path: Path) -> None:
@@ -109,16 +109,17 @@ def test_a_list_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_the_report_opens_with_the_papers_figures_each_shown_once(
     made_up: Path, tmp_path: Path
 ) -> None:
-    out = Output(tmp_path, "1_data", "Data")
     figure = confusion_figure([[2, 1], [0, 3]], ["A", "B"], "title", normalised=True)
-    for name in ("other", "confusion_raw_test", "loss"):
+    for name in ("extra_data", "loss", "confusion_raw_test"):
+        out = Output(tmp_path, name, "Heading")
         out.figure(name, figure, f"Figure {name}", "")
-    out.finish()
+        out.finish()
     page = write_report(open_run(made_up / "run"), tmp_path).read_text()
-    places = [page.index(f"figures/{name}.pdf") for name in ("loss", "confusion_raw_test", "other")]
+    names = ("confusion_raw_test", "loss", "extra_data")
+    places = [page.index(f"figures/{name}.pdf") for name in names]
     assert places == sorted(places)
     assert page.count("<img ") == 3
-    assert page.index('id="paper"') < places[0] < places[1] < page.index('id="1_data"')
+    assert page.index('id="paper"') < places[0] < places[1] < page.index('id="extra_data"')
     files = sum(path.stat().st_size for path in (tmp_path / "figures").glob("*.png"))
     assert len(page) < files
 

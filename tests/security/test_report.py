@@ -40,7 +40,7 @@ def report(tmp_path):
     (run / "figures" / "f.png").write_bytes(encode_png(np.zeros((300, 200), np.uint8)))
     text = {"name": "f", "title": HOSTILE, "text": HOSTILE, "body": ""}
     items = [{"kind": "figure", **text}, {"kind": "note", **text}]
-    write_json(run / PARTS_FOLDER / "1_data.json", {"heading": HOSTILE, "items": items})
+    write_json(run / PARTS_FOLDER / "extra_data.json", {"heading": HOSTILE, "items": items})
     return write_report(RunFiles(run), run).read_text(encoding="utf-8")
 
 

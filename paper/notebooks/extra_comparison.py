@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Comparison
 #
@@ -19,20 +7,11 @@
 # Research only: not for clinical use.
 
 # %%
-# Opened by itself, the notebook finds the project and installs what is absent.
-import importlib.util
-import subprocess
+# Opened by itself: here, or as executed in paper/output/RUN.
 import sys
-from pathlib import Path
 
-places = (Path.cwd(), *Path.cwd().parents)
-project = next((place for place in places if (place / "ekg" / "paper").is_dir()), None)
-if project is None:
-    raise FileNotFoundError("open this notebook from inside a checkout of the project")
-sys.path.insert(0, str(project))
-if not all(map(importlib.util.find_spec, ("matplotlib", "pandas", "PIL", "sklearn", "wfdb"))):
-    requirements = str(project / "requirements.txt")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-r", requirements], check=True)
+sys.path[:0] = [".", "../../notebooks"]
+import _set_up  # noqa: F401
 
 # %% tags=["parameters"]
 run = ""  # a run folder, a name below runs/, or "published"; nothing: the newest run
@@ -57,7 +36,7 @@ from ekg.paper.scores import (
     title_of,
 )
 
-files, out = open_topic("4_comparison", "Comparison", run, images, output, dataset_title)
+files, out = open_topic("extra_comparison", "Comparison", run, images, output, dataset_title)
 data = files.dataset_title
 print(f"{files.name}, {data}: {files.folder}")
 

@@ -1,38 +1,16 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Training
 #
-# The course of the training: loss against epoch, the epoch whose weights were kept, and what it
-# took.
+# Validation scores against epoch, settings, and what the training took.
 #
 # Research only: not for clinical use.
 
 # %%
-# Opened by itself, the notebook finds the project and installs what is absent.
-import importlib.util
-import subprocess
+# Opened by itself: here, or as executed in paper/output/RUN.
 import sys
-from pathlib import Path
 
-places = (Path.cwd(), *Path.cwd().parents)
-project = next((place for place in places if (place / "ekg" / "paper").is_dir()), None)
-if project is None:
-    raise FileNotFoundError("open this notebook from inside a checkout of the project")
-sys.path.insert(0, str(project))
-if not all(map(importlib.util.find_spec, ("matplotlib", "pandas", "PIL", "sklearn", "wfdb"))):
-    requirements = str(project / "requirements.txt")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-r", requirements], check=True)
+sys.path[:0] = [".", "../../notebooks"]
+import _set_up  # noqa: F401
 
 # %% tags=["parameters"]
 run = ""  # a run folder, a name below runs/, or "published"; nothing: the newest run
@@ -41,52 +19,15 @@ output = ""  # where figures and tables go; nothing: paper/output/<run>
 dataset_title = ""  # the dataset's name in titles; nothing: as the results say
 
 # %%
-from ekg.paper.figures.training import best_epoch, loss_figure, score_figure
+from ekg.paper.figures.training import best_epoch, score_figure
 from ekg.paper.output import open_topic
 from ekg.paper.settings import changed_settings_table, settings_table, training_table
 
-files, out = open_topic("2_training", "Training", run, images, output, dataset_title)
+files, out = open_topic("extra_training", "Training", run, images, output, dataset_title)
 data = files.dataset_title
 print(f"{files.name}, {data}: {files.folder}")
 
 history = files.history
-absent = "No training history (train_results.csv) was saved with this run."
-
-# %% [markdown]
-# ## Loss against epoch
-
-# %%
-loss_caption = (
-    "Cross entropy with class weights; validation has its own class weights, so that the two "
-    "curves need not meet. The star marks the epoch whose weights were kept."
-)
-if history is None:
-    out.note(absent)
-else:
-    out.figure(
-        "loss",
-        loss_figure(history, ["train", "val"], f"{data}: loss by epoch"),
-        f"{data}: training and validation loss",
-        loss_caption,
-    )
-
-# %%
-if history is not None:
-    out.figure(
-        "loss_train",
-        loss_figure(history, ["train"], f"{data}: training loss by epoch"),
-        f"{data}: training loss",
-        "As above, training alone.",
-    )
-
-# %%
-if history is not None:
-    out.figure(
-        "loss_val",
-        loss_figure(history, ["val"], f"{data}: validation loss by epoch"),
-        f"{data}: validation loss",
-        "As above, validation alone.",
-    )
 
 # %% [markdown]
 # ## Scores against epoch

@@ -1,15 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-# ---
-
 # %% [markdown]
 # # Results
 #
@@ -18,20 +6,11 @@
 # Research only: not for clinical use.
 
 # %%
-# Opened by itself, the notebook finds the project and installs what is absent.
-import importlib.util
-import subprocess
+# Opened by itself: here, or as executed in paper/output/RUN.
 import sys
-from pathlib import Path
 
-places = (Path.cwd(), *Path.cwd().parents)
-project = next((place for place in places if (place / "ekg" / "paper").is_dir()), None)
-if project is None:
-    raise FileNotFoundError("open this notebook from inside a checkout of the project")
-sys.path.insert(0, str(project))
-if not all(map(importlib.util.find_spec, ("matplotlib", "pandas", "PIL", "sklearn", "wfdb"))):
-    requirements = str(project / "requirements.txt")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-r", requirements], check=True)
+sys.path[:0] = [".", "../../notebooks"]
+import _set_up  # noqa: F401
 
 # %% tags=["parameters"]
 run = ""  # a run folder, a name below runs/, or "published"; nothing: the newest run
@@ -44,7 +23,6 @@ import pandas as pd
 
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.predictions import has_probabilities
-from ekg.paper.figures.confusion import confusion_figure
 from ekg.paper.figures.results import (
     curve_figure,
     precision_recall_curves,
@@ -53,27 +31,26 @@ from ekg.paper.figures.results import (
     score_figure,
 )
 from ekg.paper.output import open_topic
+from ekg.paper.paper_figures import LEVEL, WEIGHTED, not_evaluated
 from ekg.paper.run_files import FOLD_NAMES
 from ekg.paper.scores import (
     calibration_table,
     class_scores,
-    class_table,
     curve_areas,
     fold_metrics,
     levels_in_words,
-    records_by_class,
     summary_table,
 )
 
-files, out = open_topic("3_results", "Results", run, images, output, dataset_title)
+files, out = open_topic("extra_results", "Results", run, images, output, dataset_title)
 data = files.dataset_title
 print(f"{files.name}, {data}: {files.folder}")
 
-level = "record_weighted"
 figures = {fold: found for fold in ("test", "val") if (found := fold_metrics(files, fold))}
 predictions = {fold: files.predictions(fold) for fold in files.folds}
-if not figures:
-    out.note("This run was not evaluated: `python -m ekg evaluate` makes its predictions.")
+for fold in ("test", "val"):
+    if fold not in figures:
+        out.note(not_evaluated(fold))
 
 # %% [markdown]
 # ## Overall
@@ -81,10 +58,6 @@ if not figures:
 # The paper's figures are record-weighted: each image weighs 1/(images of its record).
 
 # %%
-weighted = (
-    "Record-weighted: every image weighs 1/(images of its record), as in the paper. In brackets "
-    "95 % intervals from resampling whole records; none where there are fewer than 10."
-)
 for fold, found in figures.items():
     out.table(
         f"scores_{fold}",
@@ -100,19 +73,10 @@ for fold, found in figures.items():
 # ## By class
 
 # %%
-for fold, found in figures.items():
-    out.table(
-        f"classes_{fold}",
-        class_table(found, level, files.classes),
-        files.fold_title(fold, "scores by class").replace("\n", ", "),
-        weighted,
-    )
-
-# %%
 names = [FOLD_NAMES[fold] for fold in figures]
 panels = {
     title: pd.concat(
-        class_scores(found, level, files.classes, metric, FOLD_NAMES[fold])
+        class_scores(found, LEVEL, files.classes, metric, FOLD_NAMES[fold])
         for fold, found in figures.items()
     )
     for metric, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
@@ -129,28 +93,8 @@ if figures:
             names,
         ),
         f"{data}: precision, recall and F1 by class",
-        weighted.replace("In brackets", "Lines:"),
+        WEIGHTED.replace("In brackets", "Lines:"),
     )
-
-# %% [markdown]
-# ## Confusion matrices
-
-# %%
-for fold, found in figures.items():
-    for normalised, kind in ((True, "normalised"), (False, "raw")):
-        out.figure(
-            f"confusion_{kind}_{fold}",
-            confusion_figure(
-                found[level]["confusion_matrix"],
-                files.classes,
-                files.fold_title(fold),
-                normalised=normalised,
-                counts=records_by_class(found, files.classes) if normalised else None,
-            ),
-            f"{data}: {FOLD_NAMES[fold]} confusion matrix, {kind}",
-            ("Per cent of the true class. " if normalised else "Records. ")
-            + "Record-weighted: the images of a record share its weight of one.",
-        )
 
 # %% [markdown]
 # ## ROC and precision-recall curves
