@@ -93,7 +93,7 @@ class Grower:
     """Grow a lattice from a seed over the picture."""
 
     def __init__(self, dark: np.ndarray, weight: np.ndarray | None, seed: Seed):
-        self.unit = float(np.sqrt(abs(np.cross(seed.right, seed.down))))
+        self.unit = float(np.sqrt(abs(np.linalg.det([seed.right, seed.down]))))
         self.half = int(np.ceil(2.0 * _WINDOW * self.unit))
         ceiling = max(0.03, float(np.percentile(dark[::3, ::3], 92)))
         values = np.clip(dark, -0.1, ceiling)

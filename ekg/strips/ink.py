@@ -17,6 +17,9 @@ _DARK = 0.6
 """Strength from which a pixel is ink whatever the network says."""
 _SEEN = 0.3
 """Probability of a trace from which the network is taken to see one."""
+_WORDS, _RATHER = 0.7, 5.0
+"""Probability of text from which a pixel is none of the trace's, if it is also so many times
+that of a trace."""
 _STROKES = round(1.5 * FLAT)
 """Pixels: strokes, letters and bars are narrower, the shade of a fold is wider."""
 _LEAST_PEN = 0.12
@@ -63,7 +66,9 @@ def find_ink(flat: FlatPage) -> Ink:
     paler = strength * np.clip((1 - ground - 0.05) / 0.2, 0.0, 1.0)
     strength = np.where(strength > _DARK, strength, paler)
     other = np.maximum(text, mark)
-    only_trace = np.where((other > 0.5) & (other > 2.5 * trace), 0.0, strength)
+    # Bars and pulses are told by their shape later: the network takes a QRS on a bar for one.
+    gone = (text > _WORDS) & (text > _RATHER * trace)
+    only_trace = np.where(gone, 0.0, strength)
     return Ink(
         strength=strength,
         trace=only_trace,
