@@ -14,11 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ekg.datasets.archive import is_archive, unpack
-from ekg.datasets.fetch import Fetcher, HttpSettings, StoppedError, join, part_of
+from ekg.datasets.fetch import Fetcher, HttpSettings, StoppedError, join
 from ekg.datasets.ledger import Ledger
 from ekg.datasets.registry import RemoteFile, Source, check_address, parse_checksums
 from ekg.errors import DownloadError
-from ekg.files import atomic_open, atomic_path, folder_lock, sha256_of_file
+from ekg.files import (
+    atomic_open,
+    atomic_path,
+    folder_lock,
+    remove_leftovers,
+    sha256_of_file,
+)
 from ekg.progress import Progress
 
 FAILURES_NAME = "failures.csv"
@@ -41,14 +47,9 @@ class Plan:
 
     @property
     def bytes_missing(self) -> int:
-        """About how many bytes have still to come, unfinished files counted as begun."""
+        """About how many bytes have still to come."""
         mean = self.source.about_bytes / max(1, len(self.files))
-        begun = sum(p.stat().st_size for f in self.missing if (p := self._part(f)).exists())
-        wanted = sum(mean if f.size is None else f.size for f in self.missing)
-        return max(0, round(wanted) - begun)
-
-    def _part(self, file: RemoteFile) -> Path:
-        return part_of(self.folder / file.local)
+        return round(sum(mean if f.size is None else f.size for f in self.missing))
 
 
 @dataclass
@@ -278,6 +279,7 @@ def obtain(
     for address in source.addresses:
         check_address(address)
     with folder_lock(folder, f"fetching {source.name}"):
+        remove_leftovers(folder, "**/.*")
         if verify:
             Ledger(folder).forget_files(source.checksums)
         if from_path is not None:

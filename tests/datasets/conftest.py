@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekg.datasets.http import HttpSettings
+from ekg.datasets.fetch import HttpSettings
 from tests.datasets.flaky_server import FlakyServer
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import Counter
@@ -15,9 +14,8 @@ class FlakyServer:
     def __init__(self):
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[tuple]] = {}
-        self.requests: list[tuple[str, str | None, float]] = []
+        self.requests: list[tuple[str, float]] = []
         self.headers: list[dict[str, str]] = []
-        self.ranges = True
         self.delay = 0.0
         self.busy = self.busiest = 0
         self.lock = threading.Lock()
@@ -52,12 +50,12 @@ class FlakyServer:
         self.faults.setdefault(path, []).extend(faults)
 
     def asked(self) -> Counter:
-        return Counter(path for path, _, _ in self.requests)
+        return Counter(path for path, _ in self.requests)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.lstrip("/")
         with self.lock:
-            self.requests.append((path, handler.headers.get("Range"), time.monotonic()))
+            self.requests.append((path, time.monotonic()))
             self.headers.append(dict(handler.headers))
             self.busy += 1
             self.busiest = max(self.busiest, self.busy)
@@ -84,16 +82,7 @@ class FlakyServer:
             return self._send(handler, 404, b"file not found", {})
         if kind == "corrupt":
             body = bytes([body[0] ^ 1]) + body[1:]
-        status, headers, start = 200, {}, 0
-        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        if asked and self.ranges:
-            start = int(asked.group(1))
-            if start >= len(body):
-                return self._send(handler, 416, b"", {"Content-Range": f"bytes */{len(body)}"})
-            status = 206
-            first = start + (details[0] if kind == "shift" else 0)
-            headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
-        rest = body[start:]
+        headers, rest = {}, body
         length = len(rest)
         if kind == "cut":  # announces everything, sends a part, closes
             rest = rest[: details[0]]
@@ -108,7 +97,7 @@ class FlakyServer:
             rest, after = rest[: details[0]], details[1]
         if kind == "drip":  # a byte now and then
             rest, drops = b"", rest[: details[0]]
-        self._send(handler, status, rest, headers, close=kind != "none")
+        self._send(handler, 200, rest, headers, close=kind != "none")
         if kind == "drip":
             for byte in drops:
                 time.sleep(details[1])
@@ -118,7 +107,7 @@ class FlakyServer:
 
     def _send(self, handler, status, body, headers, close=False):
         handler.send_response(status)
-        if "Content-Length" not in headers and not (close and status in (200, 206)):
+        if "Content-Length" not in headers and not (close and status == 200):
             headers = {**headers, "Content-Length": str(len(body))}
         for name, value in headers.items():
             handler.send_header(name, value)
