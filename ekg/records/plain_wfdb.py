@@ -62,7 +62,9 @@ class PlainRecord:
         """Turn `d_signal` into `p_signal`, as wfdb does."""
         assert self.d_signal is not None
         signal = self.d_signal.astype(np.float64)
-        signal[self.d_signal == [_INVALID[fmt] for fmt in self.fmt]] = np.nan
+        missing = self.d_signal == [_INVALID[fmt] for fmt in self.fmt]
+        if missing.any():
+            signal[missing] = np.nan
         signal -= self.baseline
         signal /= self.adc_gain
         self.p_signal, self.d_signal = signal, None
@@ -136,7 +138,8 @@ def read_plain_signals(
     for name, values in vars(record).items():
         if isinstance(values, list) and name != "comments":
             setattr(chosen, name, [values[channel] for channel in channels])
-    chosen.d_signal = np.column_stack([columns[i] for i in channels]).astype(np.int64)
+    # Channel by channel in memory: numpy is several times faster along 5,000 samples than along 12.
+    chosen.d_signal = np.array([columns[i] for i in channels], dtype=np.int64).T
     return chosen
 
 

@@ -104,8 +104,11 @@ def _named(leads: Sequence[str]) -> str:
 
 def _longest_run(members: np.ndarray) -> int:
     """Return the length of the longest run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], members, [False]]).astype(np.int8)))
-    return int((edges[1::2] - edges[::2]).max(initial=0))
+    breaks = np.flatnonzero(~members)
+    if not len(breaks):
+        return len(members)
+    inner = int(np.diff(breaks).max(initial=1)) - 1
+    return max(int(breaks[0]), inner, len(members) - 1 - int(breaks[-1]))
 
 
 def _flat(signal: np.ndarray, rate: float) -> list[str]:
@@ -131,11 +134,15 @@ def _flat(signal: np.ndarray, rate: float) -> list[str]:
 
 def _clipped(signal: np.ndarray, rate: float) -> list[str]:
     clipped = []
+    shortest = CLIPPED_SECONDS * rate
     for lead, row in zip(LEADS, signal, strict=True):
-        median = float(np.median(row))
         for extreme in (row.max(), row.min()):
-            run = _longest_run(np.abs(row - extreme) <= FLAT_STEP)
-            if abs(extreme - median) >= CLIPPED_DISTANCE and run >= CLIPPED_SECONDS * rate:
+            level = np.abs(row - extreme) <= FLAT_STEP
+            if (
+                np.count_nonzero(level) >= shortest  # few leads pass this, the others cost little
+                and _longest_run(level) >= shortest
+                and abs(extreme - float(np.median(row))) >= CLIPPED_DISTANCE
+            ):
                 clipped.append(lead)
                 break
     return [f"{_named(clipped)} clipped: peaks are cut off"] if clipped else []
@@ -156,11 +163,11 @@ def _outside_image(signal: np.ndarray) -> list[str]:
 def _height(signal: np.ndarray, rate: float) -> float:
     """Return how tall the beats are in the middle lead: spans of one second, medians of all."""
     second = max(round(rate), 1)
-    heights = []
-    for row in signal:
-        windows = row[: len(row) // second * second].reshape(-1, second)
-        heights.append(np.median(np.ptp(windows, axis=1)) if len(windows) else np.ptp(row))
-    return float(np.median(heights))
+    whole = signal.shape[1] // second * second
+    if not whole:
+        return float(np.median(np.ptp(signal, axis=1)))
+    spans = [np.ptp(row[:whole].reshape(-1, second), axis=1) for row in signal]
+    return float(np.median(np.median(spans, axis=1)))
 
 
 def _tall(signal: np.ndarray, rate: float, gains: Sequence[float]) -> list[str]:
@@ -235,12 +242,14 @@ def _band_pass(signal: np.ndarray, rate: float) -> np.ndarray:
     """Filter rows forwards and backwards by a Butterworth band-pass filter of second order.
 
     Both passes together have no phase and the gain |H|^2, which the bilinear transform gives in
-    closed form. The signal is continued at its ends by its point reflection.
+    closed form. The signal is continued at its ends by its point reflection, at its end a little
+    less where the whole then has a length that is transformed several times faster.
     """
     n = signal.shape[1]
     length = min(n - 1, round(_CONTINUED_SECONDS * rate))
+    less = n + 2 * length - _fast_length(n + length, n + 2 * length)
     before = 2 * signal[:, :1] - signal[:, length:0:-1]
-    after = 2 * signal[:, -1:] - signal[:, -2 : -length - 2 : -1]
+    after = (2 * signal[:, -1:] - signal[:, -2 : -length - 2 : -1])[:, : length - less]
     longer = np.concatenate([before, signal, after], axis=1)
     low, high = (np.tan(np.pi * edge / rate) for edge in _PASS_BAND)
     warped = np.tan(np.pi * np.fft.rfftfreq(longer.shape[1]))[1:]
@@ -248,6 +257,12 @@ def _band_pass(signal: np.ndarray, rate: float) -> np.ndarray:
     gain[1:] = 1 / (1 + ((warped**2 - low * high) / ((high - low) * warped)) ** 4)
     filtered = np.fft.irfft(np.fft.rfft(longer, axis=1) * gain, longer.shape[1], axis=1)
     return filtered[:, length : length + n]
+
+
+def _fast_length(least: int, most: int) -> int:
+    """Return the largest number up to `most` that has no prime factor above 7, or `least`."""
+    small = (length for length in range(most, least, -1) if pow(2 * 3 * 5 * 7, 64, length) == 0)
+    return next(small, least)
 
 
 def _misfits(products: np.ndarray, orders: Sequence[Sequence[int]]) -> np.ndarray:
@@ -275,11 +290,12 @@ def _limb_lead_order(signal: np.ndarray, rate: float, gains: Sequence[float]) ->
     if products is None:
         return None
     orders = list(itertools.permutations(range(_LIMB_LEADS)))
-    misfits = _misfits(products, orders)
-    if misfits[0] <= RELATION_LIMIT:
+    (as_written,) = _misfits(products, orders[:1])
+    if as_written <= RELATION_LIMIT:
         return None
+    misfits = _misfits(products, orders)
     finding = (
-        f"limb leads violate Einthoven's law, I + III = II (misfit {misfits[0]:.2f}, usual "
+        f"limb leads violate Einthoven's law, I + III = II (misfit {as_written:.2f}, usual "
         f"below {RELATION_LIMIT:g}): "
     )
     limb_gains = np.asarray(gains[:_LIMB_LEADS] if len(gains) == len(LEADS) else ())

@@ -357,14 +357,14 @@ def _to_millivolts(
     for row, (lead, scale) in enumerate(zip(leads, scales, strict=True)):
         if scale != 1.0:
             signal[row] *= scale
-        bad = int(np.count_nonzero(~np.isfinite(signal[row])))
-        if bad:
+        largest = float(np.abs(signal[row]).max(initial=0.0))
+        if not np.isfinite(largest):
+            bad = int(np.count_nonzero(~np.isfinite(signal[row])))
             raise RecordError(
                 f"lead {lead} has {bad} samples that are not numbers",
                 path=path,
                 remedy="repair or leave out the recording",
             )
-        largest = float(np.abs(signal[row]).max(initial=0.0))
         if largest > LARGEST_MILLIVOLTS:
             raise RecordError(
                 f"lead {lead} reaches {largest:.3g} mV: its gain or unit is wrong",

@@ -177,3 +177,23 @@ def test_the_band_pass_filter_is_that_of_scipy():
     inner = slice(1000, -1000)
     found = quality._band_pass(signal, 500.0)
     np.testing.assert_allclose(found[:, inner], expected[:, inner], atol=1e-4)
+
+
+def test_the_longest_run_is_found_wherever_it_is():
+    rng = np.random.default_rng(4)
+    for share in (0.0, 0.2, 0.9, 1.0):
+        for length in range(12):
+            members = rng.random(length) < share
+            runs = "".join("x" if member else " " for member in members).split()
+            assert quality._longest_run(members) == max(map(len, runs), default=0)
+
+
+@pytest.mark.parametrize(("least", "most"), [(4, 4), (11, 13), (7500, 11500), (9973, 9973)])
+def test_a_fast_length_has_small_prime_factors_or_is_the_least(least, most):
+    found = quality._fast_length(least, most)
+    assert least <= found <= most
+    rest = found
+    for prime in (2, 3, 5, 7):
+        while rest % prime == 0:
+            rest //= prime
+    assert rest == 1 or found == least
