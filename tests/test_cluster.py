@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from ekg.cli import main
 from ekg.cluster import Cluster
 from ekg.errors import EkgError
+from ekg.images import pack_shards
+from ekg.images.pack import open_pack, pack_files
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 pytestmark = pytest.mark.slow
@@ -91,7 +94,8 @@ def predict(records, out, *options):
     return main(command)
 
 
-def test_a_cluster_gives_what_two_processes_give(cluster, records, tmp_path):
+def test_a_cluster_gives_what_two_processes_give(cluster, records, tmp_path, monkeypatch):
+    monkeypatch.setattr(pack_shards, "SHARD_RECORDS", 5)
     assert predict(records, tmp_path / "local.json", "-j", "2") == 0
     there = ["--scheduler", cluster.address]
     assert predict(records, tmp_path / "cluster.json", *there) == 0
@@ -99,9 +103,12 @@ def test_a_cluster_gives_what_two_processes_give(cluster, records, tmp_path):
     images = ["images", "--records", str(records), "--size", "64", "--pack", "--limit", "12"]
     for name, options in (("local", ["-j", "2"]), ("cluster", there)):
         assert main([*images, "--out", str(tmp_path / name), *options]) == 0
-    for name in ("manifest.csv", "records.csv", "pack.npy", "pack.csv"):
+    for name in ("manifest.csv", "records.csv", "pack.csv"):
         one, other = tmp_path / "local" / name, tmp_path / "cluster" / name
         assert one.read_bytes() == other.read_bytes(), name
+    packs = [open_pack(tmp_path / name)[0] for name in ("local", "cluster")]
+    assert [len(pack_files(tmp_path / name)) for name in ("local", "cluster")] == [1, 3]
+    np.testing.assert_array_equal(*map(list, packs))
     simulated = tmp_path / "simulated"
     assert main(["simulate", "--records", "20", "--out", str(simulated), *there]) == 0
     for path in sorted(simulated.glob("S*")):

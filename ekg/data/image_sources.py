@@ -15,6 +15,7 @@ import pandas as pd
 from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, page_columns, shifted_start
 from ekg.errors import ImageError, RecordError
+from ekg.images.pack import ShardedImages, open_pack, pack_files
 from ekg.records.opening import named_records, read_record
 from ekg.records.quality import blank_slices
 from ekg.records.slicing import slice_starts
@@ -72,7 +73,7 @@ class PackSource:
 
     def __init__(
         self,
-        pack: np.ndarray,
+        pack: np.ndarray | ShardedImages,
         places: np.ndarray,
         checksums: ImageChecksums | None = None,
         path: Path = Path("pack.npy"),
@@ -269,7 +270,7 @@ def open_source(
         return RecordSource(
             rows, headers, size, seed=seed, random_slices=random_slices, augmentation=augmentation
         )
-    if source == "pack" or (source == "auto" and (folder / "pack.npy").is_file()):
+    if source == "pack" or (source == "auto" and pack_files(folder)):
         return _open_pack(folder, rows, size)
     paths = [folder / image for image in rows["image"]]
     absent = [path for path in paths if not path.is_file()]
@@ -287,13 +288,12 @@ def open_source(
 
 
 def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
-    from ekg.images.pack import open_pack
-
     pack, index = open_pack(folder)
+    path = pack_files(folder)[0]
     if pack.shape[1:] != (size, size):
         raise ImageError(
             f"images of {pack.shape[2]} x {pack.shape[1]} pixels, expected {size} x {size}",
-            path=folder / "pack.npy",
+            path=path,
             remedy=f"draw the set at size {size}, or set data.image_size={pack.shape[1]}",
         )
     place = {image: i for i, image in enumerate(index["image"])}
@@ -301,8 +301,8 @@ def _open_pack(folder: Path, rows: pd.DataFrame, size: int) -> PackSource:
     if absent:
         raise ImageError(
             f"{len(absent)} images of the manifest are not packed, first {absent[0]}",
-            path=folder / "pack.npy",
+            path=path,
             remedy="pack the image set again",
         )
     places = np.array([place[image] for image in rows["image"]], np.int64)
-    return PackSource(pack, places, ImageChecksums(rows), folder / "pack.npy")
+    return PackSource(pack, places, ImageChecksums(rows), path)

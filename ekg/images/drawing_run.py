@@ -119,7 +119,7 @@ class DrawingRun:
                 (self.out / name).unlink(missing_ok=True)
         all_packed = self.packed == len(self.headers) and self.packer.is_complete
         if self.pack and not all_packed:
-            if self.packer.finished:
+            if self.packer.finished or not self.packer.may_go_on:
                 self.packed = 0
             self.packer.start(afresh=self.packed == 0)
         elif not self.pack and not all_packed:
@@ -164,7 +164,7 @@ class DrawingRun:
                 if isinstance(drawn, Lost):
                     seen = glance(self.headers[name], self.config)
                     drawn = skipped(self.headers[name], seen, drawn.reason) | {"record": name}
-                entry = self._take(name, drawn)
+                entry = self._take(name, drawn, workers)
                 self.members.append(entry["record"])
                 kept += entry["status"] == "kept"
                 if entry["record"] not in self.done:
@@ -175,6 +175,7 @@ class DrawingRun:
                         path=self.headers[name],
                         remedy="repair or remove the record, or omit --strict",
                     )
+            self.packer.flush(workers)
         if self.strict:
             self._refuse_warnings()
 
@@ -204,7 +205,7 @@ class DrawingRun:
             raw=self.packer.raw_file(name) if to_pack else None,
         )
 
-    def _take(self, name: str, drawn: dict[str, Any] | None) -> dict[str, Any]:
+    def _take(self, name: str, drawn: dict[str, Any] | None, workers: Workers) -> dict[str, Any]:
         """Return the record's entry, after noting what was drawn."""
         if name in self.done:
             entry = self._entry(name)
@@ -218,7 +219,7 @@ class DrawingRun:
             assert drawn is not None
             entry = drawn
         if drawn is not None and drawn["status"] == "kept" and self.pack:
-            self.packer.append(drawn)
+            self.packer.append(drawn, workers)
         if entry is drawn:
             self.journal.append(entry)
         return entry

@@ -28,7 +28,7 @@ from ekg.images.drawing_run import DrawingRun, ImageSetSummary, summary_of
 from ekg.images.journal import Journal
 from ekg.images.layout import check_size
 from ekg.images.manifest import DESCRIPTION, MANIFEST, read_manifest
-from ekg.images.pack import PackWriter
+from ekg.images.pack_shards import pack_writer
 from ekg.images.png import read_image
 from ekg.images.record_images import ImageSetConfig, fingerprint, warm_up
 from ekg.records.opening import named_records
@@ -74,7 +74,10 @@ def make_image_set(
     with _disk_errors(out), folder_lock(out, "drawing images"):
         _claim_folder(out, config)
         remove_leftovers(out, "all/*/.*")
-        with Journal(out / _JOURNAL) as journal, PackWriter(out, config.size) as packer:
+        with (
+            Journal(out / _JOURNAL) as journal,
+            pack_writer(out, config.size, in_shards=scheduler is not None) as packer,
+        ):
             _claim_source(out, source, headers, journal)
             run = DrawingRun(out, config, headers, journal, packer, strict=strict, **options)
             run.look_at_what_is_there()

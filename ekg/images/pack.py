@@ -1,9 +1,15 @@
-"""All images of a set in one memory-mapped file, for training without decoding PNG files."""
+"""All images of a set in one memory-mapped file, for training without decoding PNG files.
+
+A set that a cluster drew has several such files instead (`pack_shards`), which are read alike.
+"""
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import os
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,48 +21,114 @@ from ekg.errors import ImageError
 from ekg.files import DAMAGE
 from ekg.images.journal import Journal
 from ekg.images.manifest import read_manifest
+from ekg.workers import Workers
 
 PACK, INDEX = "pack.npy", "pack.csv"
+SHARD_PATTERN = "pack-{:06d}.npy"
 _HEADER_BYTES = 128
 _PARTIAL, _JOURNAL, _RAW = ".pack.part", ".pack.jsonl", ".pack-raw"
 
 
-def open_pack(folder: str | Path) -> tuple[np.ndarray, pd.DataFrame]:
+class ShardedImages:
+    """The images of several arrays under one numbering, each read when it is asked for."""
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, arrays: Sequence[np.ndarray]):
+        self._arrays = list(arrays)
+        self._ends = list(itertools.accumulate(len(array) for array in self._arrays))
+        self.shape = (self._ends[-1], *self._arrays[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        """Return one image, read-only."""
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        shard = bisect.bisect_right(self._ends, place)
+        image: np.ndarray = self._arrays[shard][place - self._ends[shard]]  # counted from its end
+        return image
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return itertools.chain.from_iterable(self._arrays)
+
+
+def shards_of(folder: Path) -> list[Path]:
+    """Return the files of a pack in shards, in order."""
+    return sorted(folder.glob("pack-[0-9]*.npy"))
+
+
+def pack_files(folder: str | Path) -> list[Path]:
+    """Return the files that a set's finished pack consists of; none where there is no pack."""
+    folder = Path(folder)
+    if not (folder / INDEX).is_file():
+        return []
+    return [folder / PACK] if (folder / PACK).is_file() else shards_of(folder)
+
+
+def has_single_file(folder: Path) -> bool:
+    """Return whether a pack of one file is there, or was begun."""
+    return (folder / PACK).is_file() or (folder / _PARTIAL).is_file()
+
+
+def open_pack(folder: str | Path) -> tuple[np.ndarray | ShardedImages, pd.DataFrame]:
     """Open the packed images of a set; nothing is read until it is used.
 
     Returns `images`: Read-only. Its pixels are those of the PNG files.
     """
     folder = Path(folder)
-    if not (folder / PACK).is_file() or not (folder / INDEX).is_file():
+    files = pack_files(folder)
+    if not files:
         raise ImageError(
             "has no finished pack",
             path=folder,
             remedy="run `python -m ekg images ... --pack`",
         )
+    arrays = [open_array(path) for path in files]
+    index = read_manifest(folder / INDEX)
+    for number, (path, array) in enumerate(zip(files, arrays, strict=True)):
+        if path.name not in (PACK, SHARD_PATTERN.format(number)):
+            raise ImageError(
+                f"{SHARD_PATTERN.format(number)} is missing",
+                path=folder,
+                remedy="copy the folder again, or delete pack*.npy and pack the set again",
+            )
+        if array.dtype != np.uint8 or array.shape[1:] != arrays[0].shape[1:] or array.ndim != 3:
+            raise _unlike_its_index(path, array, index)
+    images = arrays[0] if files == [folder / PACK] else ShardedImages(arrays)
+    if len(images) != len(index):
+        raise _unlike_its_index(files[0], images, index)
+    return images, index
+
+
+def _unlike_its_index(
+    path: Path, images: np.ndarray | ShardedImages, index: pd.DataFrame
+) -> ImageError:
+    return ImageError(
+        f"contains {images.dtype} of shape {images.shape}, the index has {len(index)} rows",
+        path=path,
+        remedy="delete both and pack the set again",
+    )
+
+
+def open_array(path: Path) -> np.ndarray:
+    """Open a file of images without reading it."""
     try:
-        images = np.load(folder / PACK, mmap_mode="r", allow_pickle=False)
+        images: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except PermissionError:
         raise
     except (OSError, *DAMAGE) as error:
         raise ImageError(
-            f"is corrupt ({error})", path=folder / PACK, remedy="delete it and pack the set again"
+            f"is corrupt ({error})", path=path, remedy="delete it and pack the set again"
         ) from None
-    index = read_manifest(folder / INDEX)
-    if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(index):
-        raise ImageError(
-            f"contains {images.dtype} of shape {images.shape}, the index has {len(index)} rows",
-            path=folder / PACK,
-            remedy="delete both and pack the set again",
-        )
-    return images, index
+    return images
 
 
 def has_pack(folder: str | Path, size: int) -> bool:
     """Return whether a set has a finished pack with images of this size."""
-    folder = Path(folder)
-    if not (folder / PACK).is_file() or not (folder / INDEX).is_file():
-        return False
-    return open_pack(folder)[0].shape[1:] == (size, size)
+    return bool(pack_files(folder)) and open_pack(folder)[0].shape[1:] == (size, size)
 
 
 class PackWriter:
@@ -97,20 +169,29 @@ class PackWriter:
         if self._front >= len(self._order):
             return False
         packed = self._journal.get(self._order[self._front])
-        if packed is None or packed != _pack_entry(entry):
+        wanted = self.entry_of(entry)
+        if packed is None or {key: packed.get(key) for key in wanted} != wanted:
             return False
-        images = self.images + len(packed["sha256"])
-        partial = self.folder / (PACK if self.finished else _PARTIAL)
-        if not partial.is_file() or partial.stat().st_size < self._end_of(images):
+        if not self._is_there(packed):
             return False
         self._front += 1
-        self.images = images
+        self.images += len(packed["sha256"])
         return True
+
+    def _is_there(self, packed: dict[str, Any]) -> bool:
+        partial = self.folder / (PACK if self.finished else _PARTIAL)
+        end = self._end_of(self.images + len(packed["sha256"]))
+        return partial.is_file() and partial.stat().st_size >= end
 
     @property
     def is_complete(self) -> bool:
         """Whether the finished pack holds exactly the records stepped over."""
         return self.finished and self._front == len(self._order)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the records stepped over can be kept while what is behind them is replaced."""
+        return True
 
     def start(self, *, afresh: bool) -> None:
         """Make the pack ready for appending behind the records stepped over, or from nothing."""
@@ -125,7 +206,7 @@ class PackWriter:
                 self._journal.append(entry)
         with open(self.folder / _PARTIAL, "ab") as stream:
             stream.truncate(self._end_of(self.images))
-        (self.folder / _RAW).mkdir(exist_ok=True)
+        self.raw_folder.mkdir(exist_ok=True)
 
     def discard_finished(self) -> None:
         """Remove a finished pack; whoever has it open keeps what is open."""
@@ -133,11 +214,16 @@ class PackWriter:
             (self.folder / name).unlink(missing_ok=True)
         self.finished = False
 
+    @property
+    def raw_folder(self) -> Path:
+        """Where workers leave pixels."""
+        return self.folder / _RAW
+
     def raw_file(self, record: str) -> Path:
         """Return where a worker leaves the pixels of a record."""
-        return self.folder / _RAW / f"{record}.raw"
+        return self.raw_folder / f"{record}.raw"
 
-    def append(self, entry: dict[str, Any]) -> None:
+    def append(self, entry: dict[str, Any], workers: Workers) -> None:
         """Take over the pixels that a worker left for this record."""
         raw = self.raw_file(entry["record"])
         count = len(entry["images"])
@@ -147,8 +233,11 @@ class PackWriter:
             target.seek(self._end_of(self.images))
             shutil.copyfileobj(source, target, 1 << 20)
         raw.unlink()
-        self._journal.append(_pack_entry(entry))
+        self._journal.append(self.entry_of(entry))
         self.images += count
+
+    def flush(self, workers: Workers) -> None:
+        """Wait until all that was appended is written."""
 
     def finish(self, manifest: Path) -> None:
         """Give the pack its header, its name and its index."""
@@ -168,6 +257,10 @@ class PackWriter:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(partial, self.folder / PACK)
+        self.write_index(manifest)
+
+    def write_index(self, manifest: Path) -> None:
+        """Write the index, which is the manifest: with it the pack is finished."""
         temporary = self.folder / f".{INDEX}.part-"
         shutil.copyfile(manifest, temporary)
         os.replace(temporary, self.folder / INDEX)
@@ -175,6 +268,7 @@ class PackWriter:
     def _end_of(self, images: int) -> int:
         return _HEADER_BYTES + images * self.image_bytes
 
-
-def _pack_entry(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"record": entry["record"], "sha256": [image["sha256"] for image in entry["images"]]}
+    @staticmethod
+    def entry_of(entry: dict[str, Any]) -> dict[str, Any]:
+        """Return what the pack's journal notes of a record."""
+        return {"record": entry["record"], "sha256": [image["sha256"] for image in entry["images"]]}
