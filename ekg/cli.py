@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import importlib
+import inspect
 import io
 import os
 import re
@@ -17,6 +19,7 @@ from typing import Any
 
 from ekg._version import __version__
 from ekg.errors import EkgError, EkgWarning
+from ekg.options import add_options, call_with
 from ekg.paths import CLONE, needs_clone
 
 DISTRIBUTION = "ekg-image-reader"
@@ -49,8 +52,8 @@ VERBS = {
     "train-strips": "ekg.strips.learn.commands",
     "verify": "checks.commands",
 }
-"""The module of each verb: it has `add_VERB_arguments(parser)` and `run_VERB(arguments)`, whose
-docstring is the verb's help. Heavy imports are inside `run_VERB`: `--help` starts at once."""
+"""The module of each verb. Its function `run_VERB` does the work: the signature gives the options
+(`ekg.options`), the docstring the help. Heavy imports are inside it: `--help` starts at once."""
 
 
 def verbs() -> list[str]:
@@ -86,8 +89,14 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
             continue
         name = verb.replace("-", "_")
         run = getattr(module, f"run_{name}")
-        subparser = subparsers.add_parser(verb, help=run.__doc__, description=run.__doc__)
-        getattr(module, f"add_{name}_arguments")(subparser)
+        summary, _, epilog = inspect.cleandoc(run.__doc__ or "").partition("\n\n")
+        subparser = subparsers.add_parser(verb, help=summary, description=summary, epilog=epilog)
+        declare = getattr(module, f"add_{name}_arguments", None)
+        if declare is None:
+            add_options(subparser, run)
+            run = functools.partial(call_with, run)
+        else:
+            declare(subparser)
         subparser.set_defaults(run=run)
     return parser
 

@@ -1,3 +1,4 @@
+import argparse
 import io
 import os
 import pickle
@@ -5,11 +6,15 @@ import subprocess
 import sys
 import types
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 
 from ekg.cli import build_parser, main, verbs
 from ekg.errors import EkgError, EkgWarning, RecordError
+from ekg.options import Option, add_options, call_with
 
 
 def test_every_verb_has_a_summary_and_help(capsys):
@@ -52,7 +57,7 @@ def test_closed_pipe_is_no_error(arguments, unbuffered):
 def test_an_interruption_says_how_to_go_on(monkeypatch, capsys):
     from ekg.images import commands
 
-    def interrupted(arguments):
+    def interrupted(folder: Annotated[str, "a folder"]):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "run_counts", interrupted)
@@ -74,8 +79,11 @@ def test_what_the_terminal_cannot_write_is_written_with_backslashes(
     lines = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(lines, encoding=encoding))
     verb = types.ModuleType("ekg.images.commands")
-    verb.add_counts_arguments = lambda parser: parser.add_argument("path")
-    verb.run_counts = lambda arguments: print(arguments.path)
+
+    def show(path: Annotated[str, "a path"]):
+        print(path)
+
+    verb.run_counts = show
     monkeypatch.setitem(sys.modules, "ekg.images.commands", verb)
     assert main(["counts", "M\u00fcller \u2192 \udcff"]) == 0
     written = lines.getvalue().decode(encoding).strip()
@@ -85,10 +93,42 @@ def test_what_the_terminal_cannot_write_is_written_with_backslashes(
 
 def test_the_projects_own_warnings_are_one_line(monkeypatch, capsys):
     verb = types.ModuleType("ekg.images.commands")
-    verb.add_counts_arguments = lambda parser: None
-    verb.run_counts = lambda arguments: warnings.warn(
-        "the order is assumed", EkgWarning, stacklevel=1
-    )
+    verb.run_counts = lambda: warnings.warn("the order is assumed", EkgWarning, stacklevel=1)
     monkeypatch.setitem(sys.modules, "ekg.images.commands", verb)
     assert main(["counts"]) == 0
     assert capsys.readouterr().err == "warning: the order is assumed\n"
+
+
+def test_a_signature_gives_the_options():
+    def work(
+        first: Annotated[Path, "positional"],
+        others: Annotated[list[int], Option("more", "N")],
+        *,
+        needed: Annotated[float, "required"],
+        some: Annotated[
+            Sequence[str], Option("repeatable", names=("-s", "--set"), repeated=True)
+        ] = (),
+        many: Annotated[list[Literal["a", "b"]] | None, "one or more"] = None,
+        on: Annotated[bool, "a flag"] = False,
+        limit: Annotated[int | None, "a number"] = None,
+    ) -> tuple[object, ...]:
+        """Do it."""
+        return first, others, needed, some, many, on, limit
+
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_options(parser, work)
+    least = parser.parse_args(["x", "1", "--needed", "2"])
+    assert call_with(work, least) == (Path("x"), [1], 2.0, [], None, False, None)
+    words = ["x", "1", "2", "--needed", "2", "-s", "p", "--set", "q", "--on", "--limit", "3"]
+    words += ["--many", "a", "b", "--many", "a"]
+    assert call_with(work, parser.parse_args(words)) == (
+        Path("x"),
+        [1, 2],
+        2.0,
+        ["p", "q"],
+        ["a", "b", "a"],
+        True,
+        3,
+    )
+    with pytest.raises(argparse.ArgumentError, match="invalid choice"):
+        parser.parse_args(["x", "1", "--needed", "2", "--many", "c"])

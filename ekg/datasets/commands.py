@@ -2,81 +2,71 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from ekg.records.array_options import add_array_options
+from ekg.options import Fs, Option, Unit
 
 if TYPE_CHECKING:
     from ekg.datasets.download import Outcome, Plan
     from ekg.datasets.registry import Source
 
 
-def add_best_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "--from",
-        dest="from_path",
-        type=Path,
-        metavar="PATH",
-        help="take the files from a local copy (flat, nested or an archive)",
-    )
-    parser.add_argument("--out", type=Path, help="default: the model's folder")
-
-
-def run_best_model(arguments: argparse.Namespace) -> int:
+def run_best_model(
+    *,
+    from_path: Annotated[
+        Path | None,
+        Option(
+            "take the files from a local copy (flat, nested or an archive)", "PATH", ("--from",)
+        ),
+    ] = None,
+    out: Annotated[Path | None, "default: the model's folder"] = None,
+) -> int:
     """Fetch the paper's published weights, history and predictions, verified."""
     from ekg.datasets.published_model import fetch_published_model
     from ekg.paths import PUBLISHED_FOLDER, needs_clone
 
-    if arguments.out is None:
+    if out is None:
         needs_clone("best-model without --out", "the folder best_model_for_paper")
-    folder = arguments.out or PUBLISHED_FOLDER
-    files = fetch_published_model(folder, from_path=arguments.from_path)
+    folder = out or PUBLISHED_FOLDER
+    files = fetch_published_model(folder, from_path=from_path)
     print(f"published model: {len(files)} files in {folder}, all verified")
     return 0
 
 
-def add_convert_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.epilog = (
-        "Names, dates, ids and free text stay behind unless --keep-metadata is given. The name "
-        "of the new record is that of the file. Exit status: 0 when everything was written, 1 "
-        "when some files were refused, 2 when the command could not start."
-    )
-    parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="FILE", help="recordings, or folders of them"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the WFDB records")
-    parser.add_argument(
-        "--keep-metadata",
-        action="store_true",
-        help="also write what the file says of patient, place and time",
-    )
-    parser.add_argument(
-        "--labels",
-        choices=("machine",),
-        help="write a `Dx` line where the machine's own statements name exactly one class",
-    )
-    add_array_options(parser)
+def run_convert(
+    paths: Annotated[list[Path], Option("recordings, or folders of them", "FILE")],
+    *,
+    out: Annotated[Path, Option("the WFDB records", "DIR")],
+    keep_metadata: Annotated[
+        bool, "also write what the file says of patient, place and time"
+    ] = False,
+    labels: Annotated[
+        Literal["machine"] | None,
+        "write a `Dx` line where the machine's own statements name exactly one class",
+    ] = None,
+    fs: Fs = None,
+    unit: Unit = None,
+) -> int:
+    """Write recordings of any format as WFDB, without anything personal.
 
-
-def run_convert(arguments: argparse.Namespace) -> int:
-    """Write recordings of any format as WFDB, without anything personal."""
+    Names, dates, ids and free text stay behind unless --keep-metadata is given. The name of the
+    new record is that of the file. Exit status: 0 when everything was written, 1 when some files
+    were refused, 2 when the command could not start.
+    """
     from ekg.datasets.conversion import convert
     from ekg.errors import EkgError
 
     written = refused = 0
     for path, outcome in convert(
-        arguments.paths,
-        arguments.out,
-        keep_metadata=arguments.keep_metadata,
-        machine_labels=arguments.labels == "machine",
-        fs=arguments.fs,
-        unit=arguments.unit,
+        paths,
+        out,
+        keep_metadata=keep_metadata,
+        machine_labels=labels == "machine",
+        fs=fs,
+        unit=unit,
     ):
         if isinstance(outcome, EkgError):
             refused += 1
@@ -86,68 +76,59 @@ def run_convert(arguments: argparse.Namespace) -> int:
         print(f"{path}: {outcome.header}")
         for note in outcome.notes:
             print(f"  {note}")
-    print(f"{written} written to {arguments.out}, {refused} refused. Not for clinical use.")
+    print(f"{written} written to {out}, {refused} refused. Not for clinical use.")
     return 1 if refused else 0
 
 
-def add_download_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("dataset", nargs="?", metavar="DATASET", help="a name from --list")
-    parser.add_argument("--list", action="store_true", help="print the data sets and end")
-    parser.add_argument("--out", type=Path, help="default: data/DATASET/records")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the size and what is missing; fetch nothing"
-    )
-    parser.add_argument(
-        "-j", "--jobs", type=int, default=8, metavar="N", help="parallel connections (1 to 16)"
-    )
-    parser.add_argument(
-        "--from-url", action="append", metavar="BASE", help="use this mirror (repeatable)"
-    )
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help="hash every file again (else those of unchanged size and time count as verified)",
-    )
-    parser.add_argument(
-        "--from",
-        dest="from_path",
-        type=Path,
-        metavar="PATH",
-        help="take the files from a local folder or archive instead of the network",
-    )
-
-
-def run_download(arguments: argparse.Namespace) -> int:
+def run_download(
+    dataset: Annotated[str | None, Option("a name from --list", "DATASET")] = None,
+    *,
+    list_all: Annotated[bool, Option("print the data sets and end", names=("--list",))] = False,
+    out: Annotated[Path | None, "default: data/DATASET/records"] = None,
+    dry_run: Annotated[bool, "print the size and what is missing; fetch nothing"] = False,
+    jobs: Annotated[int, Option("parallel connections (1 to 16)", "N", ("-j", "--jobs"))] = 8,
+    from_url: Annotated[
+        list[str] | None, Option("use this mirror (repeatable)", "BASE", repeated=True)
+    ] = None,
+    verify: Annotated[
+        bool, "hash every file again (else those of unchanged size and time count as verified)"
+    ] = False,
+    from_path: Annotated[
+        Path | None,
+        Option(
+            "take the files from a local folder or archive instead of the network",
+            "PATH",
+            ("--from",),
+        ),
+    ] = None,
+) -> int:
     """Fetch a public data set: parallel, resumable, every file verified."""
     from ekg.datasets.download import obtain
     from ekg.datasets.registry import check_address, read_registry, source_named
     from ekg.errors import DownloadError
 
-    if arguments.list or not arguments.dataset:
+    if list_all or not dataset:
         for source in read_registry().values():
             size = f"about {source.about_bytes / 1e9:.1f} GB" if source.checksums else "0.9 MB"
             print(f"{source.name:16} {size:13} {source.licence.split(':')[0]}; {source.purpose}")
-        return 0 if arguments.list else 2
-    source = source_named(arguments.dataset)
-    if arguments.from_url:
-        addresses = tuple(base.rstrip("/") + "/" for base in arguments.from_url)
+        return 0 if list_all else 2
+    source = source_named(dataset)
+    if from_url:
+        addresses = tuple(base.rstrip("/") + "/" for base in from_url)
         for address in addresses:
             check_address(address)
         source = dataclasses.replace(source, addresses=addresses)
-    if not 1 <= arguments.jobs <= 16:
-        raise DownloadError(f"-j is {arguments.jobs}", remedy="choose 1 to 16 connections")
-    folder = arguments.out or Path("data") / source.name / "records"
-    if arguments.dry_run:
+    if not 1 <= jobs <= 16:
+        raise DownloadError(f"-j is {jobs}", remedy="choose 1 to 16 connections")
+    folder = out or Path("data") / source.name / "records"
+    if dry_run:
         return _dry_run(source, folder)
     print(
         f"{source.title}\n{_size_of(source)}; licence {source.licence}; please cite: "
         f"{source.citation}",
         file=sys.stderr,
     )
-    plan, outcome = obtain(
-        source, folder, jobs=arguments.jobs, from_path=arguments.from_path, verify=arguments.verify
-    )
+    plan, outcome = obtain(source, folder, jobs=jobs, from_path=from_path, verify=verify)
     _report(plan, outcome)
     return 0
 

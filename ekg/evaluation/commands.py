@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from ekg.errors import EvaluationError
-from ekg.records.array_options import add_array_options
-from ekg.worker_options import add_worker_options
+from ekg.options import CORES, Fs, Jobs, Option, Scheduler, Unit
 
 
-def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `python -m ekg compare`."""
-    parser.add_argument(
-        "a", type=Path, metavar="A", help="a run, a stored model, predictions or published results"
-    )
-    parser.add_argument(
-        "b",
-        type=Path,
-        nargs="?",
-        metavar="B",
-        help="what to compare with (default: the default model; for that itself the published one)",
-    )
-    parser.add_argument(
-        "--fold", default="test", choices=("train", "val", "test"), help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--images",
-        type=Path,
-        metavar="DIR",
-        help="image set to run B on, where it has no results on A's data (default: A's own)",
-    )
-    parser.add_argument("--split", type=Path, metavar="FILE", help="split file of that image set")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where comparison.json and .md go (default: A)"
-    )
-    parser.add_argument(
-        "--at-least",
-        action="append",
-        default=[],
-        metavar="METRIC=DELTA",
-        help="exit with status 1 unless A's METRIC exceeds B's by at least DELTA (may be negative)",
-    )
-    parser.add_argument(
-        "--allow-different-data",
-        action="store_true",
-        help="show results on different data side by side, without differences",
-    )
-    parser.add_argument(
-        "--resamples", type=int, default=10_000, metavar="N", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=44, help="seed of the resampling (default: %(default)s)"
-    )
-
-
-def run_compare(arguments: argparse.Namespace) -> int:
+def run_compare(
+    a: Annotated[Path, Option("a run, a stored model, predictions or published results", "A")],
+    b: Annotated[
+        Path | None,
+        Option(
+            "what to compare with (default: the default model; for that itself the published one)",
+            "B",
+        ),
+    ] = None,
+    *,
+    fold: Annotated[Literal["train", "val", "test"], "default: %(default)s"] = "test",
+    images: Annotated[
+        Path | None,
+        Option(
+            "image set to run B on, where it has no results on A's data (default: A's own)", "DIR"
+        ),
+    ] = None,
+    split: Annotated[Path | None, Option("split file of that image set", "FILE")] = None,
+    out: Annotated[
+        Path | None, Option("where comparison.json and .md go (default: A)", "DIR")
+    ] = None,
+    at_least: Annotated[
+        Sequence[str],
+        Option(
+            "exit with status 1 unless A's METRIC exceeds B's by at least DELTA (may be negative)",
+            "METRIC=DELTA",
+            repeated=True,
+        ),
+    ] = (),
+    allow_different_data: Annotated[
+        bool, "show results on different data side by side, without differences"
+    ] = False,
+    resamples: Annotated[int, Option("default: %(default)s", "N")] = 10_000,
+    seed: Annotated[int, "seed of the resampling (default: %(default)s)"] = 44,
+) -> int:
     """Compare two models, or a model with published results, on the same records."""
     from ekg.errors import EvaluationError
     from ekg.evaluation.comparison import check_demands, compare_sides, parse_demand
@@ -69,24 +57,24 @@ def run_compare(arguments: argparse.Namespace) -> int:
     from ekg.training.compute import keep_freed_memory
 
     keep_freed_memory()
-    demands = [parse_demand(text) for text in arguments.at_least]
-    if (arguments.images is None) != (arguments.split is None):
+    demands = [parse_demand(text) for text in at_least]
+    if (images is None) != (split is None):
         raise EvaluationError("--images and --split must be given together", remedy="give both")
-    out = arguments.out or (arguments.a if arguments.a.is_dir() else Path())
-    images = (
-        ImageSet(arguments.images, arguments.split)
-        if arguments.images is not None
-        else image_set_of(arguments.a)
+    out = out or (a if a.is_dir() else Path())
+    image_set = (
+        ImageSet(images, split) if images is not None and split is not None else image_set_of(a)
     )
     # Without a named B there is nothing to refuse: the default is shown for what it is.
-    lenient = arguments.allow_different_data or arguments.b is None
-    a = first_side(arguments.a, arguments.fold, images, out)
-    b = second_side(a, arguments.b or baseline_of(arguments.a), images, out)
+    lenient = allow_different_data or b is None
+    first = first_side(a, fold, image_set, out)
+    second = second_side(first, b or baseline_of(a), image_set, out)
     content = compare_sides(
-        a, b, allow_different_data=lenient, resamples=arguments.resamples, seed=arguments.seed
+        first, second, allow_different_data=lenient, resamples=resamples, seed=seed
     )
-    if published := _published_beside(a, content, arguments):
-        content["published"] = published
+    if published := _published_beside(first, content, fold):
+        content["published"] = compare_sides(
+            first, published, allow_different_data=True, resamples=resamples, seed=seed
+        )
     content["at_least"] = check_demands(content, demands)
     write_text(out / "comparison.md", markdown_report(content))
     write_json(out / COMPARISON_FILE, content)  # last: it stands for both
@@ -98,16 +86,13 @@ def run_compare(arguments: argparse.Namespace) -> int:
     return 0 if all(result["met"] for result in content["at_least"]) else 1
 
 
-def _published_beside(
-    a: Any, content: dict[str, Any], arguments: argparse.Namespace
-) -> dict[str, Any] | None:
-    """Return A beside the published model's own results, unless B or A is that model."""
-    from ekg.evaluation.comparison import compare_sides
+def _published_beside(a: Any, content: dict[str, Any], fold: str) -> Any:
+    """Return the published model's own results to show beside A, unless B or A is that model."""
     from ekg.evaluation.published import PUBLISHED_METRICS_FILE
     from ekg.evaluation.sides import DIFFERENT, load_side, relation
     from ekg.paths import PUBLISHED_FOLDER, PUBLISHED_MODEL
 
-    published = load_side(PUBLISHED_FOLDER, arguments.fold)
+    published = load_side(PUBLISHED_FOLDER, fold)
     if published is None:
         return None
     if content["b"]["name"] == PUBLISHED_MODEL and content["relation"] == relation(a, published):
@@ -116,60 +101,35 @@ def _published_beside(
         return None
     if relation(a, published) == DIFFERENT:
         # The stored figures have their intervals already; nothing is drawn for a mere glance.
-        published = load_side(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE, arguments.fold)
-        assert published is not None
-    return compare_sides(
-        a,
-        published,
-        allow_different_data=True,
-        resamples=arguments.resamples,
-        seed=arguments.seed,
-    )
+        return load_side(PUBLISHED_FOLDER / PUBLISHED_METRICS_FILE, fold)
+    return published
 
 
-def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `python -m ekg evaluate`."""
-    parser.add_argument(
-        "--model",
-        type=Path,
-        metavar="MODEL",
-        help="a run folder, a folder of best_model_for_paper/ or a weights file "
-        "(default: the default model)",
-    )
-    parser.add_argument("--images", required=True, type=Path, metavar="DIR", help="the image set")
-    parser.add_argument(
-        "--split", required=True, type=Path, metavar="FILE", help="CSV with record and split"
-    )
-    parser.add_argument(
-        "--fold",
-        nargs="+",
-        action="extend",
-        choices=("train", "val", "test"),
-        metavar="FOLD",
-        help="train, val or test; one or more (default: test)",
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="where the results go (the run)"
-    )
-    parser.add_argument(
-        "--resamples",
-        type=int,
-        default=10_000,
-        metavar="N",
-        help="resamples of records for the intervals; 0 for none (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=44, help="seed of the resampling (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="batch size (%(default)s)"
-    )
-    parser.add_argument(
-        "--saliency", action="store_true", help="also write saliency.npz: what the network looks at"
-    )
-
-
-def run_evaluate(arguments: argparse.Namespace) -> int:
+def run_evaluate(
+    *,
+    model: Annotated[
+        Path | None,
+        Option(
+            "a run folder, a folder of best_model_for_paper/ or a weights file "
+            "(default: the default model)",
+            "MODEL",
+        ),
+    ] = None,
+    images: Annotated[Path, Option("the image set", "DIR")],
+    split: Annotated[Path, Option("CSV with record and split", "FILE")],
+    fold: Annotated[
+        list[Literal["train", "val", "test"]] | None,
+        Option("train, val or test; one or more (default: test)", "FOLD"),
+    ] = None,
+    out: Annotated[Path, Option("where the results go (the run)", "DIR")],
+    resamples: Annotated[
+        int,
+        Option("resamples of records for the intervals; 0 for none (default: %(default)s)", "N"),
+    ] = 10_000,
+    seed: Annotated[int, "seed of the resampling (default: %(default)s)"] = 44,
+    batch_size: Annotated[int, Option("batch size (%(default)s)", "N")] = 32,
+    saliency: Annotated[bool, "also write saliency.npz: what the network looks at"] = False,
+) -> int:
     """Evaluate a model on folds of an image set: predictions, metrics with intervals, saliency."""
     from ekg.evaluation.evaluate import EvaluationSettings, evaluate
     from ekg.evaluation.published import reproduced_lines
@@ -178,166 +138,147 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     from ekg.training.compute import keep_freed_memory
 
     keep_freed_memory()
-    if arguments.resamples < 0:
+    if resamples < 0:
         raise EvaluationError("--resamples must not be negative", remedy="use 0 or more")
-    if arguments.batch_size < 1:
+    if batch_size < 1:
         raise EvaluationError("--batch-size must be at least 1", remedy="use 1 or more")
-    model = arguments.model or default_model()
-    folds = tuple(dict.fromkeys(arguments.fold or ["test"]))
+    model = model or default_model()
+    folds = tuple(dict.fromkeys(fold or ["test"]))
     metrics, notes = evaluate(
         EvaluationSettings(
             model=model,
-            images=arguments.images,
-            split=arguments.split,
+            images=images,
+            split=split,
             folds=folds,
-            out=arguments.out,
-            resamples=arguments.resamples,
-            seed=arguments.seed,
-            batch_size=arguments.batch_size,
-            saliency=arguments.saliency,
+            out=out,
+            resamples=resamples,
+            seed=seed,
+            batch_size=batch_size,
+            saliency=saliency,
         )
     )
-    for fold in folds:
-        print("\n".join(fold_summary(metrics, fold)))
+    for name in folds:
+        print("\n".join(fold_summary(metrics, name)))
     for line in reproduced_lines(metrics):
         print(line)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    print(f"results: {arguments.out}, by {model}")
+    print(f"results: {out}, by {model}")
     return 0
 
 
-def add_external_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "--model",
-        type=Path,
-        metavar="MODEL",
-        help="a run folder, a folder of best_model_for_paper/ or a weights file "
-        "(default: the default model)",
-    )
-    parser.add_argument(
-        "--records", type=Path, required=True, metavar="DIR", help="a folder of recordings"
-    )
-    parser.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="a table of statements (ptbxl_database.csv, or columns record,diagnoses); default: "
-        "the headers' own; `machine`: what the recording machine itself states",
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the results")
-    parser.add_argument("--name", help="the data's name in the report; default: the folder's")
-    parser.add_argument(
-        "--allow-findings",
-        action="store_true",
-        help="keep records with other findings beside their class (never beside Normal)",
-    )
-    parser.add_argument(
-        "--least-likelihood",
-        type=float,
-        default=50.0,
-        metavar="PERCENT",
-        help="likelihood from which a diagnostic SCP statement counts (default: %(default)g)",
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="read a random sample of N records")
-    parser.add_argument(
-        "--resamples",
-        type=int,
-        default=10_000,
-        metavar="N",
-        help="resamples of records for the intervals; 0 for none (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=44, help="seed of the sample and intervals (%(default)s)"
-    )
-    add_worker_options(parser)
-    add_array_options(parser)
-
-
-def run_external(arguments: argparse.Namespace) -> int:
+def run_external(
+    *,
+    model: Annotated[
+        Path | None,
+        Option(
+            "a run folder, a folder of best_model_for_paper/ or a weights file "
+            "(default: the default model)",
+            "MODEL",
+        ),
+    ] = None,
+    records: Annotated[Path, Option("a folder of recordings", "DIR")],
+    labels: Annotated[
+        str | None,
+        Option(
+            "a table of statements (ptbxl_database.csv, or columns record,diagnoses); default: "
+            "the headers' own; `machine`: what the recording machine itself states",
+            "FILE",
+        ),
+    ] = None,
+    out: Annotated[Path, Option("the results", "DIR")],
+    name: Annotated[str | None, "the data's name in the report; default: the folder's"] = None,
+    allow_findings: Annotated[
+        bool, "keep records with other findings beside their class (never beside Normal)"
+    ] = False,
+    least_likelihood: Annotated[
+        float,
+        Option(
+            "likelihood from which a diagnostic SCP statement counts (default: %(default)g)",
+            "PERCENT",
+        ),
+    ] = 50.0,
+    limit: Annotated[int | None, Option("read a random sample of N records", "N")] = None,
+    resamples: Annotated[
+        int,
+        Option("resamples of records for the intervals; 0 for none (default: %(default)s)", "N"),
+    ] = 10_000,
+    seed: Annotated[int, "seed of the sample and intervals (%(default)s)"] = 44,
+    jobs: Jobs = CORES,
+    scheduler: Scheduler = None,
+    fs: Fs = None,
+    unit: Unit = None,
+) -> int:
     """Evaluate a model on another hospital's records."""
     from ekg.errors import EvaluationError
     from ekg.evaluation.external import ExternalSettings, evaluate_external
     from ekg.evaluation.external_report import summary_of
     from ekg.paths import default_model
 
-    if arguments.limit is not None and arguments.limit < 1:
+    if limit is not None and limit < 1:
         raise EvaluationError("--limit must be at least 1", remedy="use 1 or more")
-    if arguments.resamples < 0:
+    if resamples < 0:
         raise EvaluationError("--resamples must not be negative", remedy="use 0 or more")
-    if not 0 <= arguments.least_likelihood <= 100:
+    if not 0 <= least_likelihood <= 100:
         raise EvaluationError("--least-likelihood must be a percentage", remedy="give 0 to 100")
-    machine = arguments.labels == "machine"
-    model = arguments.model or default_model()
+    machine = labels == "machine"
+    model = model or default_model()
     content = evaluate_external(
         ExternalSettings(
             model=model,
-            records=arguments.records,
-            out=arguments.out,
-            labels=None if machine or arguments.labels is None else Path(arguments.labels),
+            records=records,
+            out=out,
+            labels=None if machine or labels is None else Path(labels),
             machine_labels=machine,
-            jobs=arguments.jobs,
-            scheduler=arguments.scheduler,
-            fs=arguments.fs,
-            unit=arguments.unit,
-            name=arguments.name,
-            allow_findings=arguments.allow_findings,
-            least_likelihood=arguments.least_likelihood,
-            limit=arguments.limit,
-            resamples=arguments.resamples,
-            seed=arguments.seed,
+            jobs=jobs,
+            scheduler=scheduler,
+            fs=fs,
+            unit=unit,
+            name=name,
+            allow_findings=allow_findings,
+            least_likelihood=least_likelihood,
+            limit=limit,
+            resamples=resamples,
+            seed=seed,
         )
     )
     print("\n".join(summary_of(content)))
-    print(f"report: {arguments.out / 'external.md'}, by {model}. Not for clinical use.")
+    print(f"report: {out / 'external.md'}, by {model}. Not for clinical use.")
     return 0
 
 
-def add_runs_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `python -m ekg runs`."""
-    parser.add_argument(
-        "folder",
-        type=Path,
-        nargs="?",
-        default=Path("runs"),
-        metavar="DIR",
-        help="a folder of runs (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="default: %(default)s"
-    )
-
-
-def run_runs(arguments: argparse.Namespace) -> int:
+def run_runs(
+    folder: Annotated[Path, Option("a folder of runs (default: %(default)s)", "DIR")] = Path(
+        "runs"
+    ),
+    *,
+    format: Annotated[Literal["text", "json"], "default: %(default)s"] = "text",
+) -> int:
     """List runs with the settings that differ and their main metrics."""
     import json
 
     from ekg.evaluation.runs import as_json, find_runs, read_run, run_lines
 
-    entries = [read_run(folder) for folder in find_runs(arguments.folder)]
-    if arguments.format == "json":
+    entries = [read_run(folder) for folder in find_runs(folder)]
+    if format == "json":
         print(json.dumps(as_json(entries), indent=2))
     else:
         print("\n".join(run_lines(entries)))
     return 0
 
 
-def add_summary_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
-    parser.add_argument("--run", dest="run_folder", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--images", type=Path, help="the image set's folder")
-    parser.add_argument("--figures", type=Path, help="the folder of figures and report")
-    parser.add_argument(
-        "--started", type=int, metavar="SECONDS", help="when the work began (Unix time)"
-    )
-
-
-def run_summary(arguments: argparse.Namespace) -> int:
+def run_summary(
+    *,
+    run_folder: Annotated[Path, Option(metavar="DIR", names=("--run",))],
+    images: Annotated[Path | None, "the image set's folder"] = None,
+    figures: Annotated[Path | None, "the folder of figures and report"] = None,
+    started: Annotated[int | None, Option("when the work began (Unix time)", "SECONDS")] = None,
+) -> int:
     """Print a short table of a run: data, training, results, comparison, and where they are."""
     from ekg.evaluation.runs import run_summary
 
-    for line in run_summary(arguments.run_folder, arguments.images, arguments.figures):
+    for line in run_summary(run_folder, images, figures):
         print(line)
-    if arguments.started:
-        print(f"time      {(time.time() - arguments.started) / 60:.1f} minutes in total")
+    if started:
+        print(f"time      {(time.time() - started) / 60:.1f} minutes in total")
     return 0

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
-import os
+from typing import Annotated
 
+from ekg.options import CORES, Option
 from ekg.paths import needs_clone
 
 
-def add_paper_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
-    parser.add_argument(
-        "--run",
-        dest="run_name",
-        required=True,
-        metavar="RUN",
-        help="run folder or stored model; `published` for the paper's own results",
-    )
-    parser.add_argument("--images", default="", help="the image set, for example images")
-    parser.add_argument("--out", help="output folder (default: paper/output/<run>)")
-    parser.add_argument("--title", default="", help="the dataset's name for titles")
-    parser.add_argument(
-        "--notebook",
-        action="append",
-        metavar="NAME",
-        help="execute this notebook alone, without the report (repeatable)",
-    )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        help="write the report alone, from notebooks executed before",
-    )
-    parser.add_argument(
-        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="parallel notebooks"
-    )
-
-
-def run_paper(arguments: argparse.Namespace) -> int:
+def run_paper(
+    *,
+    run_name: Annotated[
+        str,
+        Option(
+            "run folder or stored model; `published` for the paper's own results",
+            "RUN",
+            ("--run",),
+        ),
+    ],
+    images: Annotated[str, "the image set, for example images"] = "",
+    out: Annotated[str | None, "output folder (default: paper/output/<run>)"] = None,
+    title: Annotated[str, "the dataset's name for titles"] = "",
+    notebook: Annotated[
+        list[str] | None,
+        Option(
+            "execute this notebook alone, without the report (repeatable)", "NAME", repeated=True
+        ),
+    ] = None,
+    report: Annotated[bool, "write the report alone, from notebooks executed before"] = False,
+    jobs: Annotated[int, Option("parallel notebooks", names=("-j", "--jobs"))] = CORES,
+) -> int:
     """Draw the figures, tables and report of a run, from its saved results."""
     needs_clone("paper", "the notebooks (paper/notebooks)")
     from pathlib import Path
@@ -47,23 +40,23 @@ def run_paper(arguments: argparse.Namespace) -> int:
     from ekg.paper.report import write_report
     from ekg.paper.run_files import open_run
 
-    if arguments.jobs < 1:
+    if jobs < 1:
         raise EkgError("--jobs must be at least 1")
     # Paths on the command line start where the user is; notebooks get them in full.
-    here = Path(arguments.run_name)
-    run_name = str(here.resolve()) if here.is_dir() else arguments.run_name
-    images = str(Path(arguments.images).resolve()) if arguments.images else ""
-    files = open_run(run_name, images, arguments.title)
-    output = Path(arguments.out).resolve() if arguments.out else default_output(files)
-    if not arguments.report:
+    here = Path(run_name)
+    run_name = str(here.resolve()) if here.is_dir() else run_name
+    images = str(Path(images).resolve()) if images else ""
+    files = open_run(run_name, images, title)
+    output = Path(out).resolve() if out else default_output(files)
+    if not report:
         parameters = {
             "run": run_name,
             "images": images,
             "output": str(output),
-            "dataset_title": arguments.title,
+            "dataset_title": title,
         }
-        names = arguments.notebook or notebook_names()
-        run_notebooks(names, output, parameters, arguments.jobs)
-    if not arguments.notebook:
+        names = notebook or notebook_names()
+        run_notebooks(names, output, parameters, jobs)
+    if not notebook:
         print(write_report(files, output))
     return 0

@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
-_SHORTCUTS = {
-    "epochs": ("training.epochs", int, "maximum number of epochs"),
-    "max_minutes": ("training.max_minutes", float, "no epoch starts after this, 0: no limit"),
-    "batch_size": ("training.batch_size", int, "images per step"),
-    "seed": ("training.seed", int, "NumPy's seed; torch gets one more, CUDA two more"),
-    "device": ("compute.device", str, "auto, cpu, cuda, cuda:1"),
-    "threads": ("compute.threads", int, "CPU threads, 0 for all cores"),
-    "workers": ("compute.workers", int, "loader workers, -1 for automatic"),
-}
+from ekg.options import Option
+
+if TYPE_CHECKING:
+    from ekg.training.trainer import Result
 
 
-def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
-    parser.add_argument("--images", required=True, metavar="DIR", help="the image set's folder")
-    parser.add_argument("--split", required=True, metavar="CSV", help="columns record and split")
-    parser.add_argument("--run", required=True, metavar="DIR", dest="run_folder", help="made here")
-    parser.add_argument(
-        "--experiment", metavar="TOML", help="settings; the paper's recipe without it"
-    )
-    parser.add_argument(
-        "--records", metavar="DIR", help='WFDB records, for data.source = "records"'
-    )
-    parser.add_argument("--resume", action="store_true", help="resume from the run's checkpoint")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="start over in an existing run folder"
-    )
-    parser.add_argument("--plain", action="store_true", help="the textbook form, for benchmarks")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.FIELD=VALUE",
-        dest="overrides",
-        help="change any setting, e.g. optimizer.learning_rate=0.01 (repeatable)",
-    )
-    for name, (field, kind, text) in _SHORTCUTS.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            metavar="N" if kind is not str else "NAME",
-            help=f"{text} ({field})",
-        )
-
-
-def run_train(arguments: argparse.Namespace) -> int:
+def run_train(
+    *,
+    images: Annotated[str, Option("the image set's folder", "DIR")],
+    split: Annotated[str, Option("columns record and split", "CSV")],
+    run_folder: Annotated[str, Option("made here", "DIR", ("--run",))],
+    experiment: Annotated[
+        str | None, Option("settings; the paper's recipe without it", "TOML")
+    ] = None,
+    records: Annotated[
+        str | None, Option('WFDB records, for data.source = "records"', "DIR")
+    ] = None,
+    resume: Annotated[bool, "resume from the run's checkpoint"] = False,
+    overwrite: Annotated[bool, "start over in an existing run folder"] = False,
+    plain: Annotated[bool, "the textbook form, for benchmarks"] = False,
+    overrides: Annotated[
+        Sequence[str],
+        Option(
+            "change any setting, e.g. optimizer.learning_rate=0.01 (repeatable)",
+            "SECTION.FIELD=VALUE",
+            ("--set",),
+            repeated=True,
+        ),
+    ] = (),
+    epochs: Annotated[int | None, Option("maximum number of epochs (training.epochs)", "N")] = None,
+    max_minutes: Annotated[
+        float | None,
+        Option("no epoch starts after this, 0: no limit (training.max_minutes)", "N"),
+    ] = None,
+    batch_size: Annotated[int | None, Option("images per step (training.batch_size)", "N")] = None,
+    seed: Annotated[
+        int | None,
+        Option("NumPy's seed; torch gets one more, CUDA two more (training.seed)", "N"),
+    ] = None,
+    device: Annotated[
+        str | None, Option("auto, cpu, cuda, cuda:1 (compute.device)", "NAME")
+    ] = None,
+    threads: Annotated[
+        int | None, Option("CPU threads, 0 for all cores (compute.threads)", "N")
+    ] = None,
+    workers: Annotated[
+        int | None, Option("loader workers, -1 for automatic (compute.workers)", "N")
+    ] = None,
+) -> int:
     """Train a network on an image set."""
     import os
     from pathlib import Path
@@ -59,33 +64,40 @@ def run_train(arguments: argparse.Namespace) -> int:
 
     from ekg.config import load_config
     from ekg.run import CONFIG_FILE
-    from ekg.training.distributed import is_first_process
     from ekg.training.trainer import train
 
-    overrides = list(arguments.overrides)
-    for name, (field, _, _) in _SHORTCUTS.items():
-        value = getattr(arguments, name)
-        if value is not None:
-            overrides.append(f"{field}={value}")
-    if arguments.plain:
-        overrides.append("compute.plain=true")
-    experiment = arguments.experiment
-    saved = Path(arguments.run_folder) / CONFIG_FILE
-    if arguments.resume and experiment is None and saved.is_file():
-        experiment = saved
+    shortcuts = {
+        "training.epochs": epochs,
+        "training.max_minutes": max_minutes,
+        "training.batch_size": batch_size,
+        "training.seed": seed,
+        "compute.device": device,
+        "compute.threads": threads,
+        "compute.workers": workers,
+        "compute.plain": "true" if plain else None,
+    }
+    changes = [*overrides, *(f"{k}={v}" for k, v in shortcuts.items() if v is not None)]
+    if resume and experiment is None and (saved := Path(run_folder, CONFIG_FILE)).is_file():
+        experiment = str(saved)
     result = train(
-        load_config(experiment, overrides),
-        arguments.images,
-        arguments.split,
-        arguments.run_folder,
-        records=arguments.records,
-        resume=arguments.resume,
-        overwrite=arguments.overwrite,
+        load_config(experiment, changes),
+        images,
+        split,
+        run_folder,
+        records=records,
+        resume=resume,
+        overwrite=overwrite,
     )
-    if not is_first_process():
-        return 0
-    print(
-        f"{result.run}: {result.epochs} epochs in {result.minutes:.1f} minutes ({result.reason}); "
-        f"best epoch {result.best_epoch}, validation loss {result.best_val_loss:.4f}"
-    )
+    _report(result)
     return 0
+
+
+def _report(result: Result) -> None:
+    from ekg.training.distributed import is_first_process
+
+    if is_first_process():
+        print(
+            f"{result.run}: {result.epochs} epochs in {result.minutes:.1f} minutes "
+            f"({result.reason}); best epoch {result.best_epoch}, validation loss "
+            f"{result.best_val_loss:.4f}"
+        )
