@@ -311,8 +311,7 @@ test-faults: $(ENVIRONMENT) ### kill processes, fill disks and damage files at e
 
 coverage: $(ENVIRONMENT) ### line coverage of the fast tests (fails below 95 %)
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
-	@$(PY) -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=json:.cache/coverage/report.json
-	@$(PY) scripts/coverage_table.py .cache/coverage/report.json
+	@$(PY) -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 MUTATION_PACKAGES := .cache/mutation/packages
 

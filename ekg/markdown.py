@@ -159,12 +159,20 @@ def put_table(page: Path, name: str, table: pd.DataFrame, columns: Sequence[str]
 
 def replace_block(page: Path, mark: str, content: str) -> None:
     """Put `content` between a page's two marks, `<!-- mark: begin -->` and `end`."""
-    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
     try:
         text = page.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise EkgError("page not found", path=page) from None
+    try:
+        write_text(page, with_block(text, mark, content))
+    except EkgError as error:
+        raise EkgError(error.problem, path=page) from None
+
+
+def with_block(text: str, mark: str, content: str) -> str:
+    """Return a page's text with `content` between its two marks."""
+    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
     if text.count(begin) != 1 or text.count(end) != 1:
-        raise EkgError(f"must contain the marks {begin.strip()} and {end} once each", path=page)
+        raise EkgError(f"must contain the marks {begin.strip()} and {end} once each")
     before, rest = text.split(begin)
-    write_text(page, before + begin + content + end + rest.split(end)[1])
+    return before + begin + content + end + rest.split(end)[1]

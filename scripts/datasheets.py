@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -22,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from ekg.datasets.registry import Source, read_registry  # noqa: E402
 from ekg.files import write_text  # noqa: E402
+from ekg.markdown import blocks, with_block  # noqa: E402
 from ekg.records.diagnoses import CLASSES, ECTOPY  # noqa: E402
 from ekg.simulator import VERSION, diagnoses_of, record_name, simulate_record  # noqa: E402
 from ekg.simulator.mix import BLOCK  # noqa: E402
@@ -125,14 +125,9 @@ def tables() -> dict[str, list[str]]:
 
 def with_tables(text: str, made: dict[str, list[str]]) -> str:
     """Return a page with what is between its marks regenerated."""
-
-    def fill(match: re.Match[str]) -> str:
-        lines = made.get(match["name"])
-        body = match["body"] if lines is None else "\n" + "\n".join(lines) + "\n"
-        return f"<!-- {match['name']}: begin -->{body}<!-- {match['name']}: end -->"
-
-    pattern = r"<!-- (?P<name>[\w ]+): begin -->(?P<body>.*?)<!-- (?P=name): end -->"
-    return re.sub(pattern, fill, text, flags=re.DOTALL)
+    for mark in blocks(text).keys() & made.keys():
+        text = with_block(text, mark, "\n".join([*made[mark], ""]))
+    return text
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ekg.files import read_json, write_text  # noqa: E402
+from ekg.markdown import with_block  # noqa: E402
 from ekg.paths import default_model  # noqa: E402
 
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 STORED = ROOT / "best_model_for_paper"
 PUBLISHED = STORED / "2020-07-16_mobilenetv3_small_custom_800_best" / "published_figures.json"
 
@@ -130,8 +130,7 @@ def results() -> list[str]:
 
 def page_with_results(page: str) -> str:
     """Return the README with the table between its marks regenerated."""
-    before, rest = page.split(BEGIN)
-    return "\n".join([before + BEGIN, *results(), END]) + rest.split(END)[1]
+    return with_block(page, "results", "\n".join([*results(), ""]))
 
 
 if __name__ == "__main__":

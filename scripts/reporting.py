@@ -6,7 +6,6 @@ Usage: python scripts/reporting.py [--write]
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,12 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ekg.files import write_text  # noqa: E402
+from ekg.markdown import with_block  # noqa: E402
 
 PAGES = ROOT / "docs" / "reporting"
 README = PAGES / "README.md"
 STATUSES = ("met", "partly", "no", "n/a")
 HEAD = "| item | asks for | status | where, or why not |"
-BEGIN, END = "<!-- counts: begin -->", "<!-- counts: end -->"
 
 
 def items(text: str) -> dict[str, list[list[str]]]:
@@ -64,8 +63,7 @@ def counts() -> list[str]:
 
 def page_with_counts(text: str) -> str:
     """Return the page with the table between its marks regenerated."""
-    made = "\n".join([BEGIN, *counts(), END])
-    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: made, text, flags=re.DOTALL)
+    return with_block(text, "counts", "\n".join([*counts(), ""]))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """Run the whole pipeline under other circumstances and compare every file with the first run.
 
-    python scripts/determinism.py [--only NAME ...] [--write]
+    python -m campaigns.determinism [--only NAME ...] [--write]
 
 The pipeline: simulate, draw, pack, split, train a few steps on the CPU, evaluate. It is run once
 plainly and once for each variation (other process counts, order of files, folder, locale, time
@@ -26,13 +26,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from ekg.files import write_text
+from ekg.training.history import MEASURED_COLUMNS
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
-
-
-from ekg.files import write_text  # noqa: E402
-from ekg.training.history import MEASURED_COLUMNS  # noqa: E402
-
 TABLE = ROOT / "benchmarks" / "determinism.csv"
 STAGES = ("records", "images", "pack", "split", "weights", "history", "predictions", "metrics")
 _PATHS = ("images_folder", "split_file")
@@ -130,68 +127,18 @@ for command in plan["commands"]:
 def commands(folder: str, jobs: int, size: int, records: int) -> list[list[str]]:
     """Return the pipeline's command lines, for a folder named from the working directory."""
     at = f"{folder}/data/synthetic"
-    images, split, run = f"{at}/im", f"{at}/im/split.csv", f"{folder}/run"
-    return [
-        ["simulate", "--out", f"{at}/records", "--records", str(records), "-j", str(jobs)],
-        [
-            "images",
-            "--records",
-            f"{at}/records",
-            "--out",
-            images,
-            "--size",
-            str(size),
-            "--pack",
-            "-j",
-            str(jobs),
-            "--dataset",
-            "synthetic",
-        ],
-        ["split", "--labels", f"{images}/records.csv", "--out", split, "--protocol", "stratified"],
-        [
-            "train",
-            "--images",
-            images,
-            "--split",
-            split,
-            "--run",
-            run,
-            "--device",
-            "cpu",
-            "--threads",
-            "1",
-            "--workers",
-            str(jobs - 1),
-            "--epochs",
-            "2",
-            "--batch-size",
-            "16",
-            "--set",
-            f"data.image_size={size}",
-            "--set",
-            "early_stopping.enabled=false",
-            "--set",
-            "training.max_minutes=0",
-            "--set",
-            "training.averaging_decay=0.9",
-        ],
-        [
-            "evaluate",
-            "--model",
-            run,
-            "--images",
-            images,
-            "--split",
-            split,
-            "--fold",
-            "val",
-            "test",
-            "--out",
-            run,
-            "--resamples",
-            "200",
-        ],
-    ]
+    data = f"--images {at}/im --split {at}/im/split.csv"
+    lines = (
+        f"simulate --out {at}/records --records {records} -j {jobs}",
+        f"images --records {at}/records --out {at}/im --size {size} --pack -j {jobs} "
+        "--dataset synthetic",
+        f"split --labels {at}/im/records.csv --out {at}/im/split.csv --protocol stratified",
+        f"train {data} --run {folder}/run --device cpu --threads 1 --workers {jobs - 1} --epochs 2 "
+        f"--batch-size 16 --set data.image_size={size} --set early_stopping.enabled=false "
+        "--set training.max_minutes=0 --set training.averaging_decay=0.9",
+        f"evaluate --model {folder}/run {data} --fold val test --out {folder}/run --resamples 200",
+    )
+    return [line.split() for line in lines]
 
 
 def walk(variation: Variation, folder: Path, size: int, records: int, locales: Path) -> None:
