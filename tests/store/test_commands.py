@@ -51,10 +51,12 @@ def test_export_refuses_a_folder_without_images(run_folder, tmp_path, capsys):
 
 def test_summary_ends_with_the_time_taken(capsys):
     run = default_model()
-    assert main(["summary", "--run", str(run), "--started", str(int(time.time()) - 90)]) == 0
+    started = int(time.time()) - 90
+    assert main(["summary", "--run", str(run), "--started", str(started)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "Not for clinical use." in lines[1]
-    assert re.fullmatch(r"time      1\.[56] minutes in total", lines[-1])
+    taken = re.fullmatch(r"time      (\d+\.\d) minutes in total", lines[-1])
+    assert taken and 1.5 <= float(taken[1]) <= (time.time() - started) / 60 + 0.05
     assert main(["summary", "--run", str(run)]) == 0
     assert "minutes in total" not in capsys.readouterr().out
 
