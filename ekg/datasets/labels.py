@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from ekg.errors import EkgError
-from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, DIAGNOSES, ECTOPY, normalise_diagnoses
+from ekg.records.diagnoses import BY_ABBREVIATION, CLASSES, ECTOPY, normalise_diagnoses
 from ekg.records.header_text import decoded
 from ekg.records.record import Header
 
@@ -186,18 +186,6 @@ def _machine_phrases() -> frozenset[str]:
 
 def _plain_words(statement: str) -> str:
     return " ".join(re.sub(r"[^0-9a-z]+", " ", statement.casefold()).split())
-
-
-def missing_codes() -> list[str]:
-    """Return codes of `ekg.records.diagnoses` that the table lacks or has otherwise."""
-    table = read_codes()
-    return [
-        code
-        for diagnosis in DIAGNOSES
-        for code in diagnosis.codes
-        if ("SNOMED", code) not in table
-        or table["SNOMED", code].diagnosis != diagnosis.abbreviation
-    ]
 
 
 Statements = dict[str, float | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from ekg.evaluation.intervals import FEWEST_RECORDS
-from ekg.evaluation.levels import Units, levels_of
+from ekg.evaluation.levels import levels_of
 from ekg.evaluation.metrics import SMALLEST_PROBABILITY, probability_metrics
 
 FITTED_ON = "val"
@@ -47,12 +46,6 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.n
     low, high = (math.log(limit) for limit in TEMPERATURE_LIMITS)
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
     return math.exp(found.x)
-
-
-def calibrate(units: Units, temperature: float) -> Units:
-    """Return the same units with calibrated probabilities; each prediction stays the same."""
-    assert units.probabilities is not None
-    return replace(units, probabilities=apply_temperature(units.probabilities, temperature))
 
 
 def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Any]:

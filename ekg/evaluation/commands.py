@@ -12,6 +12,19 @@ from ekg.errors import EvaluationError
 from ekg.options import CORES, Fs, Jobs, Option, Scheduler, Unit
 
 
+Model = Annotated[
+    Path | None,
+    Option(
+        "a run folder, a folder of best_model_for_paper/ or a weights file "
+        "(default: the default model)",
+        "MODEL",
+    ),
+]
+Resamples = Annotated[
+    int, Option("resamples of records for the intervals; 0 for none (default: %(default)s)", "N")
+]
+
+
 def run_compare(
     a: Annotated[Path, Option("a run, a stored model, predictions or published results", "A")],
     b: Annotated[
@@ -107,14 +120,7 @@ def _published_beside(a: Any, content: dict[str, Any], fold: str) -> Any:
 
 def run_evaluate(
     *,
-    model: Annotated[
-        Path | None,
-        Option(
-            "a run folder, a folder of best_model_for_paper/ or a weights file "
-            "(default: the default model)",
-            "MODEL",
-        ),
-    ] = None,
+    model: Model = None,
     images: Annotated[Path, Option("the image set", "DIR")],
     split: Annotated[Path, Option("CSV with record and split", "FILE")],
     fold: Annotated[
@@ -122,10 +128,7 @@ def run_evaluate(
         Option("train, val or test; one or more (default: test)", "FOLD"),
     ] = None,
     out: Annotated[Path, Option("where the results go (the run)", "DIR")],
-    resamples: Annotated[
-        int,
-        Option("resamples of records for the intervals; 0 for none (default: %(default)s)", "N"),
-    ] = 10_000,
+    resamples: Resamples = 10_000,
     seed: Annotated[int, "seed of the resampling (default: %(default)s)"] = 44,
     batch_size: Annotated[int, Option("batch size (%(default)s)", "N")] = 32,
     saliency: Annotated[bool, "also write saliency.npz: what the network looks at"] = False,
@@ -169,14 +172,7 @@ def run_evaluate(
 
 def run_external(
     *,
-    model: Annotated[
-        Path | None,
-        Option(
-            "a run folder, a folder of best_model_for_paper/ or a weights file "
-            "(default: the default model)",
-            "MODEL",
-        ),
-    ] = None,
+    model: Model = None,
     records: Annotated[Path, Option("a folder of recordings", "DIR")],
     labels: Annotated[
         str | None,
@@ -199,10 +195,7 @@ def run_external(
         ),
     ] = 50.0,
     limit: Annotated[int | None, Option("read a random sample of N records", "N")] = None,
-    resamples: Annotated[
-        int,
-        Option("resamples of records for the intervals; 0 for none (default: %(default)s)", "N"),
-    ] = 10_000,
+    resamples: Resamples = 10_000,
     seed: Annotated[int, "seed of the sample and intervals (%(default)s)"] = 44,
     jobs: Jobs = CORES,
     scheduler: Scheduler = None,

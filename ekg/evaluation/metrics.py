@@ -9,9 +9,6 @@ from sklearn import metrics as sk
 
 from ekg.evaluation.levels import Units
 
-CONFUSION_METRICS = ("precision", "recall", "f1", "specificity")
-RANKING_METRICS = ("auroc", "average_precision")
-PROBABILITY_METRICS = ("brier", "ece", "log_loss")
 RELIABILITY_BINS = 10
 """Equal-width bins of the largest probability for the calibration error."""
 SMALLEST_PROBABILITY = 1e-30

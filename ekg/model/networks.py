@@ -116,11 +116,6 @@ def build_backbone(
     return network
 
 
-def trainable_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters that training may change."""
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]
-
-
 def _imagenet_weights(name: str, weights: str | Path) -> dict[str, Tensor]:
     if str(weights) != IMAGENET:
         return load_weights(weights)[0]

@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-INDEPENDENT_LEADS: tuple[str, ...] = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-"""The eight leads that are measured; the other four follow from I and II."""
-
 ELECTRODES: tuple[str, ...] = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
-
-FRANK_LEADS: tuple[str, ...] = ("vx", "vy", "vz")
 
 DOWER = np.array(
     [
@@ -27,7 +22,7 @@ DOWER = np.array(
         [0.831, 0.076, 0.230],  # V6
     ]
 )
-"""Lead vectors of `INDEPENDENT_LEADS`, shape (8, 3): Dower, Machado and Osborne 1980."""
+"""Lead vectors of I, II and V1 to V6: (8, 3), Dower, Machado and Osborne 1980."""
 
 _AVF = DOWER[1] - DOWER[0] / 2
 _AVF_GAIN = np.sqrt(3) / 2  # an augmented lead sees a frontal vector this much smaller than I does

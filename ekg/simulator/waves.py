@@ -69,10 +69,6 @@ class Waves:
             hold=self.hold * factor,
         )
 
-    def shifted(self, seconds: float) -> Waves:
-        """Return the waves `seconds` later."""
-        return replace(self, centre=self.centre + seconds)
-
     def shapes(self, time: np.ndarray) -> np.ndarray:
         """Return the K shapes at times (s) after the anchor, shape (K, len(time))."""
         late = time[None, :] - self.centre[:, None]
