@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from ekg.errors import EvaluationError
 from ekg.options import CORES, Fs, Jobs, Option, Scheduler, Unit
 
-
 Model = Annotated[
     Path | None,
     Option(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import os
 import random
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,35 +161,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def largest_batch(trial: Callable[[int], None], below: int) -> int:
-    """Return the largest halving of `below` for which `trial` does not run out of memory."""
-    size = below // 2
-    while size >= 1:
-        _release()
-        try:
-            trial(size)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            size //= 2
-        else:
-            return size
-    return 0
-
-
-def _release() -> None:
-    gc.collect()
-    if torch.cuda.is_available():  # pragma: no cover - needs a GPU
-        torch.cuda.empty_cache()
-
-
-def out_of_memory(device: torch.device, batch_size: int, fits: int) -> TrainingError:
-    """Return the error that says which batch size would fit."""
-    remedy = (
-        f"use --batch-size {fits}, which fits"
-        if fits
-        else "not even one image fits: use a smaller data.image_size or another device"
-    )
+def out_of_memory(device: torch.device, batch_size: int) -> TrainingError:
+    """Return the error that says what to change."""
     return TrainingError(
-        f"out of memory on {device} with field `training.batch_size` {batch_size}", remedy=remedy
+        f"out of memory on {device} with field `training.batch_size` {batch_size}",
+        remedy="use a smaller --batch-size or data.image_size, or another device",
     )

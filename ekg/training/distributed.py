@@ -1,20 +1,21 @@
 """Several processes that train one network: what they must agree on.
 
-`torchrun` starts the processes. Each takes its part of every batch; the parts add up to what
-one process would compute for the whole batch, batch norm and dropout included.
+`torchrun` starts the processes. Each takes its part of every batch; loss and gradients are those
+of the whole batch. On GPUs batch norm is too; on CPUs each process normalises its own part, and
+the statistics kept are the first one's. Dropout is drawn by each process for itself.
 """
 
 from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ekg.errors import TrainingError
 
@@ -57,6 +58,12 @@ class World:
         dist.all_gather_object(parts, part)
         return parts
 
+    def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process the first one's values."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
+
     def wait(self) -> None:
         """Wait until every process has come here."""
         if self.size > 1:
@@ -91,93 +98,7 @@ def leave(world: World) -> None:
         dist.destroy_process_group()
 
 
-class _SumOverProcesses(torch.autograd.Function):
-    """Adds a tensor over processes; the gradient is added likewise."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        total = values.clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous().clone()
-        dist.all_reduce(total)
-        return total
-
-
-class ExactSyncBatchNorm(nn.BatchNorm2d):
-    """Batch norm with the statistics of the whole batch, on any backend.
-
-    torch's `SyncBatchNorm` runs on GPUs only. The variance is taken in a second pass around the
-    common mean, which keeps the result within rounding of a single process. A process whose part
-    of the batch is empty takes part with nothing.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """See `torch.nn.BatchNorm2d`."""
-        if not self.training:
-            return super().forward(input)
-        count = input.new_tensor([input.numel() // input.shape[1]], dtype=torch.float64)
-        dist.all_reduce(count)
-        n = float(count.item())
-        total = input.sum((0, 2, 3))
-        mean = _SumOverProcesses.apply(total) / n
-        centred = input - mean.view(1, -1, 1, 1)
-        var = _SumOverProcesses.apply((centred * centred).sum((0, 2, 3))) / n
-        self._follow(mean.detach(), var.detach() * (n / max(n - 1.0, 1.0)))
-        scale = self.weight / torch.sqrt(var + self.eps)
-        return centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
-
-    @torch.no_grad()
-    def _follow(self, mean: Tensor, var: Tensor) -> None:
-        momentum = 0.1 if self.momentum is None else self.momentum
-        assert self.running_mean is not None and self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
-        self.running_var.lerp_(var.to(self.running_var.dtype), momentum)
-
-
-class SharedDropout(nn.Module):
-    """Dropout whose mask is drawn for the whole batch, the same on every process.
-
-    Each process applies its own rows of it. `rows` must be set before each batch; the random
-    states of all processes stay equal, as that of a single process would.
-    """
-
-    def __init__(self, p: float):
-        super().__init__()
-        self.p = p
-        self.batch, self.start = 0, 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Take and return (n, ...), the rows `start` to `start + n` of the batch."""
-        if not self.training or self.p == 0.0:
-            return x
-        mask = functional.dropout(x.new_ones((self.batch, *x.shape[1:])), self.p)
-        return x * mask[self.start : self.start + len(x)]
-
-
-def adapt_network(network: nn.Module, device_type: str) -> nn.Module:
-    """Replace batch norm and dropout by forms that see the whole batch."""
-    if device_type == "cuda":  # pragma: no cover - needs a GPU
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Dropout):
-                setattr(parent, name, SharedDropout(child.p))
-            elif isinstance(child, nn.BatchNorm2d) and device_type != "cuda":
-                shared = ExactSyncBatchNorm(child.num_features, child.eps, child.momentum)
-                shared.load_state_dict(child.state_dict())
-                shared.train(child.training)
-                setattr(parent, name, shared.to(child.weight.device))
-    return network
-
-
-def set_rows(network: nn.Module, batch: int, start: int) -> None:
-    """Tell every `SharedDropout` which rows of the batch come next."""
-    for module in network.modules():
-        if isinstance(module, SharedDropout):
-            module.batch, module.start = batch, start
+def adapt_network(network: nn.Module, device_type: str) -> None:
+    """Let batch norm see the whole batch on GPUs; torch's `SyncBatchNorm` has no form for CPUs."""
+    if device_type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)

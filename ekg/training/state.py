@@ -140,7 +140,8 @@ class State:
         self.seconds_before = content["seconds"]
         self.started = time.monotonic()
         self.finished = content["finished"]
-        restore_random_states(content["random"])
+        if world.is_first:  # the others go on drawing their own dropout
+            restore_random_states(content["random"])
 
 
 def _share(parts: list[dict[str, Any]], world: World) -> Sums:

@@ -13,7 +13,7 @@ from ekg.config import TrainConfig
 from ekg.data.loader import Batch, Loader, batches_of, epoch_order, share_of
 from ekg.errors import TrainingError
 from ekg.training.compute import Compute
-from ekg.training.distributed import World, set_rows
+from ekg.training.distributed import World
 from ekg.training.schedule import rate_factor
 from ekg.training.state import State
 from ekg.training.validation import step_loss, to_device
@@ -58,6 +58,8 @@ class StepRunner:
         state, world = self.state, self.world
         order = epoch_order(len(self.labels), self.config.training.seed, state.epoch)
         batches = batches_of(order, self.config.training.batch_size)
+        # A last batch with fewer images than processes would leave one of them nothing.
+        batches = [batch for batch in batches if len(batch) >= world.size]
         mine = [share_of(batch, world.rank, world.size) for batch in batches]
         # The order depends on seed and epoch alone, so a resumed run continues at its step.
         remaining = range(state.step, len(batches))
@@ -85,9 +87,6 @@ class StepRunner:
         # The weighted mean is over the whole batch, not over this process's part of it.
         total_weight = float(self.weights[self.labels[batch]].sum())
         labels = torch.from_numpy(part.labels).to(self.compute.device, non_blocking=True)
-        if self.world.size > 1:
-            sizes = [len(share_of(batch, r, self.world.size)) for r in range(self.world.rank)]
-            set_rows(state.model, len(batch), sum(sizes))
         with self.compute.autocast():
             logits = self.forward(to_device(part.pixels, self.compute.device))
         loss = step_loss(

@@ -16,7 +16,6 @@ from torch import nn
 
 from ekg.config import NetworkConfig, TrainConfig, config_to_dict
 from ekg.data.training_data import FoldData, RunData, open_run_data
-from ekg.errors import TrainingError
 from ekg.files import folder_lock
 from ekg.model import EkgModel, build_network, load_weights
 from ekg.model.model_files import weights_file_of
@@ -132,6 +131,8 @@ class _Course:
         model = build_model(config, settings)
         if world.size > 1:
             distributed.adapt_network(model, settings.device.type)
+            if not world.is_first:  # each process draws its own dropout
+                compute.seed_everything(config.training.seed + 1000 * world.rank)
         self.state: State = new_state(config, model, settings)
         self.weighted = config.training.class_weights == "balanced"
         weights = class_weights(data.train.labels, len(CLASSES))
@@ -154,7 +155,6 @@ class _Course:
         if self.world.size > 1:
             ids = [self.compute.device.index] if self.compute.device.type == "cuda" else None
             return nn.parallel.DistributedDataParallel(
-                # Batch norm is computed over the whole batch: buffers are equal already.
                 model,
                 device_ids=ids,
                 broadcast_buffers=False,
@@ -199,7 +199,8 @@ class _Course:
             except (RuntimeError, MemoryError) as error:
                 if not memory.is_out_of_memory(error):
                     raise
-                raise self._out_of_memory() from None
+                batch = self.config.training.batch_size
+                raise memory.out_of_memory(self.compute.device, batch) from None
 
     def _between_steps(self) -> None:
         """Say once how long it will take; save a checkpoint when it is time."""
@@ -213,6 +214,8 @@ class _Course:
     def _measured_row(self) -> dict[str, Any]:
         """Measure the folds and return the epoch's row of the history."""
         state, sums = self.state, self.state.sums
+        self.world.copy_from_first(state.model.buffers())
+        self.world.copy_from_first(state.measured_model.buffers())
         own = torch.tensor([sums.loss, sums.correct], dtype=torch.float64)
         loss, correct = self.world.sum(own.to(self.compute.device)).tolist()
         images = max(sums.images, 1)
@@ -312,19 +315,6 @@ class _Course:
                 yield progress
         else:
             yield _Silence()
-
-    def _out_of_memory(self) -> TrainingError:
-        batch, size = self.config.training.batch_size, self.config.data.image_size
-        self.state.optimizer.zero_grad(set_to_none=True)
-
-        def trial(n: int) -> None:
-            images = torch.zeros((n, 1, size, size), dtype=torch.uint8, device=self.compute.device)
-            with self.compute.autocast():
-                self.state.model(images).sum().backward()
-
-        # With several processes the others still wait in the middle of a step.
-        fits = memory.largest_batch(trial, batch) if self.world.size == 1 else 0
-        return memory.out_of_memory(self.compute.device, batch, fits)
 
 
 class _Silence:

@@ -10,7 +10,6 @@ import torch
 from ekg.config import ComputeConfig
 from ekg.errors import ConfigError
 from ekg.training import compute
-from ekg.training.compute import largest_batch, out_of_memory
 from ekg.training.provenance import _git, _version
 
 CPU = torch.device("cpu")
@@ -105,25 +104,3 @@ def test_what_cannot_be_told_of_the_environment(monkeypatch):
     assert _git("no-such-command") is None
     monkeypatch.setenv("PATH", "")
     assert _git("status") is None
-
-
-def test_the_largest_batch_that_fits():
-    tried = []
-
-    def trial(size):
-        tried.append(size)
-        if size > 5:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    assert largest_batch(trial, 32) == 4
-    assert tried == [16, 8, 4]
-    assert "--batch-size 4" in str(out_of_memory(torch.device("cpu"), 32, 4))
-    assert "not even one" in str(out_of_memory(torch.device("cpu"), 32, 0))
-
-
-def test_other_errors_are_not_taken_for_lack_of_memory():
-    def trial(size):
-        raise RuntimeError("something else")
-
-    with pytest.raises(RuntimeError, match="something else"):
-        largest_batch(trial, 32)

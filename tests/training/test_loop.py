@@ -198,7 +198,7 @@ def test_a_loss_that_is_no_number_names_step_and_images(toy_set, tmp_path):
         go(toy_set, tmp_path / "run", optimizer={"learning_rate": 1e30})
 
 
-def test_out_of_memory_says_what_would_fit(toy_set, tmp_path, monkeypatch):
+def test_out_of_memory_names_the_batch_size(toy_set, tmp_path, monkeypatch):
     from ekg.model import EkgModel
 
     forward = EkgModel.forward
@@ -209,7 +209,7 @@ def test_out_of_memory_says_what_would_fit(toy_set, tmp_path, monkeypatch):
         return forward(self, images)
 
     monkeypatch.setattr(EkgModel, "forward", small_memory)
-    with pytest.raises(TrainingError, match="--batch-size 4"):
+    with pytest.raises(TrainingError, match=r"batch_size` 16; use a smaller --batch-size"):
         go(toy_set, tmp_path / "run", training={"batch_size": 16})
 
 
