@@ -204,17 +204,12 @@ RESULTS := $(if $(wildcard $(RUN_DIR)/metrics.json),,$(RESULTS))
 endif
 endif
 PAPER_CODE := $(wildcard ekg/paper/*.py ekg/paper/figures/*.py)
-NOTEBOOKS := $(patsubst paper/notebooks/%.py,$(FIGURES)/%.ipynb,$(wildcard paper/notebooks/[!_]*.py))
 
 .PHONY: paper-figures
 paper-figures: $(FIGURES)/report.html ## figures, tables and report of the run (RUN=published: of the paper)
 
-$(FIGURES)/%.ipynb: paper/notebooks/%.py paper/notebooks/_set_up.py $(RESULTS) $(PAPER_CODE) | $(ENVIRONMENT)
-	@OMP_NUM_THREADS=1 $(EKG) paper --run $(PAPER_RUN) $(PAPER_IMAGES) --out $(FIGURES) --notebook $*
-
 $(FIGURES)/report.html: $(RESULTS) $(PAPER_CODE) $(wildcard paper/notebooks/*.py) | $(ENVIRONMENT)
-	@$(MAKE) -j $(JOBS) $(NOTEBOOKS)
-	@$(EKG) paper --run $(PAPER_RUN) $(PAPER_IMAGES) --out $(FIGURES) --report
+	@OMP_NUM_THREADS=1 $(EKG) paper --run $(PAPER_RUN) $(PAPER_IMAGES) --out $(FIGURES) -j $(JOBS)
 
 # --- the whole pipeline ---------------------------------------------------------------------
 .PHONY: reproduce

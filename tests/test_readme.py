@@ -134,8 +134,9 @@ def test_the_whole_road_in_a_fresh_clone(clone):
     ):
         assert (run / name).is_file(), name
     output = clone / "paper" / "output" / "toy"
-    assert (output / "report.html").stat().st_size > 100_000
-    assert len(list(output.glob("*.ipynb"))) == 5
+    assert 100_000 < (output / "report.html").stat().st_size < 2_000_000
+    notebooks = {path.stem for path in output.glob("*.ipynb")}
+    assert {"loss", "confusion_raw_test", "classes_val", "extra_results"} <= notebooks
     # Nothing that is up to date is made again.
     before = {path: path.stat().st_mtime_ns for path in run.iterdir()}
     make(clone, "paper-figures", "compare", "EXPERIMENT=toy.toml", "RUN=toy")
