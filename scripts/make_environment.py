@@ -4,7 +4,7 @@ Usage: python3 scripts/make_environment.py [FOLDER] [--torch cuda|cpu] [--torch-
 
 Installs exactly requirements.txt, every file checked by its hash and nothing resolved, so that
 what appears later on a package index cannot matter. uv (scripts/uv-requirements.txt) installs
-where it can be had, several times as fast as pip (benchmarks/environment.csv), else pip does.
+where it can be had, several times as fast as pip, else pip does.
 
 Without --torch the first build decides: the CPU wheels of torch and torchvision where there is no
 GPU and PyTorch's index of them answers, else the wheels of the lock. A rebuild keeps the choice.

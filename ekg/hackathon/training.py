@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ekg.config import TrainConfig, config_to_dict, load_config
+from ekg.config import TrainConfig, load_config
 from ekg.data.folds import labels_of
 from ekg.data.loader import Loader
+from ekg.data.training_data import FoldData, RunData
 from ekg.errors import ModelError, TrainingError
 from ekg.files import folder_lock
 from ekg.hackathon.images import ColourSource
@@ -23,17 +24,12 @@ from ekg.model import build_network, load_weights
 from ekg.model.ekg_model import EkgModel
 from ekg.model.networks import IMAGENET_MEAN, IMAGENET_STD, PAPER_NETWORK
 from ekg.model.weights import fill_network
-from ekg.progress import Progress, log_line
+from ekg.progress import log_line
 from ekg.run import CHECKPOINT_FILE, WEIGHTS_FILE
 from ekg.training import compute, run_folder
-from ekg.training.checkpoint import save_checkpoint
 from ekg.training.distributed import World
-from ekg.training.history import line_of
 from ekg.training.provenance import describe_environment
-from ekg.training.state import State, Sums, new_state
-from ekg.training.step import StepRunner
-from ekg.training.trainer import network_options
-from ekg.training.validation import evaluate_fold
+from ekg.training.trainer import Course, network_options
 
 COLOURS = 3
 
@@ -158,11 +154,17 @@ def train_hackathon(
         settings = compute.set_up(config.compute)
         compute.seed_everything(config.training.seed)
         model = build_colour_model(config).to(settings.device)
-        state = new_state(config, model, settings)
+        train, val = (
+            stack.enter_context(_fold(config, pictures, images[folds == name], name))
+            for name in ("train", "val")
+        )
+        data = RunData(train, train, val)
         world = World()
+        course = Course(config, settings, world, run, data, model, log, best_by="val_accuracy")
         if checkpoint is not None:
-            state.from_checkpoint(checkpoint, world)
-            log("already finished" if state.finished else f"resuming at epoch {state.epoch}")
+            course.state.from_checkpoint(checkpoint, world)
+            done = course.state.finished
+            log("already finished" if done else f"resuming at epoch {course.state.epoch}")
         else:
             environment = describe_environment(
                 settings,
@@ -172,17 +174,29 @@ def train_hackathon(
                 processes=1,
             )
             run_folder.begin(run, config, environment)
-        loaders = {}
-        for fold in ("train", "val"):
-            rows = images[folds == fold].reset_index(drop=True)
-            source = ColourSource(pictures, rows, config.data.image_size)
-            labels = labels_of(rows, HACKATHON_CLASSES)
-            loaders[fold] = (
-                rows,
-                labels,
-                stack.enter_context(Loader(source, labels, config.compute.workers)),
-            )
-        _run_epochs(config, state, settings, loaders, run, log)
+        course.go()
+        result = course.result()
+        best = course.state.rows[result.best_epoch]
+        run_folder.finish(
+            run,
+            {
+                "run": run.name,
+                "epochs": result.epochs,
+                "best_epoch": result.best_epoch,
+                "best_val_accuracy": best["val_accuracy"],
+                "minutes": result.minutes,
+                "reason": result.reason,
+            },
+        )
+
+
+@contextmanager
+def _fold(config: TrainConfig, pictures: Path, rows: pd.DataFrame, name: str) -> Iterator[FoldData]:
+    rows = rows.reset_index(drop=True)
+    labels = labels_of(rows, HACKATHON_CLASSES)
+    source = ColourSource(pictures, rows, config.data.image_size)
+    with Loader(source, labels, config.compute.workers) as loader:
+        yield FoldData(name, loader, labels, rows["image"].to_numpy(str))
 
 
 def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
@@ -194,102 +208,3 @@ def _checkpoint(run: Path, config: TrainConfig) -> dict[str, Any] | None:
             path=error.path,
             remedy="use its original settings, or choose another --out",
         ) from None
-
-
-def _run_epochs(
-    config: TrainConfig,
-    state: State,
-    settings: compute.Compute,
-    loaders: dict[str, tuple[pd.DataFrame, Any, Loader]],
-    run: Path,
-    log: Callable[[str], None],
-) -> None:
-    world, n_classes = World(), len(HACKATHON_CLASSES)
-    rows, labels, loader = loaders["train"]
-    runner = StepRunner(
-        config,
-        state,
-        state.model,
-        names=rows["image"].to_numpy(str),
-        labels=labels,
-        weights=torch.ones(n_classes, dtype=torch.float64).numpy(),
-        compute=settings,
-        world=world,
-    )
-    _, val_labels, val_loader = loaders["val"]
-    # Wrapped, so that nothing takes it for a model of grey images and rebuilds it as one.
-    measured = nn.Sequential(state.measured_model)
-    while not state.finished:
-        with Progress(len(labels), f"epoch {state.epoch}", "picture") as progress:
-            runner.run_epoch(loader, progress.update)
-            val = evaluate_fold(
-                measured,
-                val_loader,
-                val_labels,
-                n_classes=n_classes,
-                batch_size=config.training.batch_size,
-                seed=config.training.seed,
-                weighted=False,
-                compute=settings,
-                world=world,
-                progress=lambda count: None,
-            )
-        best = max((row["val_accuracy"] for row in state.rows), default=-1.0)
-        row = _row(state, settings, val.loss, val.accuracy, val.macro_f1, val.accuracy > best)
-        state.rows.append(row)
-        state.epoch, state.step, state.sums = state.epoch + 1, 0, Sums()
-        if state.epoch >= config.training.epochs:
-            state.finished = "all epochs done"
-        if row["saved_model"]:
-            run_folder.keep_weights(run, state.measured_model, row)
-        run_folder.keep_history(run, state.rows)
-        save_checkpoint(
-            run / CHECKPOINT_FILE,
-            {**state.to_checkpoint(world), "config": config_to_dict(config)},
-        )
-        log(line_of(row))
-    best_row = next(row for row in reversed(state.rows) if row["saved_model"])
-    run_folder.finish(
-        run,
-        {
-            "run": run.name,
-            "epochs": len(state.rows),
-            "best_epoch": best_row["epoch"],
-            "best_val_accuracy": best_row["val_accuracy"],
-            "minutes": state.rows[-1]["elapsed_time"],
-            "reason": state.finished,
-        },
-    )
-
-
-def _row(
-    state: State,
-    settings: compute.Compute,
-    val_loss: float,
-    val_accuracy: float,
-    val_macro_f1: float,
-    better: bool,
-) -> dict[str, Any]:
-    """Return the epoch's row of the history; `saved_model` marks the best accuracy so far."""
-    sums, minutes = state.sums, state.minutes
-    best = min((row["val_loss"] for row in state.rows), default=val_loss)
-    on_gpu = settings.device.type == "cuda"
-    images = max(sums.images, 1)
-    return {
-        "epoch": state.epoch,
-        "train_loss": sums.loss / images,
-        "val_loss": val_loss,
-        "best_val_loss": min(best, val_loss),
-        "delta_per_best": (val_loss - best) / best if best else 0.0,
-        "saved_model": better,
-        "elapsed_time": minutes,
-        "epoch_time": minutes - (state.rows[-1]["elapsed_time"] if state.rows else 0.0),
-        "cuda_mem_alloc": torch.cuda.memory_allocated() if on_gpu else 0,
-        "cuda_mem_cached": torch.cuda.max_memory_reserved() if on_gpu else 0,
-        "learning_rate": float(state.optimizer.param_groups[0]["lr"]),
-        "images_per_second": images / max(sums.seconds, 1e-9),
-        "train_accuracy": sums.correct / images,
-        "val_accuracy": val_accuracy,
-        "val_macro_f1": val_macro_f1,
-        "steps": state.step,
-    }

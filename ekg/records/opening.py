@@ -108,8 +108,12 @@ def named_records(folder: str | Path, *, arrays: bool = False) -> dict[str, Path
 def other_files(folder: str | Path, *, arrays: bool = False) -> list[Path]:
     """Return the files of other machines in a folder and below it, in no particular order."""
     found = []
-    for path in files_below(folder):
-        if path.suffix.lower() == ".hea":
+    files = files_below(folder)
+    headers = {path.with_suffix("") for path in files if path.suffix.lower() == ".hea"}
+    for path in files:
+        # A signal beside its header needs no look into it: there is one for every record.
+        ending = path.suffix.lower()
+        if ending == ".hea" or (ending in (".mat", ".dat") and path.with_suffix("") in headers):
             continue
         form = format_of(path)
         if form is not None and (arrays or not form.is_array):

@@ -87,7 +87,8 @@ def train(
                 open_run_data(config, Path(images), Path(split_file), records, log, pinned=pinned)
             )
             compute.seed_everything(config.training.seed)
-            course = _Course(config, settings, world, run, data, log)
+            model = build_model(config, settings)
+            course = Course(config, settings, world, run, data, model, log)
             if checkpoint is not None:
                 course.state.from_checkpoint(checkpoint, world)
                 log(f"resuming at epoch {course.state.epoch}, step {course.state.step}")
@@ -114,8 +115,11 @@ def _silent(line: str) -> None:
     """Leave speaking to the first process."""
 
 
-class _Course:
-    """The epochs of one run."""
+class Course:
+    """The epochs of one run.
+
+    `best_by`: The column of the history that decides which epoch's weights are kept.
+    """
 
     def __init__(
         self,
@@ -124,18 +128,21 @@ class _Course:
         world: distributed.World,
         run: Path,
         data: RunData,
+        model: EkgModel,
         log: Log,
+        best_by: str = "",
     ):
         self.config, self.compute, self.world = config, settings, world
         self.run, self.data, self.log = run, data, log
-        model = build_model(config, settings)
+        self.best_by = best_by or config.training.best_by
+        self.n_classes = len(model.classes)
         if world.size > 1:
             distributed.adapt_network(model, settings.device.type)
             if not world.is_first:  # each process draws its own dropout
                 compute.seed_everything(config.training.seed + 1000 * world.rank)
         self.state: State = new_state(config, model, settings)
         self.weighted = config.training.class_weights == "balanced"
-        weights = class_weights(data.train.labels, len(CLASSES))
+        weights = class_weights(data.train.labels, self.n_classes)
         self.runner = StepRunner(
             config,
             self.state,
@@ -226,10 +233,12 @@ class _Course:
         val = self._evaluate(self.data.val)
         on_gpu = self.compute.device.type == "cuda"
         best_loss = min((row["val_loss"] for row in state.rows), default=math.nan)
-        best_f1 = max((row["val_macro_f1"] for row in state.rows), default=-math.inf)
-        by_f1 = self.config.training.best_by == "val_macro_f1"
-        # "not >=" is true for the first epoch (best is NaN), so that there are always weights.
-        better = val.macro_f1 > best_f1 if by_f1 else not val.loss >= best_loss
+        if self.best_by == "val_loss":
+            # "not >=" is true for the first epoch (best is NaN), so that there are always weights.
+            better = not val.loss >= best_loss
+        else:
+            score = {"val_macro_f1": val.macro_f1, "val_accuracy": val.accuracy}[self.best_by]
+            better = score > max((row[self.best_by] for row in state.rows), default=-math.inf)
         first = not state.rows
         minutes = state.minutes
         return {
@@ -291,7 +300,7 @@ class _Course:
                 self.state.measured_model,
                 fold.loader,
                 fold.labels,
-                n_classes=len(CLASSES),
+                n_classes=self.n_classes,
                 batch_size=training.batch_size,
                 seed=training.seed,
                 weighted=self.weighted,

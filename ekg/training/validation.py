@@ -107,7 +107,7 @@ def predict_logits(
 def _as_measured(model: nn.Module) -> nn.Module:
     """Return the model in eval mode, batch norm folded where that is faster."""
     model.eval()
-    if not isinstance(model, EkgModel) or getattr(model.network, "plain", False):
+    if type(model) is not EkgModel or getattr(model.network, "plain", False):
         return model
     return for_inference(model).to(model.mean.device).eval()
 
