@@ -40,7 +40,7 @@ def test_every_source_of_recordings_has_its_section(pages):
 
 
 def test_a_changed_source_shows(script):
-    text = "a\n<!-- cpsc2018: begin -->old<!-- cpsc2018: end -->\nb"
+    text = "a\n<!-- cpsc2018: begin -->\nold\n<!-- cpsc2018: end -->\nb"
     assert script.with_tables(text, {"cpsc2018": ["new"]}) == (
         "a\n<!-- cpsc2018: begin -->\nnew\n<!-- cpsc2018: end -->\nb"
     )
