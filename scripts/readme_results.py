@@ -16,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from ekg.evaluation.intervals import with_interval  # noqa: E402
 from ekg.files import read_json, write_text  # noqa: E402
 from ekg.markdown import with_block  # noqa: E402
 from ekg.paths import default_model  # noqa: E402
@@ -24,16 +25,15 @@ STORED = ROOT / "best_model_for_paper"
 PUBLISHED = STORED / "2020-07-16_mobilenetv3_small_custom_800_best" / "published_figures.json"
 
 
-def with_interval(level: dict[str, Any], metric: str) -> str:
-    """Return a figure with its interval: `0.790 (0.767 to 0.813)`."""
-    low, high = level["intervals"][metric]
-    return f"{level[metric]:.3f} ({low:.3f} to {high:.3f})"
+def shown(level: dict[str, Any], metric: str) -> str:
+    """Return a metric with its interval: `0.790 (0.767 to 0.813)`."""
+    return with_interval(level[metric], level["intervals"][metric], to=" to ")
 
 
 def accuracy_and_f1(metrics: dict[str, Any], level: str) -> str:
     """Return accuracy and macro F1 of a test fold at one level."""
     found = metrics["test"][level]
-    accuracy, macro_f1 = (with_interval(found, name) for name in ("accuracy", "macro_f1"))
+    accuracy, macro_f1 = (shown(found, name) for name in ("accuracy", "macro_f1"))
     return f"accuracy {accuracy}, macro F1 {macro_f1}"
 
 
@@ -63,9 +63,9 @@ def on_recordings(stored: Path) -> list[str]:
         )
         lines.append(
             f"| The same on {own['records']} recordings of {name}, none trained on, per record "
-            f"| macro F1 {with_interval(own['per_record'], 'macro_f1')}, mean AUROC "
+            f"| macro F1 {shown(own['per_record'], 'macro_f1')}, mean AUROC "
             f"{own['per_record']['macro_auroc']:.3f}; the published model: "
-            f"{with_interval(other['per_record'], 'macro_f1')}, "
+            f"{shown(other['per_record'], 'macro_f1')}, "
             f"{other['per_record']['macro_auroc']:.3f} | `make external` |"
         )
     return lines

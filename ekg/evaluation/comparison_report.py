@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ekg.evaluation.intervals import with_interval
 from ekg.evaluation.levels import LEVELS
-from ekg.evaluation.runs import table, with_interval
+from ekg.evaluation.runs import table
 from ekg.markdown import render
 
 MAIN_METRICS = (

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ekg.evaluation.groups import NOT_STATED
+from ekg.evaluation.intervals import with_interval
 from ekg.evaluation.levels import LEVELS
-from ekg.evaluation.runs import MAIN_METRICS, with_interval
+from ekg.evaluation.runs import MAIN_METRICS
 from ekg.markdown import render
 
 _MOST_REASONS = 12

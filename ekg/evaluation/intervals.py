@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,20 @@ def percentile_interval(values: np.ndarray) -> list[float] | None:
         return None
     tail = 100 * (1 - COVERAGE) / 2
     return [float(v) for v in np.percentile(known, [tail, 100 - tail])]
+
+
+def with_interval(
+    value: float | None,
+    interval: Sequence[float | None] | None,
+    digits: int = 3,
+    *,
+    to: str = "-",
+) -> str:
+    """Return `0.790 (0.767-0.813)`: no bracket without an interval, a dash without a value."""
+    if value is None or not math.isfinite(value):
+        return to if len(to) == 1 else "-"
+    ends = [f"{end:.{digits}f}" for end in interval or () if end is not None and math.isfinite(end)]
+    return f"{value:.{digits}f}" + (f" ({to.join(ends)})" if len(ends) == 2 else "")
 
 
 def intervals_of(

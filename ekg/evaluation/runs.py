@@ -11,20 +11,13 @@ from typing import Any
 import pandas as pd
 
 from ekg.errors import EvaluationError
+from ekg.evaluation.intervals import with_interval
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.published import reproduced_lines
 from ekg.paths import natural_key
 from ekg.run import CONFIG_FILE, FOLDS, HISTORY_FILE, METRICS_FILE, Run
 
 MAIN_METRICS = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auroc")
-
-
-def with_interval(value: float | None, interval: list[float] | None, digits: int = 3) -> str:
-    """Return `0.790 (0.767-0.813)`, without the bracket where there is no interval."""
-    if value is None:
-        return "-"
-    text = f"{value:.{digits}f}"
-    return f"{text} ({interval[0]:.{digits}f}-{interval[1]:.{digits}f})" if interval else text
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:

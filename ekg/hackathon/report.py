@@ -13,7 +13,7 @@ import pandas as pd
 
 from ekg.config import load_config
 from ekg.errors import EvaluationError
-from ekg.evaluation.intervals import evaluate_predictions
+from ekg.evaluation.intervals import evaluate_predictions, with_interval
 from ekg.evaluation.levels import Units
 from ekg.evaluation.metrics import metrics_of
 from ekg.evaluation.predictions import read_predictions
@@ -113,9 +113,7 @@ def _accuracy_of(found: dict[str, Any]) -> str:
 
 
 def _with_interval(metrics: dict[str, Any], name: str) -> str:
-    interval = metrics.get("intervals", {}).get(name)
-    between = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-    return f"{metrics[name]:.3f}{between}"
+    return with_interval(metrics[name], metrics.get("intervals", {}).get(name), to=" to ")
 
 
 def summary_lines(report: dict[str, Any]) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from ekg.evaluation import intervals
 from ekg.markdown import row
 
 _NUMBER = re.compile(r"[+−<] ?\d|\d")
@@ -29,14 +31,9 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def with_interval(value: float | None, interval: Any) -> str:
+def with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
     """Return `0.790 (0.767–0.813)`, or the value alone where there is no interval."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if interval is None or any(end is None or not math.isfinite(end) for end in interval):
-        return f"{value:.3f}"
-    low, high = interval
-    return f"{value:.3f} ({low:.3f}–{high:.3f})"
+    return intervals.with_interval(value, interval, to="–")
 
 
 def _numeric(table: pd.DataFrame) -> list[bool]:

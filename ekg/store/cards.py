@@ -11,10 +11,10 @@ from ekg.datasets.registry import read_registry, source_named
 from ekg.errors import EvaluationError
 from ekg.evaluation.external import FOLD
 from ekg.evaluation.groups import NOT_STATED
+from ekg.evaluation.intervals import with_interval
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.published import DATASET as PAPERS_DATASET
 from ekg.evaluation.published import read_published_metrics
-from ekg.evaluation.runs import with_interval
 from ekg.markdown import render, table, wrapped
 from ekg.model.export import LARGEST_DIFFERENCE
 from ekg.run import CONFIG_FILE, Finished, Run
