@@ -10,8 +10,9 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -219,6 +220,34 @@ class TrainConfig:
             raise ConfigError(problem)
 
 
+_RANGES: tuple[tuple[str, Callable[[float], bool], str], ...] = (
+    ("0 or more", lambda value: value >= 0, "data.max_train_images data.max_val_images"),
+    (">= 1", lambda value: value >= 1, "training.epochs training.batch_size"),
+    (
+        ">= 0",
+        lambda value: value >= 0,
+        "training.max_minutes training.gradient_clip training.checkpoint_minutes training.seed "
+        "optimizer.weight_decay augmentation.baseline_wander augmentation.noise "
+        "augmentation.time_shift",
+    ),
+    (
+        "at least 0 and below 1",
+        lambda value: 0 <= value < 1,
+        "training.label_smoothing training.averaging_decay network.dropout optimizer.momentum "
+        "augmentation.amplitude",
+    ),
+    ("above 0", lambda value: value > 0, "optimizer.learning_rate"),
+    (
+        "0 to 1",
+        lambda value: 0 <= value <= 1,
+        "schedule.warmup_fraction schedule.final_fraction augmentation.columns "
+        "augmentation.missing_leads augmentation.page_errors",
+    ),
+    (">= 2", lambda value: value >= 2, "early_stopping.window"),
+)
+"""What numbers must be, the check, and the fields."""
+
+
 def _problems(config: TrainConfig) -> list[str]:
     """Say what is out of range or does not fit together, one line each."""
     problems: list[str] = []
@@ -227,7 +256,7 @@ def _problems(config: TrainConfig) -> list[str]:
         if not ok:
             problems.append(f"field `{name}` is {value!r}, must be {wanted}")
 
-    data, training = config.data, config.training
+    data = config.data
     low, high = IMAGE_SIZE_LIMITS
     need(low <= data.image_size <= high, "data.image_size", data.image_size, f"{low} to {high}")
     need(data.channels in (1, 3), "data.channels", data.channels, "1 or 3")
@@ -236,58 +265,10 @@ def _problems(config: TrainConfig) -> list[str]:
         wanted = f"one value or one for each of {data.channels} channels"
         need(len(value) in (1, data.channels), f"data.{name}", value, wanted)
     need(all(value > 0 for value in data.std), "data.std", data.std, "above 0")
-    for name in ("max_train_images", "max_val_images"):
-        need(getattr(data, name) >= 0, f"data.{name}", getattr(data, name), "0 or more")
-    for name in ("epochs", "batch_size"):
-        need(getattr(training, name) >= 1, f"training.{name}", getattr(training, name), ">= 1")
-    for name in ("max_minutes", "gradient_clip", "checkpoint_minutes", "seed"):
-        need(getattr(training, name) >= 0, f"training.{name}", getattr(training, name), ">= 0")
-    for section, name in (
-        ("training", "label_smoothing"),
-        ("training", "averaging_decay"),
-        ("network", "dropout"),
-    ):
-        value = getattr(getattr(config, section), name)
-        need(0 <= value < 1, f"{section}.{name}", value, "at least 0 and below 1")
-    need(
-        config.optimizer.learning_rate > 0,
-        "optimizer.learning_rate",
-        config.optimizer.learning_rate,
-        "above 0",
-    )
-    need(
-        0 <= config.optimizer.momentum < 1,
-        "optimizer.momentum",
-        config.optimizer.momentum,
-        "at least 0 and below 1",
-    )
-    need(
-        config.optimizer.weight_decay >= 0,
-        "optimizer.weight_decay",
-        config.optimizer.weight_decay,
-        ">= 0",
-    )
-    for name in ("warmup_fraction", "final_fraction"):
-        value = getattr(config.schedule, name)
-        need(0 <= value <= 1, f"schedule.{name}", value, "0 to 1")
-    need(
-        config.early_stopping.window >= 2,
-        "early_stopping.window",
-        config.early_stopping.window,
-        ">= 2",
-    )
-    need(
-        0 <= config.augmentation.amplitude < 1,
-        "augmentation.amplitude",
-        config.augmentation.amplitude,
-        "at least 0 and below 1",
-    )
-    for name in ("baseline_wander", "noise", "time_shift"):
-        value = getattr(config.augmentation, name)
-        need(value >= 0, f"augmentation.{name}", value, ">= 0")
-    for name in ("columns", "missing_leads", "page_errors"):
-        value = getattr(config.augmentation, name)
-        need(0 <= value <= 1, f"augmentation.{name}", value, "0 to 1")
+    for wanted, holds, names in _RANGES:
+        for name in names.split():
+            value = attrgetter(name)(config)
+            need(holds(value), name, value, wanted)
     if data.source != "records" and (data.slices == "random" or config.augmentation.active):
         problems.append(
             f'field `data.source` is "{data.source}": random slices and augmentation change the '
