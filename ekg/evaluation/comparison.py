@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from ekg.evaluation.intervals import (
 )
 from ekg.evaluation.levels import LEVELS, Units, levels_of
 from ekg.evaluation.metrics import metrics_of
-from ekg.evaluation.resampling import Metrics, all_metrics, resample_counts
+from ekg.evaluation.resampling import all_metrics, resample_counts
 from ekg.evaluation.sides import (
     DIFFERENT,
     SAME_IMAGES,
@@ -188,61 +189,80 @@ def _paired(a: Side, b: Side, resamples: int, seed: int) -> dict[str, Any]:
     }
 
 
+Entry = Callable[[dict[str, Any], dict[str, Any], str, str], dict[str, Any]]
+"""From both sides' metrics, the metric's name and its class ("" for all): its entry."""
+
+
+def _level(own: dict[str, Any], theirs: dict[str, Any], entry: Entry) -> dict[str, Any]:
+    """Return what is compared at one level: every number that both sides have."""
+    both = [
+        (name, own["per_class"][name], theirs["per_class"].get(name)) for name in own["per_class"]
+    ]
+    return {
+        "figures": {
+            name: entry(own, theirs, name, "")
+            for name, value in own.items()
+            if name in theirs and (value is None or isinstance(value, float))
+        },
+        "per_class": {
+            class_: {
+                name: entry(mine, other, name, class_)
+                for name in mine
+                if name in other and name not in ("support", "intervals")
+            }
+            for class_, mine, other in both
+            if other is not None
+        },
+        "confusion_matrix": {"a": own["confusion_matrix"], "b": theirs["confusion_matrix"]},
+    }
+
+
 def _paired_level(a: Units, b: Units, counts: np.ndarray | None) -> dict[str, Any]:
-    a_metrics, b_metrics = metrics_of(a), metrics_of(b)
     a_drawn = {} if counts is None else all_metrics(a, counts)
     b_drawn = {} if counts is None else all_metrics(b, counts)
     sizes = np.bincount(a.record_labels, minlength=len(a.classes))
-    overall = {
-        name: _entry(a_metrics[name], b_metrics[name], name, a_drawn, b_drawn)
-        for name, value in a_metrics.items()
-        if name in b_metrics and (value is None or isinstance(value, float))
-    }
-    per_class: dict[str, Any] = {}
-    for k, class_ in enumerate(a.classes):
-        own, theirs = a_metrics["per_class"][class_], b_metrics["per_class"][class_]
-        few = sizes[k] < FEWEST_RECORDS
-        per_class[class_] = {
-            name: _entry(
-                own[name],
-                theirs[name],
-                f"{name}/{class_}",
-                {} if few else a_drawn,
-                {} if few else b_drawn,
-            )
-            for name in own
-            if name in theirs and name != "support"
-        } | {"records": int(sizes[k]), "support": own["support"]}
-    return {
-        "figures": overall,
-        "per_class": per_class,
-        "confusion_matrix": {
-            "a": a_metrics["confusion_matrix"],
-            "b": b_metrics["confusion_matrix"],
-        },
-    }
+    size_of = dict(zip(a.classes, sizes.tolist(), strict=True))
+
+    def entry(
+        own: dict[str, Any], theirs: dict[str, Any], name: str, class_: str
+    ) -> dict[str, Any]:
+        found = _entry(own[name], theirs[name])
+        key = f"{name}/{class_}" if class_ else name
+        few = class_ and size_of[class_] < FEWEST_RECORDS
+        if found["difference"] is not None and not few and key in a_drawn and key in b_drawn:
+            differences = a_drawn[key] - b_drawn[key]
+            found["a_interval"] = percentile_interval(a_drawn[key])
+            found["b_interval"] = percentile_interval(b_drawn[key])
+            found["interval"] = percentile_interval(differences)
+            if key in _P_METRICS:
+                found["p"] = resampled_p(differences)
+        return found
+
+    own = metrics_of(a)
+    level = _level(own, metrics_of(b), entry)
+    for class_, entries in level["per_class"].items():
+        entries["records"] = size_of[class_]
+        entries["support"] = own["per_class"][class_]["support"]
+    return level
 
 
 def _entry(
-    a: float | None, b: float | None, name: str, a_drawn: Metrics, b_drawn: Metrics
+    a: float | None,
+    b: float | None,
+    *,
+    comparable: bool = True,
+    a_interval: list[float] | None = None,
+    b_interval: list[float] | None = None,
 ) -> dict[str, Any]:
-    entry: dict[str, Any] = {
+    return {
         "a": a,
         "b": b,
-        "difference": None if a is None or b is None else a - b,
-        "a_interval": None,
-        "b_interval": None,
+        "difference": a - b if comparable and a is not None and b is not None else None,
+        "a_interval": a_interval,
+        "b_interval": b_interval,
         "interval": None,
         "p": None,
     }
-    if a is not None and b is not None and name in a_drawn and name in b_drawn:
-        differences = a_drawn[name] - b_drawn[name]
-        entry["a_interval"] = percentile_interval(a_drawn[name])
-        entry["b_interval"] = percentile_interval(b_drawn[name])
-        entry["interval"] = percentile_interval(differences)
-        if name in _P_METRICS:
-            entry["p"] = resampled_p(differences)
-    return entry
 
 
 def resampled_p(differences: np.ndarray) -> float | None:
@@ -259,56 +279,29 @@ def resampled_p(differences: np.ndarray) -> float | None:
 
 def _side_by_side(a: Side, b: Side, comparable: bool, resamples: int, seed: int) -> dict[str, Any]:
     a_fold, b_fold = _fold_metrics(a, resamples, seed), _fold_metrics(b, resamples, seed)
-    levels: dict[str, Any] = {}
-    for level in LEVELS:
-        if level not in a_fold or level not in b_fold:
-            continue
-        own, theirs = a_fold[level], b_fold[level]
-        names = [
-            name
-            for name, value in own.items()
-            if name in theirs and (value is None or isinstance(value, float))
-        ]
-        shared = [name for name in a.classes if name in theirs["per_class"]]
-        levels[level] = {
-            "figures": {name: _beside(own, theirs, name, comparable) for name in names},
-            "per_class": {
-                class_: {
-                    name: _beside(
-                        own["per_class"][class_], theirs["per_class"][class_], name, comparable
-                    )
-                    for name in own["per_class"][class_]
-                    if name in theirs["per_class"][class_] and name not in ("support", "intervals")
-                }
-                for class_ in shared
-            },
-            "confusion_matrix": {
-                "a": own["confusion_matrix"],
-                "b": theirs["confusion_matrix"],
-            },
-        }
+
+    def entry(
+        own: dict[str, Any], theirs: dict[str, Any], name: str, class_: str
+    ) -> dict[str, Any]:
+        return _entry(
+            own[name],
+            theirs[name],
+            comparable=comparable,
+            a_interval=own["intervals"].get(name),
+            b_interval=theirs["intervals"].get(name),
+        )
+
+    levels = {
+        level: _level(a_fold[level], b_fold[level], entry)
+        for level in LEVELS
+        if level in a_fold and level in b_fold
+    }
     notes = [
         f"{side.name}: {note}"
         for side, fold in ((a, a_fold), (b, b_fold))
         for note in fold.get("notes", [])
     ]
     return {"levels": levels, "records": None, "differing_records": [], "notes": notes}
-
-
-def _beside(
-    own: dict[str, Any], theirs: dict[str, Any], name: str, comparable: bool
-) -> dict[str, Any]:
-    a, b = own[name], theirs[name]
-    known = comparable and a is not None and b is not None
-    return {
-        "a": a,
-        "b": b,
-        "difference": a - b if known else None,
-        "a_interval": own["intervals"].get(name),
-        "b_interval": theirs["intervals"].get(name),
-        "interval": None,
-        "p": None,
-    }
 
 
 def _fold_metrics(side: Side, resamples: int, seed: int) -> dict[str, Any]:
