@@ -107,17 +107,26 @@ def _refuse(arguments: argparse.Namespace) -> None:
 
 def extra_with(module: str) -> str | None:
     """Return the extra of this distribution that brings a module, None where none does."""
+    name = re.escape(module.split(".")[0].replace("_", "-"))
+    for extra, needs in _extras():
+        if any(re.match(rf"{name}\b(?!-)", need) for need in needs):
+            return extra
+    return None
+
+
+def _extras() -> Iterator[tuple[str, list[str]]]:
+    """Give each extra and what it needs: as the clone says, or the installed distribution."""
+    if CLONE is not None:
+        import tomllib
+
+        project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        yield from project["optional-dependencies"].items()
+        return
     import importlib.metadata
 
-    try:
-        needs = importlib.metadata.requires(DISTRIBUTION) or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    name = re.escape(module.split(".")[0].replace("_", "-"))
-    for need in needs:
-        if found := re.match(rf"{name}\b(?!-).*;\s*extra == [\"']([\w-]+)", need):
-            return found[1]
-    return None
+    for need in importlib.metadata.requires(DISTRIBUTION) or []:
+        if found := re.search(r";\s*extra == [\"']([\w-]+)", need):
+            yield found[1], [need]
 
 
 def _speak_any_encoding() -> None:
@@ -168,7 +177,7 @@ def main(argv: list[str] | None = None) -> int:
         extra = extra_with(error.name or "")
         if extra is None:
             raise
-        package = f"pip install '{DISTRIBUTION}[{extra}]'"
+        package = f"pip install '{DISTRIBUTION if CLONE is None else '.'}[{extra}]'"
         print(f"error: this needs {error.name}; install it with `{package}`", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from ekg.paths import Place, place_of
+
 
 @dataclass(frozen=True)
 class Option:
@@ -64,6 +66,8 @@ def add_options(parser: argparse.ArgumentParser, function: Callable[..., Any]) -
 
 def _settings(kind: Any, option: Option) -> dict[str, Any]:
     """Return what argparse calls a type."""
+    if kind == Place:
+        return {"type": place_of}
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
         kind = next(part for part in typing.get_args(kind) if part is not types.NoneType)
     if kind is bool:

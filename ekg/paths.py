@@ -1,9 +1,9 @@
-"""Where the project's own files are: in a clone, or in an installed package."""
+"""Where files are: the project's own, in a clone or an installed package; and what users name."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ekg.errors import EkgError, ModelError
 
@@ -46,3 +46,43 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
         for part in re.split(r"(\d+)", name)
         if part
     ]
+
+
+class Address(str):
+    """The address of a file or folder, with the names that a path has."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return PurePosixPath(self).name
+
+    @property
+    def stem(self) -> str:
+        """The last part without its suffix."""
+        return PurePosixPath(self).stem
+
+    @property
+    def suffix(self) -> str:
+        """With its point; empty where there is none."""
+        return PurePosixPath(self).suffix
+
+    def absolute(self) -> Address:
+        """Return the address itself."""
+        return self
+
+
+Place = Path | Address
+
+
+def place_of(written: str | Path) -> Place:
+    """Return what a user names: an address where there is a protocol before it, else a path."""
+    if isinstance(written, Path):
+        return written
+    return Address(written) if is_address(written) else Path(written)
+
+
+def is_address(path: str) -> bool:
+    """Return whether a path is an address with a protocol."""
+    return "://" in path

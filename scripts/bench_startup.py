@@ -5,8 +5,10 @@
 
 `speed` compares this clone with an earlier commit, in turns, so that a busy minute of the machine
 falls on both, and writes `benchmarks/startup.csv`. Processor time counts all processes of a
-command. `memory` reads many records (a few simulated ones under many names), looks at the memory of
-all its processes as they go by, and writes `benchmarks/predict_memory.csv`.
+command. Its folder holds records of 10 s, three slices each; the earlier commit reads it in one
+process, with its default engine and with ONNX, this one in two. `memory` reads many records (a
+few simulated ones under many names), looks at the memory of all its processes as they go by, and
+writes `benchmarks/predict_memory.csv`.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ from pathlib import Path
 
 from ekg.files import atomic_open
 from ekg.paths import default_model
+from ekg.records.record import read_header
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEED, MEMORY = ROOT / "benchmarks" / "startup.csv", ROOT / "benchmarks" / "predict_memory.csv"
 SIMULATED = 48
+IN_FOLDER = 96
+TEN_SECONDS = 5000
+"""Samples."""
 
 
 def main() -> int:
@@ -75,60 +81,72 @@ def measure_speed(folder: Path, commit: str, rounds: int) -> None:
     records, old = folder / "records", folder / "before"
     model = ["--model", str(default_model())]
     one, image = str(records / "S0001"), str(folder / "image.png")
+    many = link_records(folder, IN_FOLDER, TEN_SECONDS)
+    predict_folder = ["predict", str(many), *model, "--format", "csv"]
+    both: dict[str, tuple[Path, list[str]]] = {"before": (old, []), "after": (ROOT, [])}
+    forms = {
+        "before": (old, []),
+        "before, --engine onnx": (old, ["--engine", "onnx"]),
+        "after, -j 2": (ROOT, ["-j", "2"]),
+    }
     commands = {
-        "import ekg": (["import"], 1, []),
-        "ekg --help": (["--help"], 1, []),
-        "ekg render RECORD": (["render", one, "--start", "1000", "-o", image], 1, []),
-        "ekg predict RECORD": (["predict", one, *model], 1, []),
-        f"ekg predict FOLDER ({SIMULATED} records)": (
-            ["predict", str(records), *model, "--format", "csv"],
-            SIMULATED,
-            ["-j", "2"],
-        ),
+        "import ekg": (["import"], 1, both),
+        "ekg --help": (["--help"], 1, both),
+        "ekg render RECORD": (["render", one, "--start", "1000", "-o", image], 1, both),
+        "ekg predict RECORD": (["predict", one, *model], 1, both),
+        f"ekg predict FOLDER ({IN_FOLDER} records)": (predict_folder, IN_FOLDER, forms),
     }
     subprocess.run(["git", "worktree", "add", "-q", str(old), commit], cwd=ROOT, check=True)
     try:
-        rows = []
-        for what, (words, count, new_options) in commands.items():
-            timed: dict[str, list[tuple[float, float]]] = {"before": [], "after": []}
-            for _ in range(rounds):
-                timed["before"].append(run(old, words))
-                timed["after"].append(run(ROOT, [*words, *new_options]))
-            medians = {
-                form: [statistics.median(column) for column in zip(*times, strict=True)]
-                for form, times in timed.items()
-            }
-            for form, (wall, processor) in medians.items():
-                rows.append(
-                    {
-                        "what": what,
-                        "form": form,
-                        "seconds": round(wall, 3),
-                        "processor_seconds": round(processor, 3),
-                        "records_per_second": round(count / wall, 1) if count > 1 else "",
-                        "times_before": round(medians["before"][0] / wall, 2),
-                        "times_before_processor": round(medians["before"][1] / processor, 2),
-                        "load": round(os.getloadavg()[0], 1),
-                        "cores": os.cpu_count(),
-                    }
-                )
-                print(*rows[-1].values())
+        rows = [
+            row
+            for what, (words, count, timed_forms) in commands.items()
+            for row in compare(what, words, count, timed_forms, rounds)
+        ]
     finally:
         subprocess.run(["git", "worktree", "remove", "--force", str(old)], cwd=ROOT, check=True)
     write(SPEED, rows)
 
 
+def compare(
+    what: str,
+    words: Sequence[str],
+    count: int,
+    forms: dict[str, tuple[Path, list[str]]],
+    rounds: int,
+) -> list[dict[str, object]]:
+    """Time the forms of a command in turns; return a row of medians for each."""
+    timed: dict[str, list[tuple[float, float]]] = {form: [] for form in forms}
+    for _ in range(rounds):
+        for form, (clone, options) in forms.items():
+            timed[form].append(run(clone, [*words, *options]))
+    medians = {
+        form: [statistics.median(column) for column in zip(*times, strict=True)]
+        for form, times in timed.items()
+    }
+    rows: list[dict[str, object]] = []
+    for form, (wall, processor) in medians.items():
+        rows.append(
+            {
+                "what": what,
+                "form": form,
+                "seconds": round(wall, 3),
+                "processor_seconds": round(processor, 3),
+                "records_per_second": round(count / wall, 1) if count > 1 else "",
+                "processor_ms_a_record": round(1000 * processor / count, 1) if count > 1 else "",
+                "times_before": round(medians["before"][0] / wall, 2),
+                "times_before_processor": round(medians["before"][1] / processor, 2),
+                "load": round(os.getloadavg()[0], 1),
+                "cores": os.cpu_count(),
+            }
+        )
+        print(*rows[-1].values(), flush=True)
+    return rows
+
+
 def measure_memory(folder: Path, count: int) -> None:
     """Read many records with two processes and note the memory of all processes."""
-    many = folder / "many"
-    many.mkdir()
-    for number in range(count):
-        name = f"S{number % SIMULATED + 1:04d}"
-        # The header names its signal file; records of one name lie in folders of their own.
-        place = many / f"{number // SIMULATED:05d}"
-        place.mkdir(exist_ok=True)
-        for suffix in (".hea", ".mat"):
-            (place / f"{name}{suffix}").hardlink_to(folder / "records" / f"{name}{suffix}")
+    many = link_records(folder, count)
     out = folder / "predictions.csv"
     words = ["predict", str(many), "--format", "csv", "--out", str(out), "-j", "2"]
     rows, begin = list[dict[str, object]](), time.perf_counter()
@@ -152,6 +170,24 @@ def measure_memory(folder: Path, count: int) -> None:
     if process.returncode:
         raise SystemExit((folder / "log").read_text())
     write(MEMORY, rows)
+
+
+def link_records(folder: Path, count: int, n_samples: int | None = None) -> Path:
+    """Give a folder of so many records; `n_samples`: Only those that are this long."""
+    names = [
+        header.stem
+        for header in sorted((folder / "records").glob("*.hea"))
+        if n_samples in (None, read_header(header).n_samples)
+    ]
+    many = folder / "many"
+    for number in range(count):
+        name = names[number % len(names)]
+        # The header names its signal file; records of one name lie in folders of their own.
+        place = many / f"{number // len(names):05d}"
+        place.mkdir(parents=True, exist_ok=True)
+        for suffix in (".hea", ".mat"):
+            (place / f"{name}{suffix}").hardlink_to(folder / "records" / f"{name}{suffix}")
+    return many
 
 
 def written(path: Path) -> int:

@@ -89,6 +89,15 @@ def records(tmp_path_factory):
     return folder
 
 
+def once_written(path, act):
+    """Wait until a file has content, then act."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if path.is_file() and path.stat().st_size:
+            return act()
+        time.sleep(0.01)
+
+
 def predict(records, out, *options):
     command = ["predict", str(records), "--format", "json", "--out", str(out), *options]
     return main(command)
@@ -115,21 +124,42 @@ def test_a_cluster_gives_what_two_processes_give(cluster, records, tmp_path, mon
         assert path.read_bytes() == (records / path.name).read_bytes()
 
 
+def evaluate(records, out, *options):
+    return main(
+        ["external", "--records", str(records), "--resamples", "0", "--out", str(out), *options]
+    )
+
+
+def test_an_evaluation_is_that_of_two_processes_and_goes_on_without_its_scheduler(
+    cluster, records, tmp_path, capsys
+):
+    assert evaluate(records, tmp_path / "local", "-j", "2") == 0
+    there = ["--scheduler", cluster.address]
+    assert evaluate(records, tmp_path / "cluster", *there) == 0
+    journal = tmp_path / "lost" / ".read.jsonl"
+    watch = threading.Thread(target=once_written, args=(journal, cluster.scheduler.kill))
+    watch.start()
+    assert evaluate(records, tmp_path / "lost", *there) == 2
+    watch.join()
+    assert f"{cluster.address} is lost" in capsys.readouterr().err
+    assert journal.stat().st_size and not (tmp_path / "lost" / "external.json").exists()
+    assert evaluate(records, tmp_path / "lost", "-j", "2") == 0
+    for name in ("external.json", "predictions_external.csv", "records.csv"):
+        expected = (tmp_path / "local" / name).read_bytes()
+        assert (tmp_path / "cluster" / name).read_bytes() == expected, name
+        assert (tmp_path / "lost" / name).read_bytes() == expected, name
+
+
 def test_a_worker_that_is_killed_costs_nothing(cluster, records, tmp_path):
     assert predict(records, tmp_path / "local.json", "-j", "2") == 0
     unfinished = tmp_path / "cluster.json.unfinished" / "predictions"
     killed = []
 
     def kill():
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if unfinished.is_file() and unfinished.stat().st_size:
-                cluster.workers[0].send_signal(signal.SIGKILL)
-                killed.append(cluster.workers[0].wait())
-                return
-            time.sleep(0.05)
+        cluster.workers[0].send_signal(signal.SIGKILL)
+        killed.append(cluster.workers[0].wait())
 
-    watch = threading.Thread(target=kill)
+    watch = threading.Thread(target=once_written, args=(unfinished, kill))
     watch.start()
     assert predict(records, tmp_path / "cluster.json", "--scheduler", cluster.address) == 0
     watch.join()
@@ -143,16 +173,7 @@ def test_without_its_scheduler_a_run_ends_with_one_line_and_is_completed_here(
     assert predict(records, tmp_path / "local.json", "-j", "2") == 0
     out = tmp_path / "cluster.json"
     unfinished = tmp_path / "cluster.json.unfinished" / "predictions"
-
-    def kill():
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if unfinished.is_file() and unfinished.stat().st_size:
-                cluster.scheduler.kill()
-                return
-            time.sleep(0.01)
-
-    watch = threading.Thread(target=kill)
+    watch = threading.Thread(target=once_written, args=(unfinished, cluster.scheduler.kill))
     watch.start()
     capsys.readouterr()
     assert predict(records, out, "--scheduler", cluster.address) == 2

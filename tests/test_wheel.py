@@ -13,6 +13,7 @@ import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
+from ekg import cli
 from ekg.cli import DISTRIBUTION, extra_with, main, verbs
 from ekg.errors import ModelError
 from ekg.paths import PUBLISHED_MODEL, default_model
@@ -190,13 +191,16 @@ def test_all_is_every_extra_but_dev(about):
 
 def test_a_missing_extra_is_named(monkeypatch, capsys):
     needs = ["numpy>=2", "torchvision<1,>=0.29; extra == 'backbones'", "onnx>=1; extra == 'onnx'"]
-    monkeypatch.setattr("importlib.metadata.requires", lambda name: needs)
-    assert extra_with("onnx.checker") == "onnx" and extra_with("torchvision.ops") == "backbones"
-    assert extra_with("numpy") is None and extra_with("onnxruntime") is None
 
     def load(name):
         raise ModuleNotFoundError(f"No module named {name}", name="onnx")
 
     monkeypatch.setattr("importlib.import_module", load)
-    assert main(["export"]) == 2
-    assert "pip install 'ekg-image-reader[onnx]'" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: needs)
+    for clone, package in ((cli.CLONE, "."), (None, "ekg-image-reader")):
+        monkeypatch.setattr(cli, "CLONE", clone)
+        assert extra_with("onnx.checker") == "onnx" and extra_with("torchvision.ops") == "backbones"
+        assert extra_with("numpy") is None
+        assert (extra_with("onnxruntime") is None) == (clone is None), "no `onnx` before a dash"
+        assert main(["export"]) == 2
+        assert f"pip install '{package}[onnx]'" in capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from ekg.config import AugmentationConfig, SliceConfig
 from ekg.data.augmentation import change_signal, page_columns, shifted_start
 from ekg.errors import ImageError, RecordError
 from ekg.images.pack import ShardedImages, open_pack, pack_files
+from ekg.paths import Place
 from ekg.records.opening import named_records, read_record
 from ekg.records.quality import blank_slices
 from ekg.records.slicing import slice_starts
@@ -125,7 +126,7 @@ class RecordSource:
     def __init__(
         self,
         rows: pd.DataFrame,
-        headers: dict[str, Path],
+        headers: Mapping[str, Place],
         size: int,
         *,
         seed: int,
@@ -209,9 +210,9 @@ class SignalCache:
     def __init__(self, most_bytes: int = _BYTES_KEPT):
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._signals: OrderedDict[tuple[Path, int], np.ndarray] = OrderedDict()
+        self._signals: OrderedDict[tuple[Place, int], np.ndarray] = OrderedDict()
 
-    def get(self, header: Path, sampling_frequency: int) -> np.ndarray:
+    def get(self, header: Place, sampling_frequency: int) -> np.ndarray:
         """Return a record's signal, float64 (12, N), mV."""
         key = (header, sampling_frequency)
         kept = self._signals.get(key)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from ekg.errors import EvaluationError
 from ekg.options import CORES, Fs, Jobs, Option, Scheduler, Unit
+from ekg.paths import Place
 
 Model = Annotated[
     Path | None,
@@ -172,7 +173,7 @@ def run_evaluate(
 def run_external(
     *,
     model: Model = None,
-    records: Annotated[Path, Option("a folder of recordings", "DIR")],
+    records: Annotated[Place, Option("a folder of recordings, or its address", "DIR")],
     labels: Annotated[
         str | None,
         Option(

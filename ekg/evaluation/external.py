@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ekg._version import __version__
 from ekg.cluster import open_workers
 from ekg.datasets.labels import (
     LEAST_LIKELIHOOD,
@@ -32,8 +33,11 @@ from ekg.evaluation.groups import Person, metrics_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
 from ekg.evaluation.predictions import fingerprints, make_predictions, write_predictions
 from ekg.files import atomic_open, folder_lock, sha256_of_file, write_json, write_text
+from ekg.images.journal import Journal
+from ekg.images.record_images import ImageSetConfig, fingerprint, glance
 from ekg.model import EkgModel, load_model
 from ekg.model.model_files import weights_file_of
+from ekg.paths import Place
 from ekg.predict.many import ReadingSettings, predictor_of
 from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
@@ -46,6 +50,8 @@ from ekg.workers import Lost, in_order
 FOLD = "external"
 """The name under which the metrics and predictions are filed, beside train, val and test."""
 RECORDS_FILE = "records.csv"
+_READ = ".read.jsonl"
+"""What was read so far; gone when the run is finished."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,8 @@ class ExternalSettings:
 
     model: Path
     """A run folder, a stored model's folder or a weights file."""
-    records: Path
-    """A folder of WFDB records."""
+    records: Place
+    """A folder of recordings, or its address."""
     out: Path
     labels: Path | None = None
     """A table of statements; without one, the headers' own."""
@@ -82,7 +88,7 @@ class ExternalRecord:
     """One record found, and what became of it."""
 
     name: str
-    path: Path
+    path: Place
     statements: Statements = field(default_factory=dict)
     status: str = "skipped"
     """kept, excluded (its labels), left (not in the sample) or skipped (cannot be read)."""
@@ -103,7 +109,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
 
     Writes `external.json`, `external.md`, `predictions_external.csv` (uncalibrated
     probabilities, one row a slice) and `records.csv` (every record found, with its fate) to
-    `settings.out`.
+    `settings.out`. An interrupted run goes on where it was when it is started again.
     """
     weights = weights_file_of(settings.model)
     model = load_model(settings.model)
@@ -129,8 +135,10 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             path=settings.records,
             remedy="give their labels with --labels, see docs/data.md",
         )
+    sha256 = sha256_of_file(weights)
     with folder_lock(settings.out, "evaluating"):
-        read = list(_read_kept(records, model.classes, settings))
+        with Journal(settings.out / _READ) as journal:
+            read = list(_read_kept(records, model.classes, settings, sha256, journal))
         write_records(settings.out / RECORDS_FILE, records)
         if not read:
             raise EvaluationError(
@@ -142,15 +150,16 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             images, names, labels, np.stack(probabilities), model.classes
         )
         write_predictions(Run(settings.out).predictions_file(FOLD), predictions)
-        content = _content(settings, model, sha256_of_file(weights), records, rows)
+        content = _content(settings, model, sha256, records, rows)
         content[FOLD] |= _metrics(settings, model, temperature, predictions, records)
         write_json(settings.out / "external.json", content)
         write_text(settings.out / "external.md", report_of(content))
+        (settings.out / _READ).unlink()
     return content
 
 
 def _rows_matched(
-    settings: ExternalSettings, table: Mapping[str, Statements], records: Mapping[str, Path]
+    settings: ExternalSettings, table: Mapping[str, Statements], records: Mapping[str, Place]
 ) -> dict[str, int] | None:
     """Return how many rows of the label table name a record here; None without a table."""
     if settings.labels is None:
@@ -177,7 +186,8 @@ def _content(
     rows: dict[str, int] | None,
 ) -> dict[str, Any]:
     """Return `external.json` without the metrics."""
-    name = settings.name or settings.records.resolve().name
+    folder = settings.records
+    name = settings.name or (folder.resolve() if isinstance(folder, Path) else folder).name
     return {
         "schema": METRICS_SCHEMA,
         "dataset": name,
@@ -218,7 +228,7 @@ def _metrics(
 
 
 def examine(
-    path: Path, table: Mapping[str, Statements], settings: ExternalSettings, name: str = ""
+    path: Place, table: Mapping[str, Statements], settings: ExternalSettings, name: str = ""
 ) -> ExternalRecord:
     """Read one header and decide by its statements; a header that cannot be read is skipped."""
     record = ExternalRecord(name=name or path.stem, path=path)
@@ -257,7 +267,7 @@ def draw_sample(records: Iterable[ExternalRecord], settings: ExternalSettings) -
 
 
 def _read_one(
-    reading: ReadingSettings, settings: ExternalSettings, path: Path
+    reading: ReadingSettings, settings: ExternalSettings, path: Place
 ) -> tuple[np.ndarray, tuple[str, ...]] | str:
     """Return the probabilities of a record's slices and its warnings, or why it cannot be read."""
     predictor = predictor_of(reading)
@@ -270,9 +280,22 @@ def _read_one(
 
 
 def _read_kept(
-    records: list[ExternalRecord], classes: Sequence[str], settings: ExternalSettings
+    records: list[ExternalRecord],
+    classes: Sequence[str],
+    settings: ExternalSettings,
+    sha256: str,
+    journal: Journal,
 ) -> Iterator[tuple[str, str, str, np.ndarray]]:
-    """Yield image name, record, label and probabilities of every slice of the kept records."""
+    """Yield image name, record, label and probabilities of every slice of the kept records.
+
+    `sha256`: Of the weights. What the journal has of the same files is not read again.
+    """
+    made_with = [__version__, sha256, settings.fs, settings.unit]
+
+    def state_of(record: ExternalRecord) -> list[Any]:
+        files = glance(record.path, ImageSetConfig()).files
+        return [*made_with, fingerprint(record.path, files)]
+
     kept = [record for record in records if record.status == "kept"]
     reading = ReadingSettings(str(settings.model.absolute()), calibrated=False)
     read = partial(_read_one, reading, settings)
@@ -280,19 +303,44 @@ def _read_kept(
         Progress(len(kept), "reading records", "record") as progress,
         open_workers(max(1, min(settings.jobs, len(kept))), settings.scheduler) as workers,
     ):
-        work = ((record, record.path.absolute()) for record in kept)
+        known = {
+            record.name: before
+            for record in kept
+            if (before := _read_before(journal, record.name, partial(state_of, record)))
+        }
+        work = ((r, None if r.name in known else r.path.absolute()) for r in kept)
         for record, found in in_order(workers, read, work):
             progress.update()
             if isinstance(found, Lost | str):
                 record.status = "skipped"
                 record.reason = found if isinstance(found, str) else found.reason
                 continue
-            probabilities, record.warnings = found
+            if found is not None:
+                table, warnings = found
+                journal.append(
+                    {
+                        "record": record.name,
+                        "state": state_of(record),
+                        "probabilities": table.tolist(),
+                        "warnings": warnings,
+                    }
+                )
+            probabilities, record.warnings = found or known[record.name]
             record.slices = len(probabilities)
             record.prediction = classes[int(probabilities.mean(axis=0).argmax())]
             for number, row in enumerate(probabilities):
                 image = f"all/{record.diagnosis}/{record.name}-s{number:02d}_PIL.png"
                 yield image, record.name, record.diagnosis, row
+
+
+def _read_before(
+    journal: Journal, name: str, state: Callable[[], list[Any]]
+) -> tuple[np.ndarray, tuple[str, ...]] | None:
+    """Return what an interrupted run read of a record, None where that is no longer it."""
+    entry = journal.get(name)
+    if entry is None or entry["state"] != state():
+        return None
+    return np.array(entry["probabilities"]), tuple(entry["warnings"])
 
 
 def kind_of(reason: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from ekg.config import PAPER_SEED, load_config
 from ekg.options import CORES, Fs, Jobs, Option, Scheduler, Unit
+from ekg.paths import Place
 
 if TYPE_CHECKING:
     from ekg.images.image_set import ImageSetSummary
@@ -31,7 +32,7 @@ _SKIPS_SHOWN = 10
 
 def run_images(
     *,
-    records: Annotated[Path, "folder of recordings"],
+    records: Annotated[Place, "folder of recordings, or its address"],
     out: Annotated[Path, "folder of the image set"],
     size: Annotated[int, "pixels on a side (default 800)"] = 800,
     jobs: Jobs = CORES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from ekg.images.record_images import (
     image_name,
     skipped,
 )
+from ekg.paths import Place
 from ekg.progress import Progress
 from ekg.workers import Lost, Workers, in_order
 
@@ -69,7 +70,7 @@ class DrawingRun:
         self,
         out: Path,
         config: ImageSetConfig,
-        headers: dict[str, Path],
+        headers: Mapping[str, Place],
         journal: Journal,
         packer: PackWriter,
         *,
@@ -125,7 +126,7 @@ class DrawingRun:
         elif not self.pack and not all_packed:
             self.packer.discard_finished()
 
-    def _still_holds(self, entry: dict[str, Any], header: Path, files: tuple[str, ...]) -> bool:
+    def _still_holds(self, entry: dict[str, Any], header: Place, files: tuple[str, ...]) -> bool:
         if entry["sources"] != fingerprint(header, files) or "warnings" not in entry:
             return False
         if entry["status"] == "skipped":
@@ -224,7 +225,7 @@ class DrawingRun:
             self.journal.append(entry)
         return entry
 
-    def finish(self, dataset: str, source: Path) -> ImageSetSummary:
+    def finish(self, dataset: str, source: Place) -> ImageSetSummary:
         """Write manifest, records and description, and remove images that are not of the set."""
         self._remove_strays()
         with atomic_path(self.out / MANIFEST) as unfinished:
@@ -297,7 +298,7 @@ class DrawingRun:
                 image.unlink()
 
     def _describe(
-        self, dataset: str, source: Path, summary: ImageSetSummary, manifest: Path
+        self, dataset: str, source: Place, summary: ImageSetSummary, manifest: Path
     ) -> None:
         write_json(
             self.out / DATASET,

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import matplotlib as mpl
@@ -31,6 +31,7 @@ from ekg.images.manifest import DESCRIPTION, MANIFEST, read_manifest
 from ekg.images.pack_shards import pack_writer
 from ekg.images.png import read_image
 from ekg.images.record_images import ImageSetConfig, fingerprint, warm_up
+from ekg.paths import Address, Place, place_of
 from ekg.records.opening import named_records
 
 __all__ = ["ImageSetSummary", "make_image_set", "read_image", "read_manifest"]
@@ -62,7 +63,9 @@ def make_image_set(
     """
     config = config or ImageSetConfig()
     _check_options(config, jobs, limit, png or pack)
-    out, source = Path(out), Path(records).resolve()
+    out, source = Path(out), place_of(records)
+    if isinstance(source, Path):
+        source = source.resolve()
     if scheduler is not None:  # its workers have folders of their own to start from
         out, records = out.resolve(), source
     headers = named_records(records)
@@ -97,8 +100,9 @@ def _check_options(config: ImageSetConfig, jobs: int, limit: int | None, any_out
         raise ImageError("neither PNG files nor a pack would be written")
 
 
-def _name_of_dataset(records: Path) -> str:
-    return records.parent.name if records.name == "records" else records.name
+def _name_of_dataset(records: Place) -> str:
+    path = PurePath(records)
+    return path.parent.name if path.name == "records" else path.name
 
 
 def _claim_folder(out: Path, config: ImageSetConfig) -> None:
@@ -132,8 +136,13 @@ def _claim_folder(out: Path, config: ImageSetConfig) -> None:
     write_json(settings, {"format": _FORMAT, **wanted})
 
 
-def _state(source: Path, out: Path, config: ImageSetConfig, **options: Any) -> str:
-    """Return a checksum of all that decides a set: settings, and the files' names and times."""
+def _state(source: Place, out: Path, config: ImageSetConfig, **options: Any) -> str | None:
+    """Return a checksum of all that decides a set: settings, and the files' names and times.
+
+    None for an address, whose listing need not say whether a file has changed.
+    """
+    if isinstance(source, Address):
+        return None
     digest = hashlib.sha256(
         json.dumps([str(source), asdict(config), options, __version__, mpl.__version__]).encode()
     )
@@ -145,9 +154,9 @@ def _state(source: Path, out: Path, config: ImageSetConfig, **options: Any) -> s
     return digest.hexdigest()
 
 
-def _is_current(out: Path, state: str) -> bool:
+def _is_current(out: Path, state: str | None) -> bool:
     try:
-        return bool(
+        return state is not None and bool(
             read_json(out / _STATE)["state"] == state
             and read_json(out / DESCRIPTION)["manifest_sha256"] == sha256_of_file(out / MANIFEST)
         )
@@ -155,7 +164,7 @@ def _is_current(out: Path, state: str) -> bool:
         return False
 
 
-def _claim_source(out: Path, source: Path, headers: Mapping[str, Path], journal: Journal) -> None:
+def _claim_source(out: Path, source: Place, headers: Mapping[str, Place], journal: Journal) -> None:
     """Refuse to turn the set of one folder of records into that of another.
 
     A folder that was moved or copied, with all the records that the set knows, is no other.

@@ -18,6 +18,8 @@ from ekg.errors import RecordError
 from ekg.images.layout import PAPER_LAYOUT, Layout
 from ekg.images.png import write_png
 from ekg.images.renderer import Renderer
+from ekg.paths import Address, Place
+from ekg.records.addresses import bytes_at, signal_files, size_and_stamp
 from ekg.records.diagnoses import DIAGNOSES, ECTOPY, diagnoses_of_comments, unknown_diagnoses
 from ekg.records.header_text import decoded, read_header_text
 from ekg.records.opening import read_header, read_record
@@ -82,7 +84,7 @@ def decide(diagnoses: Sequence[str], config: ImageSetConfig) -> Decision:
 class RecordJob:
     """One record to be drawn."""
 
-    header: Path
+    header: Place
     folder: Path
     """The image set."""
     config: ImageSetConfig
@@ -132,7 +134,7 @@ def draw_record(job: RecordJob) -> dict[str, Any]:
 
 
 def examine(
-    header_file: Path, config: ImageSetConfig
+    header_file: Place, config: ImageSetConfig
 ) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray]:
     """Read one record and decide what becomes of it.
 
@@ -178,7 +180,7 @@ def examine(
     return entry, signal, starts
 
 
-def skipped(header_file: Path, seen: Glance, reason: str) -> dict[str, Any]:
+def skipped(header_file: Place, seen: Glance, reason: str) -> dict[str, Any]:
     """Return the journal's entry of a record that is not drawn."""
     return {
         "record": header_file.stem,
@@ -244,14 +246,15 @@ class Glance:
     """How many images to expect; 0 where that is unknown."""
 
 
-def glance(header: Path, config: ImageSetConfig) -> Glance:
+def glance(header: Place, config: ImageSetConfig) -> Glance:
     """Look at a header's text; a damaged one gives no images and no error."""
     if header.suffix.lower() != ".hea":  # another machine's file, whose reader alone can tell
         return Glance((header.name,), (), 0)
     try:
-        lines = decoded(header.read_bytes()).splitlines()
-    except OSError:
+        content = bytes_at(header) if isinstance(header, Address) else header.read_bytes()
+    except (OSError, RecordError):
         return Glance((header.name,), (), 0)
+    lines = decoded(content).splitlines()
     comments = [line.strip() for line in lines if line.strip().startswith("#")]
     fields = [line.split() for line in lines if line.strip() and not line.strip().startswith("#")]
     diagnoses = diagnoses_of_comments([line.lstrip("#").strip() for line in comments])
@@ -263,17 +266,26 @@ def glance(header: Path, config: ImageSetConfig) -> Glance:
             images = number_of_slices(int(n_samples), config.slices)
     except (IndexError, ValueError, ZeroDivisionError, OverflowError):
         images = 0
+    return Glance((header.name, *_signal_files(header, content)), diagnoses, images)
+
+
+def _signal_files(header: Place, content: bytes) -> list[str]:
+    if isinstance(header, Address):
+        return signal_files(content)
     try:
-        signal_files = [
-            file.path.name for file in find_signal_files(header, read_header_text(header))
-        ]
+        return [file.path.name for file in find_signal_files(header, read_header_text(header))]
     except RecordError:
-        signal_files = []
-    return Glance((header.name, *signal_files), diagnoses, images)
+        return []
 
 
-def fingerprint(header: Path, files: tuple[str, ...]) -> list[list[Any]]:
-    """Return name, size and time of change (ns) of a record's files; a change means: draw again."""
+def fingerprint(header: Place, files: tuple[str, ...]) -> list[list[Any]]:
+    """Return name, size and time of change (ns) of a record's files; a change means: draw again.
+
+    At an address, whatever tells there that a file was changed.
+    """
+    if isinstance(header, Address):
+        beside = header.removesuffix(header.name)
+        return [[name, *size_and_stamp(beside + name)] for name in files]
     found: list[list[Any]] = []
     for name in files:
         try:

@@ -6,12 +6,12 @@ import glob
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
-from ekg.paths import natural_key
-from ekg.records.addresses import is_address, local_copy, records_at
+from ekg.paths import is_address, natural_key
+from ekg.records.addresses import records_at
 from ekg.records.formats.sniff import format_of
 from ekg.records.opening import other_files, read_record
 from ekg.records.record import Record
@@ -71,15 +71,7 @@ def expand(
 
 def recording_of(found: Input, begin: float | None = None, end: float | None = None) -> Record:
     """Read the recording that an input of kind "record" is, from `begin` to `end` (seconds)."""
-    options: dict[str, Any] = {"begin": begin, "end": end, "fs": found.fs, "unit": found.unit}
-    if not is_address(found.path):
-        return read_record(found.path, **options)
-    with local_copy(found.path) as path:
-        try:
-            record = read_record(path, **options)
-        except RecordError as error:
-            raise RecordError(error.problem, path=found.path, remedy=error.remedy) from None
-    return replace(record, header=replace(record.header, path=Path(found.path)))
+    return read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
 
 
 def _identity(found: Input) -> Path:
@@ -132,7 +124,7 @@ def _inputs_at(address: str) -> Iterator[Input]:
         problem = f"{address}: no WFDB header (*.hea) there, or the folder cannot be listed"
         yield Input(address, name, "none", problem)
     for one in found:
-        yield Input(one, Path(one).stem, "record")
+        yield Input(one, one.stem, "record")
 
 
 def _is_record(path: Path) -> bool:

@@ -10,28 +10,29 @@ from typing import Any
 
 from ekg.errors import RecordError
 from ekg.files import is_plain_relative
-from ekg.paths import natural_key
+from ekg.paths import Address, natural_key
+from ekg.records.header_text import decoded
 
 _WFDB_SUFFIXES = ("", ".hea", ".mat", ".dat")
+_STAMPS = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "updated", "mtime")
+"""Under which the file systems of fsspec say that a file was changed."""
 
 
-def is_address(path: str) -> bool:
-    """Return whether a path is an address with a protocol."""
-    return "://" in path
-
-
-def records_at(address: str) -> list[str]:
-    """Return the addresses of the WFDB headers in a folder (its address ends with `/`)."""
-    with _in_one_line(address):
-        system, place = _system_of(address)
+def records_at(folder: str) -> list[Address]:
+    """Return the addresses of the WFDB headers in a folder and below it."""
+    with _in_one_line(folder):
+        system, place = _system_of(folder.rstrip("/") + "/")
         found = [name for name in system.find(place) if name.endswith(".hea")]
-        addresses = [str(system.unstrip_protocol(name)) for name in found]
-    return sorted(addresses, key=lambda one: (natural_key(PurePosixPath(one).stem), one))
+        addresses = [Address(system.unstrip_protocol(name)) for name in found]
+    return sorted(addresses, key=lambda one: (natural_key(one.stem), one))
 
 
 @contextlib.contextmanager
-def local_copy(address: str) -> Iterator[Path]:
-    """Give a record as a file on this machine: a WFDB record's header, or the one file it is."""
+def local_copy(address: str, *, signals: bool = True) -> Iterator[Path]:
+    """Give a record as a file on this machine: a WFDB record's header, or the one file it is.
+
+    `signals`: Copy the signal files too, where it is a header.
+    """
     with tempfile.TemporaryDirectory(prefix="ekg-record-") as folder:
         with _in_one_line(address):
             system, place = _system_of(address)
@@ -40,12 +41,40 @@ def local_copy(address: str) -> Iterator[Path]:
                 place = place.removesuffix(pure.suffix) + ".hea"
             target = Path(folder, PurePosixPath(place).name)
             system.get_file(place, str(target))
-            if target.suffix == ".hea":
+            if target.suffix == ".hea" and signals:
                 beside = place[: -len(target.name)]
-                for name in _signal_files(target):
+                for name in signal_files(target.read_bytes()):
                     with contextlib.suppress(FileNotFoundError):  # the reader says which
                         system.get_file(beside + name, str(Path(folder, name)))
         yield target
+
+
+def bytes_at(address: str) -> bytes:
+    """Return a file's content."""
+    with _in_one_line(address):
+        system, place = _system_of(address)
+        return bytes(system.cat_file(place))
+
+
+def size_and_stamp(address: str) -> tuple[int, str]:
+    """Return a file's size and what changes with it: a time or checksum; -1 and "" if unknown."""
+    try:
+        system, place = _system_of(address)
+        facts = system.info(place)
+    except ModuleNotFoundError:
+        raise
+    except Exception:  # each kind of address raises errors of its own
+        return -1, ""
+    stamp = next((str(facts[name]) for name in _STAMPS if facts.get(name)), "")
+    return -1 if facts.get("size") is None else int(facts["size"]), stamp
+
+
+def signal_files(header: bytes) -> list[str]:
+    """Return the file names of a header's signal lines; none that leads to another folder."""
+    lines = decoded(header).splitlines()
+    fields = [line.split() for line in lines if line.strip() and not line.strip().startswith("#")]
+    names = dict.fromkeys(words[0] for words in fields[1:])
+    return [name for name in names if "/" not in name and is_plain_relative(name)]
 
 
 def _system_of(address: str) -> tuple[Any, str]:
@@ -53,14 +82,6 @@ def _system_of(address: str) -> tuple[Any, str]:
 
     system, place = fsspec.core.url_to_fs(address)
     return system, str(place)
-
-
-def _signal_files(header: Path) -> list[str]:
-    """Return the file names of a header's signal lines; none that leads to another folder."""
-    lines = header.read_text(encoding="utf-8", errors="replace").splitlines()
-    fields = [line.split() for line in lines if line.strip() and not line.strip().startswith("#")]
-    names = dict.fromkeys(words[0] for words in fields[1:])
-    return [name for name in names if "/" not in name and is_plain_relative(name)]
 
 
 @contextlib.contextmanager

@@ -1,11 +1,17 @@
-"""Any recording by its content: WFDB, or a file of another machine."""
+"""Any recording by its content: WFDB, or a file of another machine; here or at an address."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from ekg.errors import RecordError
 from ekg.files import files_below
+from ekg.paths import Address, Place, place_of
 from ekg.records import record as wfdb_records
+from ekg.records.addresses import local_copy, records_at
 from ekg.records.formats.reading import header_of, open_recording, record_of
 from ekg.records.formats.sniff import format_of
 from ekg.records.record import Header, Record
@@ -27,7 +33,8 @@ def read_record(
     path
         A WFDB record (its header, its signal file, or the name without extension), or a file of
         another machine: DICOM, SCP-ECG, HL7 aECG, GE MUSE XML, Philips Sierra XML, Schiller XML,
-        EDF, EDF+, BDF, ISHNE, MFER, CSV or NPY. Its content tells which, never its suffix.
+        EDF, EDF+, BDF, ISHNE, MFER, CSV or NPY. Its content tells which, never its suffix. An
+        address (`http://...`) is copied to be read.
     sampling_frequency
         Hz; a recording of another rate is resampled to it (polyphase filter, as in
         `scipy.signal.resample_poly`, which also removes what is above the new Nyquist
@@ -50,7 +57,11 @@ def read_record(
         If a file is missing, damaged, truncated or of a format that is not read, a lead is
         missing, a unit is unknown, or a sample of the twelve leads is not a number.
     """
-    path = Path(path)
+    path = place_of(path)
+    if isinstance(path, Address):
+        with local_copy(path) as copied, _named(path):
+            record = read_record(copied, sampling_frequency, begin=begin, end=end, fs=fs, unit=unit)
+            return replace(record, header=replace(record.header, path=path))
     form = format_of(path)
     if form is None:
         return wfdb_records.read_record(path, sampling_frequency, begin=begin, end=end)
@@ -70,20 +81,32 @@ def read_header(path: str | Path, *, fs: float | None = None, unit: str | None =
     RecordError
         If the file is missing or cannot be read.
     """
-    path = Path(path)
+    path = place_of(path)
+    if isinstance(path, Address):
+        with local_copy(path, signals=False) as copied, _named(path):
+            return replace(read_header(copied, fs=fs, unit=unit), path=path)
     form = format_of(path)
     if form is None:
         return wfdb_records.read_header(path)
     return header_of(open_recording(path, form, fs, unit))
 
 
-def named_records(folder: str | Path, *, arrays: bool = False) -> dict[str, Path]:
+@contextlib.contextmanager
+def _named(address: Address) -> Iterator[None]:
+    """Name the address in an error, not the copy that was read."""
+    try:
+        yield
+    except RecordError as error:
+        raise RecordError(error.problem, path=address, remedy=error.remedy) from None
+
+
+def named_records(folder: str | Path, *, arrays: bool = False) -> Mapping[str, Place]:
     """Return the recordings in a folder and the folders below it, by record name.
 
     Parameters
     ----------
     folder
-        The folder; links to folders are followed.
+        The folder; links to folders are followed. At an address: WFDB records alone.
     arrays
         Also take tables of numbers (CSV, NPY) for recordings.
 
@@ -98,6 +121,14 @@ def named_records(folder: str | Path, *, arrays: bool = False) -> dict[str, Path
         If there is folder not found, it has no recording, two would share one name, or a link or
         folder in it cannot be read.
     """
+    folder = place_of(folder)
+    if isinstance(folder, Address):
+        found = records_at(folder)
+        if not found:
+            raise RecordError(
+                "no WFDB header (*.hea) there, or the folder cannot be listed", path=folder
+            )
+        return wfdb_records.names_of_files(folder, found)
     headers = wfdb_records.headers_below(folder)
     others = other_files(folder, arrays=arrays)
     if not others:

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from ekg.errors import EkgError, RecordError
 from ekg.files import files_below
-from ekg.paths import natural_key
+from ekg.paths import Address, Place, natural_key
 from ekg.records.derived_leads import complete_limb_leads, computed_warning, derivable
 from ekg.records.diagnoses import diagnoses_of_comments
 from ekg.records.header_checks import LARGEST_MILLIVOLTS, check_header, check_length
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve standard leads in the order of the image."""
+AnyPlace = TypeVar("AnyPlace", Path, Address)
 LEAD_PREFIX = re.compile(r"^((mdc|ecg|ekg|lead)[\s_]+)+")
 """What may be before a lead's name, in small letters."""
 
@@ -39,8 +40,8 @@ class Header:
 
     name: str
     """The record's name: the header file's name without `.hea`."""
-    path: Path
-    """The header file."""
+    path: Place
+    """The header file, or the address that it was copied from."""
     leads: tuple[str, ...]
     """Names of all signals, as written."""
     sampling_frequency: float
@@ -119,7 +120,7 @@ def headers_below(folder: str | Path) -> list[Path]:
         raise RecordError(error.problem, path=error.path, remedy=error.remedy) from None
 
 
-def names_of_files(folder: str | Path, files: list[Path]) -> dict[str, Path]:
+def names_of_files(folder: str | Path, files: Sequence[AnyPlace]) -> dict[str, AnyPlace]:
     """Give each record its own name.
 
     Returns
@@ -134,9 +135,9 @@ def names_of_files(folder: str | Path, files: list[Path]) -> dict[str, Path]:
         If two records would still have one name.
     """
     shared = Counter(path.stem for path in files)
-    named: dict[str, Path] = {}
+    named: dict[str, AnyPlace] = {}
     for path in files:
-        inner = path.relative_to(folder).with_suffix("")
+        inner = PurePath(path).relative_to(folder).with_suffix("")
         name = "_".join(inner.parts) if shared[path.stem] > 1 else path.stem
         if name in named or (name != path.stem and name in shared):
             raise RecordError(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import numpy as np
@@ -11,6 +12,7 @@ import wfdb
 
 from ekg.cli import main
 from ekg.errors import EvaluationError
+from ekg.evaluation import external
 from ekg.evaluation.external import (
     ExternalSettings,
     draw_sample,
@@ -185,6 +187,43 @@ def test_labels_from_a_table_come_first(model, hospital, tmp_path, capsys):
     assert "4 of 8 records read" in printed
     assert "labels: 2 of 2 rows name a record here" in printed
     assert "Normal 2, RBBB 1, STD 0, STE 1" in printed
+
+
+def test_an_interrupted_evaluation_goes_on(model, hospital, result, tmp_path, monkeypatch):
+    settings = ExternalSettings(model=model, records=hospital, out=tmp_path, resamples=50)
+    original, read = external._read_one, []
+
+    def interrupted(reading, given, path):
+        if len(read) == 2:
+            raise KeyboardInterrupt
+        read.append(path.stem)
+        return original(reading, given, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(external, "_read_one", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate_external(settings)
+    assert read == ["H1", "H2"]
+    moved = hospital / "H2.hea"
+    again = []
+    monkeypatch.setattr(
+        external, "_read_one", lambda *given: (again.append(given[2].stem), original(*given))[1]
+    )
+    os.utime(moved)  # as if changed since
+    content = evaluate_external(settings)
+    assert again == ["H2", "H3", "H7"]
+    assert content == result[0]
+    for name in ("predictions_external.csv", "records.csv", "external.json"):
+        assert (tmp_path / name).read_bytes() == (result[1] / name).read_bytes()
+    assert not list(tmp_path.glob(".read*")), "the next run begins anew"
+
+
+def test_two_processes_read_what_one_reads(model, hospital, result, tmp_path):
+    evaluate_external(
+        ExternalSettings(model=model, records=hospital, out=tmp_path, resamples=50, jobs=2)
+    )
+    for name in ("predictions_external.csv", "records.csv", "external.json"):
+        assert (tmp_path / name).read_bytes() == (result[1] / name).read_bytes()
 
 
 def test_sample_depends_on_names_and_seed_alone(model, hospital, tmp_path):

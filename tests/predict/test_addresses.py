@@ -1,29 +1,18 @@
 """Records at an address give what the same files give."""
 
-import functools
-import http.server
-import threading
-
 import pytest
 
 from ekg.predict.inputs import expand
+from tests.served import served
 
 pytest.importorskip("fsspec", reason="the extra `cluster` is not installed")
 pytest.importorskip("aiohttp", reason="the extra `cluster` is not installed")
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture
 def address(records):
-    handler = functools.partial(Quiet, directory=str(records))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served(records) as address:
+        yield address
 
 
 def verdicts(predictor, *arguments):
