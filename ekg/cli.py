@@ -72,8 +72,11 @@ def module_of(verb: str) -> ModuleType | None:
     return importlib.import_module(name)
 
 
-def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
-    """Return the argument parser with the chosen verb alone or, without one, with all."""
+def build_parser(chosen: str | None = None, *, names_only: bool = False) -> argparse.ArgumentParser:
+    """Return the argument parser with the chosen verb alone or, without one, with all.
+
+    `names_only`: Leave out the verbs' arguments: the general help shows none.
+    """
     parser = argparse.ArgumentParser(
         prog="ekg" if Path(sys.argv[0]).stem == "ekg" else "python -m ekg",
         description="EKG recordings as images, read by a small network. Not for clinical use.",
@@ -91,6 +94,8 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
         run = getattr(module, f"run_{name}")
         summary, _, epilog = inspect.cleandoc(run.__doc__ or "").partition("\n\n")
         subparser = subparsers.add_parser(verb, help=summary, description=summary, epilog=epilog)
+        if names_only:
+            continue
         declare = getattr(module, f"add_{name}_arguments", None)
         if declare is None:
             add_options(subparser, run)
@@ -161,7 +166,8 @@ def main(argv: list[str] | None = None) -> int:
     _speak_any_encoding()
     try:
         try:
-            parser = build_parser(argv[0] if argv and argv[0] in verbs() else None)
+            verb = argv[0] if argv and argv[0] in VERBS else None
+            parser = build_parser(verb, names_only=verb is None)
             arguments, unknown = parser.parse_known_args(argv)
             if unknown and arguments.run is not _refuse:  # which has no options to know
                 parser.error(f"unrecognized arguments: {' '.join(unknown)}")

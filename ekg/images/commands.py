@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from ekg.config import PAPER_SEED, load_config
 from ekg.options import CORES, Fs, Jobs, Option, Scheduler, Unit
 from ekg.paths import Place
 
@@ -37,7 +36,7 @@ def run_images(
     size: Annotated[int, "pixels on a side (default 800)"] = 800,
     jobs: Jobs = CORES,
     scheduler: Scheduler = None,
-    seed: Annotated[int, f"seed of the slice positions (default {PAPER_SEED})"] = PAPER_SEED,
+    seed: Annotated[int, "seed of the slice positions (default: %(default)s)"] = 44,
     limit: Annotated[int | None, "draw the first LIMIT usable records only"] = None,
     keep_multi: Annotated[bool, "keep multi-label records"] = False,
     keep_ectopy: Annotated[bool, "keep PAC and PVC records"] = False,
@@ -59,6 +58,7 @@ def run_images(
     # There is one process a core already: arithmetic libraries need no threads of their own.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    from ekg.config import load_config
     from ekg.images.image_set import make_image_set
     from ekg.images.record_images import ImageSetConfig
 
