@@ -195,8 +195,8 @@ def test_a_missing_extra_is_named(monkeypatch, capsys):
     def load(name):
         raise ModuleNotFoundError(f"No module named {name}", name="onnx")
 
-    monkeypatch.setattr("importlib.import_module", load)
     monkeypatch.setattr("importlib.metadata.requires", lambda name: needs)
+    monkeypatch.setattr("importlib.import_module", load)
     for clone, package in ((cli.CLONE, "."), (None, "ekg-image-reader")):
         monkeypatch.setattr(cli, "CLONE", clone)
         assert extra_with("onnx.checker") == "onnx" and extra_with("torchvision.ops") == "backbones"
