@@ -1,11 +1,11 @@
-""""""
+"""Metrics of every level."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from ekg.evaluation.levels import LEVELS, Units, levels_of, majority_vote, shared_votes
+from ekg.evaluation.levels import LEVELS, Units, levels_of
 from ekg.evaluation.metrics import (
     SMALLEST_PROBABILITY,
     confusion_matrix,
@@ -16,7 +16,6 @@ from ekg.evaluation.metrics import (
 )
 from ekg.evaluation.predictions import make_predictions, read_predictions
 from ekg.evaluation.runs import flatten
-from ekg.records.diagnoses import CLASSES
 from tests.evaluation.conftest import toy_predictions
 
 
@@ -55,33 +54,6 @@ def test_absent_classes_are_left_out_of_macro_averages():
     assert metrics["per_class"]["LBBB"]["support"] == 0
 
 
-def test_class_never_predicted_has_precision_zero():
-    table = hand_made()
-    table = table[table["record"] != "b"]
-    p = np.eye(7)[[3] * 5]
-    table = make_predictions(table["image"], table["record"], table["label"], p)
-    metrics = metrics_of(levels_of(table)["per_image"])
-    assert metrics["per_class"]["AF"]["precision"] == 0
-    assert metrics["macro_precision"] == pytest.approx((0 + 2 / 5) / 2)
-
-
-def test_only_one_class_has_no_ranking():
-    table = make_predictions(["a-s00.png"], ["a"], ["AF"], np.eye(7)[[0]])
-    metrics = metrics_of(levels_of(table)["per_image"])
-    assert metrics["per_class"]["AF"]["auroc"] is None and metrics["macro_auroc"] is None
-    assert metrics["per_class"]["AF"]["specificity"] is None
-    assert metrics["accuracy"] == 1.0
-
-
-def test_majority_and_shares():
-    records = np.array([0, 0, 0, 0, 1, 2, 2, 2])
-    votes = np.array([2, 1, 1, 2, 4, 0, 3, 3])
-    assert majority_vote(records, votes, 7).tolist() == [2, 4, 3]
-    owner, classes, shares = shared_votes(records, votes, 7)
-    assert owner.tolist() == [0, 0, 1, 2] and classes.tolist() == [1, 2, 4, 3]
-    assert shares.tolist() == [0.5, 0.5, 1, 1]
-
-
 def test_order_of_rows_changes_nothing(predictions):
     shuffled = predictions.sample(frac=1, random_state=3)
     for level, units in levels_of(predictions).items():
@@ -91,52 +63,6 @@ def test_order_of_rows_changes_nothing(predictions):
                 assert again[name] == pytest.approx(value, abs=1e-12), name
             elif name == "confusion_matrix":
                 assert np.allclose(again[name], value)
-
-
-def test_slices_are_ordered_by_number_not_by_text():
-    images = [f"a-s{n}_PIL.png" for n in (10, 9)]  # nine comes first
-    table = make_predictions(images, ["a", "a"], ["AF", "AF"], np.eye(7)[[5, 2]])
-    units = levels_of(table)["per_image"]
-    assert majority_vote(units.records, units.predictions, 7).tolist() == [2]
-
-
-def test_against_scikit_learn(predictions):
-    units = levels_of(predictions)["record_weighted"]
-    metrics = metrics_of(units)
-    y, p, w = units.labels, units.probabilities, units.weights
-    assert metrics["macro_auroc"] == pytest.approx(
-        np.mean([sk.roc_auc_score(y == k, p[:, k], sample_weight=w) for k in range(7)])
-    )
-    assert metrics["balanced_accuracy"] == pytest.approx(
-        sk.balanced_accuracy_score(y, units.predictions, sample_weight=w)
-    )
-    # Two-sided sum over classes; scikit-learn halves it for two classes only.
-    truth = np.eye(7)[y]
-    assert metrics["brier"] == pytest.approx(np.average(((p - truth) ** 2).sum(axis=1), weights=w))
-    assert metrics["log_loss"] == pytest.approx(sk.log_loss(y, p, sample_weight=w))
-    for k, name in enumerate(CLASSES):
-        negative = y != k
-        assert metrics["per_class"][name]["specificity"] == pytest.approx(
-            np.average(units.predictions[negative] != k, weights=w[negative])
-        )
-
-
-def test_calibration_error_by_hand():
-    p = np.full((4, 7), 0.0)
-    p[:, 0] = [0.95, 0.95, 0.55, 0.55]
-    p[:, 1] = 1 - p[:, 0]
-    table = make_predictions(
-        [f"{r}-s00.png" for r in "abcd"], list("abcd"), ["AF", "STE", "AF", "AF"], p
-    )
-    metrics = metrics_of(levels_of(table)["per_image"])
-    assert metrics["ece"] == pytest.approx(0.5 * abs(0.95 - 0.5) + 0.5 * abs(0.55 - 1))
-    assert metrics["reliability"]["units"][9] == 2 and metrics["reliability"]["units"][5] == 2
-    assert metrics["reliability"]["accuracy"][0] is None
-
-
-def test_bins_hold_their_upper_edge():
-    p = np.array([[0.1, 0.9], [0.05, 0.95], [0.5, 0.5], [0.0, 1.0]])
-    assert reliability_bins(p).tolist() == [8, 9, 4, 9]
 
 
 def test_hard_labels_have_no_mean_of_probabilities(predictions):

@@ -53,46 +53,6 @@ def test_what_a_set_holds(records, tmp_path):
     assert manifest["clipped_fraction"].max() > 0, "some test signals leave the panels"
 
 
-def test_records_and_description(records, tmp_path):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL)
-    rows = rows_of(out)
-    assert len(rows) == 11
-    warnings = rows["S10"].pop("warnings")
-    assert "limb leads violate" in warnings
-    assert rows["S10"] == {
-        "record": "S10",
-        "diagnoses": "AF",
-        "sampling_frequency": "500",
-        "n_samples": "7200",
-        "slices": "4",
-        "status": "kept",
-        "reason": "",
-    }
-    assert rows["U1"]["warnings"] == "", "what is not drawn is not read"
-    assert rows["T1"]["diagnoses"] == "RBBB"
-    assert (rows["U1"]["status"], rows["U1"]["reason"]) == ("excluded", "multi-label")
-    assert rows["U1"]["diagnoses"] == "RBBB,AF"
-    assert (rows["U2"]["status"], rows["U2"]["reason"]) == ("excluded", "ectopy (PVC)")
-    dataset = json.loads((out / "dataset.json").read_text())
-    assert dataset["dataset"] == "hospital"
-    assert (dataset["size"], dataset["seed"], dataset["records"]) == (32, 44, 8)
-    assert dataset["images"] == len(read_manifest(out))
-    assert dataset["manifest_sha256"] == sha256_of_file(out / "manifest.csv")
-
-
-def test_exclusions_can_be_switched_off(records, tmp_path):
-    config = ImageSetConfig(size=32, keep_multi=True, keep_ectopy=True)
-    make_image_set(records, tmp_path / "set", config)
-    manifest = read_manifest(tmp_path / "set").drop_duplicates("record").set_index("record")
-    assert manifest.loc["U1", "diagnosis"] == "AF+RBBB", "in the order of the table of diagnoses"
-    assert manifest.loc["U2", "diagnosis"] == "PVC"
-    assert manifest.loc["U3", "diagnosis"] == "STD+PAC"
-    only_multi = ImageSetConfig(size=32, keep_multi=True)
-    make_image_set(records, tmp_path / "multi", only_multi)
-    assert rows_of(tmp_path / "multi")["U3"]["reason"] == "ectopy (PAC)"
-
-
 def test_worker_processes_change_nothing(records, tmp_path):
     make_image_set(records, tmp_path / "one", SMALL, pack=True)
     make_image_set(records, tmp_path / "three", SMALL, pack=True, jobs=3)
@@ -189,15 +149,6 @@ def test_records_of_one_name_have_images_of_their_own(tmp_path, write_record):
         "p2_ecg": "RBBB",
     }
     assert all((tmp_path / "set" / image).is_file() for image in manifest["image"])
-
-
-def test_other_rates_and_names_are_read(records, tmp_path, write_record):
-    write_record(records, "0012", "AF", samples=10_000, sampling_frequency=1000)
-    make_image_set(records, tmp_path / "set", SMALL)
-    manifest = read_manifest(tmp_path / "set")
-    assert (manifest["record"] == "0012").sum() == 3
-    row = rows_of(tmp_path / "set")["0012"]
-    assert (row["sampling_frequency"], row["n_samples"]) == ("1000", "5000")
 
 
 def read_table(path):

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from ekg.errors import ImageError
 from ekg.images.image_set import make_image_set
 from ekg.images.manifest import MANIFEST_COLUMNS, read_manifest
@@ -32,14 +30,6 @@ def test_a_changed_manifest_is_refused_until_the_set_is_made_again(records, tmp_
     assert "STD" in set(read_manifest(folder)["diagnosis"])
     (folder / "dataset.json").write_text('["of another maker"]')
     assert "STD" in set(read_manifest(folder)["diagnosis"])
-
-
-def test_a_manifest_that_is_none(tmp_path):
-    with pytest.raises(ImageError, match="manifest not found"):
-        read_manifest(tmp_path)
-    (tmp_path / "manifest.csv").write_text("image,record\nx,y\n")
-    with pytest.raises(ImageError, match="column diagnosis, slice"):
-        read_manifest(tmp_path)
 
 
 def manifest_text(*lines):

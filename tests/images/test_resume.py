@@ -34,19 +34,6 @@ def count_drawn(monkeypatch):
     return drawn
 
 
-def test_another_limit_mends_the_set(records, tmp_path, count_drawn):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL, limit=5, pack=True)
-    first = list(count_drawn)
-    make_image_set(records, out, SMALL, pack=True)
-    make_image_set(records, tmp_path / "fresh", SMALL, pack=True)
-    assert contents(out) == contents(tmp_path / "fresh")
-    make_image_set(records, out, SMALL, limit=5, pack=True)
-    make_image_set(records, tmp_path / "fresh5", SMALL, limit=5, pack=True)
-    assert contents(out) == contents(tmp_path / "fresh5")
-    assert first == ["S1", "S2", "S3", "S10", "T1"]
-
-
 @pytest.mark.parametrize("finished", range(0, 8, 3))
 def test_going_on_after_an_interruption(records, tmp_path, monkeypatch, finished):
     make_image_set(records, tmp_path / "fresh", SMALL, pack=True)
@@ -73,18 +60,6 @@ def test_going_on_after_an_interruption(records, tmp_path, monkeypatch, finished
     assert contents(out) == contents(tmp_path / "fresh")
     assert len(drawn) == finished
     assert len(again) + finished == 11
-
-
-def test_nothing_is_drawn_twice(records, tmp_path, count_drawn):
-    out = tmp_path / "set"
-    make_image_set(records, out, SMALL, pack=True)
-    before = contents(out)
-    times = {path: path.stat().st_mtime_ns for path in (out / "all").rglob("*.png")}
-    count_drawn.clear()
-    make_image_set(records, out, SMALL, pack=True)
-    assert count_drawn == []
-    assert contents(out) == before
-    assert times == {path: path.stat().st_mtime_ns for path in (out / "all").rglob("*.png")}
 
 
 def test_damage_and_change_are_mended(records, tmp_path, count_drawn, write_record):
