@@ -15,6 +15,7 @@ from ekg.evaluation.intervals import (
     metrics_with_intervals,
     notes_of,
     percentile_interval,
+    with_interval,
 )
 from ekg.evaluation.levels import Units, count_votes, levels_of, majority_vote, shared_votes
 from ekg.evaluation.metrics import metrics_of
@@ -406,3 +407,11 @@ def test_levels_have_records_and_images_in_natural_order():
     assert majority.records.tolist() == [0, 0, 1] and majority.weights.tolist() == [0.5, 0.5, 1]
     assert majority.labels.tolist() == [2, 2, 0] and majority.predictions.tolist() == [1, 2, 0]
     assert isinstance(table, pd.DataFrame)
+
+
+def test_a_metric_is_written_with_its_interval():
+    assert with_interval(0.79, [0.767, 0.8134]) == "0.790 (0.767-0.813)"
+    assert with_interval(0.79, (0.7, 0.8), 2, to=" to ") == "0.79 (0.70 to 0.80)"
+    assert with_interval(0.79, [None, 0.8], to="–") == with_interval(0.79, None) == "0.790"
+    assert with_interval(None, [0, 1]) == "-"
+    assert with_interval(float("nan"), None, to="–") == "–"
