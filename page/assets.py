@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,36 @@ from ekg.records.derived_leads import DERIVED
 from ekg.records.diagnoses import BY_ABBREVIATION
 from ekg.records.header_text import MILLIVOLTS
 from ekg.records.record import LEAD_PREFIX, LEADS
+from ekg.strips.layout import layouts
 
 _POINTS_PER_INCH = 72.0
+_STRIPS = (
+    "arrange",
+    "clean",
+    "fit",
+    "flatten",
+    "grid",
+    "ink",
+    "intake",
+    "judge",
+    "layout",
+    "names",
+    "overlay",
+    "pdf_paths",
+    "picture",
+    "pulses",
+    "read",
+    "reading",
+    "rows",
+    "seed",
+    "segment",
+    "shared",
+    "trace",
+    "vector",
+    "words",
+)
+"""Modules of `ekg.strips` that `page/src/strips` mirrors."""
+_CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 
 def image_description(renderer: Renderer) -> tuple[dict[str, Any], bytes]:
@@ -170,3 +200,37 @@ def quality_description() -> dict[str, Any]:
             "ink": image_checks._INK,
         },
     }
+
+
+def strips_description() -> dict[str, Any]:
+    """Describe what the reader of printed pages knows: all constants by module, and layouts."""
+    described: dict[str, Any] = {
+        "layouts": [
+            {"name": layout.name, "rows": [list(row) for row in layout.rows]} for layout in layouts()
+        ]
+    }
+    for name in _STRIPS:
+        module = importlib.import_module(f"ekg.strips.{name}")
+        described[name] = {
+            key: _plain(value)
+            for key, value in vars(module).items()
+            if _CONSTANT.fullmatch(key) and _is_constant(value)
+        }
+    return described
+
+
+def _is_constant(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_constant, value))
+    return isinstance(value, int | float | str | bytes | dict | np.ndarray | re.Pattern)
+
+
+def _plain(value: Any) -> Any:
+    """Return a constant as JSON has it."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, re.Pattern):
+        return value.pattern
+    return value.tolist() if isinstance(value, np.ndarray) else value

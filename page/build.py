@@ -24,6 +24,7 @@ from page.assets import (
     quality_description,
     rules_description,
     slicing_description,
+    strips_description,
 )
 
 SOURCES = Path(__file__).resolve().parents[2] / "page"
@@ -90,9 +91,10 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def write_rules(folder: Path) -> None:
-    """Write what the page's reader knows, as a module: it is needed before any fetch."""
-    content = json.dumps(rules_description(), indent=1, allow_nan=False)
-    (folder / "rules.js").write_text(f"export default {content};\n", encoding="utf-8")
+    """Write what the page's readers know, as modules: it is needed before any fetch."""
+    for name, rules in (("rules", rules_description()), ("strips", strips_description())):
+        content = json.dumps(rules, indent=1, allow_nan=False)
+        (folder / f"{name}.js").write_text(f"export default {content};\n", encoding="utf-8")
 
 
 def _copy_runtime(runtime: Path, folder: Path) -> None:

@@ -48,7 +48,8 @@ class Ink:
 
 def find_ink(flat: FlatPage) -> Ink:
     """Divide the grid out and scale what is left to the pen."""
-    _, least = darkness(np.clip(flat.rgb, 0, 255).astype(np.uint8), _BLOCK)
+    rgb = np.rint(flat.rgb).astype(np.uint8)
+    _, least = darkness(rgb, _BLOCK)
     # What is left of the light after the grid's share: for black ink, how much of the pixel the
     # pen covers. Logarithms would make soft edges of a black line look empty.
     dark = least - grid_of(least, FLAT)
@@ -58,7 +59,7 @@ def find_ink(flat: FlatPage) -> Ink:
     floor = max(_LEAST_PEN, 5 * spread)
     dark = rest[rest > floor]
     pen = float(np.percentile(dark, 75)) if dark.size > 500 else floor
-    trace, text, mark, ground = segment(np.clip(flat.rgb, 0, 255).astype(np.uint8), (0.0, 0.0))
+    trace, text, mark, ground = segment(rgb, (0.0, 0.0))
     strength = np.clip(rest / _pen_nearby(rest, trace, pen), 0.0, 1.0).astype(np.float32)
     # What the network is sure is ground (left-overs of the grid, folds) goes, unless it is as
     # dark as the pen: tips of QRS are thin, and the network is not sure of them.

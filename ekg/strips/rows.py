@@ -105,7 +105,7 @@ def find_rows(strength: np.ndarray) -> list[Row]:
     score = np.where(smooth > 0.8, cover, 0.0)
     rows: list[int] = []
     limit = max(0.25, 0.55 * float(score.max(initial=0.0)))
-    for y in np.argsort(-score):
+    for y in np.argsort(-score, kind="stable"):
         if score[y] < limit:
             break
         if all(abs(int(y) - other) > _APART for other in rows):

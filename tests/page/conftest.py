@@ -70,6 +70,16 @@ def bare_page(root, renderer, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def strips_page(root, tmp_path_factory):
+    """The page's reader of printed pages with what it knows."""
+    folder = tmp_path_factory.mktemp("strips") / "page"
+    shutil.copytree(root / "page" / "src", folder / "src")
+    (folder / "assets").mkdir()
+    write_rules(folder / "assets")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def modules(root):
     """The folder with the page's npm packages."""
     folder = root / "page"
