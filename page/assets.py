@@ -16,6 +16,7 @@ from ekg.images.layout import Stroke
 from ekg.images.renderer import Renderer
 from ekg.model import EkgModel
 from ekg.model.export import NOTICE
+from ekg.predict import pages
 from ekg.records import header_checks as record_checks
 from ekg.records import quality, signal_files
 from ekg.records.derived_leads import DERIVED
@@ -49,6 +50,7 @@ _STRIPS = (
     "trace",
     "vector",
     "words",
+    "writing",
 )
 """Modules of `ekg.strips` that `page/src/strips` mirrors."""
 _CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
@@ -147,6 +149,11 @@ def rules_description() -> dict[str, Any]:
         "asMatlab4": signal_files.AS_MATLAB_4,
         "matlab4Types": signal_files.MATLAB_4_TYPES,
         "typeOfFormat": signal_files.TYPE_OF_FORMAT,
+        "pageSlices": {
+            "shortest": pages._SHORTEST,
+            "column": pages._COLUMN,
+            "check": pages._CHECK,
+        },
     }
 
 
@@ -206,7 +213,8 @@ def strips_description() -> dict[str, Any]:
     """Describe what the reader of printed pages knows: all constants by module, and layouts."""
     described: dict[str, Any] = {
         "layouts": [
-            {"name": layout.name, "rows": [list(row) for row in layout.rows]} for layout in layouts()
+            {"name": layout.name, "rows": [list(row) for row in layout.rows]}
+            for layout in layouts()
         ]
     }
     for name in _STRIPS:

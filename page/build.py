@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ekg import strips
 from ekg.files import sha256_of_file
 from ekg.images.renderer import Renderer
 from ekg.model.export import ExportReport, export_onnx
@@ -27,8 +28,13 @@ from page.assets import (
     strips_description,
 )
 
-SOURCES = Path(__file__).resolve().parents[2] / "page"
+SOURCES = Path(__file__).resolve().parent
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+PDF_FILES = ("pdf.min.mjs", "pdf.worker.min.mjs")
+PDF_FOLDER = Path("node_modules") / "pdfjs-dist"
+READERS = ("segment.onnx", "names.onnx")
+"""The networks that read printed pages."""
+NETWORKS = Path(strips.__file__).parent / "networks"
 RUNTIME_FOLDER = Path("node_modules") / "onnxruntime-web"
 MARK = "page.json"
 """The built page's list of what it holds; a folder without it is not overwritten."""
@@ -54,11 +60,10 @@ def build_page(model_path: str | Path, out: str | Path, sources: Path = SOURCES)
     runtime = sources / RUNTIME_FOLDER
     for name in RUNTIME_FILES:
         if not (runtime / "dist" / name).is_file():
-            raise PageError(
-                f"onnxruntime-web is not installed ({name} is missing)",
-                path=sources,
-                remedy="run `make page`, or `npm ci` in that folder",
-            )
+            raise _not_installed("onnxruntime-web", name, sources)
+    for name in PDF_FILES:
+        if not (sources / PDF_FOLDER / "build" / name).is_file():
+            raise _not_installed("pdfjs-dist", name, sources)
     if out.exists() and any(out.iterdir()) and not (out / MARK).is_file():
         raise PageError(
             "contains files that are not of a built page", path=out, remedy="name another"
@@ -73,8 +78,11 @@ def build_page(model_path: str | Path, out: str | Path, sources: Path = SOURCES)
                 "node_modules", "package*.json", ".*", "*.py", "__pycache__"
             ),
         )
-        _copy_runtime(runtime, folder / "vendor")
+        _copy_package(runtime, "dist", RUNTIME_FILES, folder / "vendor")
+        _copy_package(sources / PDF_FOLDER, "build", PDF_FILES, folder / "vendor")
         report = _write_assets(weights_file_of(model_path), folder / "assets")
+        for name in READERS:
+            shutil.copyfile(NETWORKS / name, folder / "assets" / name)
         _simulate_examples(folder / "examples")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         listed = {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in files}
@@ -97,13 +105,22 @@ def write_rules(folder: Path) -> None:
         (folder / f"{name}.js").write_text(f"export default {content};\n", encoding="utf-8")
 
 
-def _copy_runtime(runtime: Path, folder: Path) -> None:
-    folder.mkdir()
-    for name in RUNTIME_FILES:
-        shutil.copyfile(runtime / "dist" / name, folder / name)
-    about = json.loads((runtime / "package.json").read_text(encoding="utf-8"))
+def _not_installed(package: str, name: str, sources: Path) -> PageError:
+    return PageError(
+        f"{package} is not installed ({name} is missing)",
+        path=sources,
+        remedy="run `make page`, or `npm ci` in that folder",
+    )
+
+
+def _copy_package(package: Path, place: str, names: tuple[str, ...], folder: Path) -> None:
+    """Copy files of an npm package, and say which version they are of."""
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        shutil.copyfile(package / place / name, folder / name)
+    about = json.loads((package / "package.json").read_text(encoding="utf-8"))
     _write_json(
-        folder / "onnxruntime-web.json",
+        folder / f"{about['name']}.json",
         {"name": about["name"], "version": about["version"], "license": about["license"]},
     )
 

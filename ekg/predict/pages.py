@@ -17,6 +17,7 @@ _SHORTEST = 0.8
 """Of a slice: what a column that is cut off at the page's edge must still show."""
 _COLUMN = 3
 """Leads that stand in one column of a 3x4 page, in the order of `LEADS`."""
+_CHECK = "read from a printed page: check the traces with `python -m ekg read`"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def has_size(path: str | Path, size: int) -> bool:
 def page_warnings(report: dict[str, Any]) -> list[str]:
     """Return what a user must know of a verdict on a page."""
     warnings = list(report["warnings"])
-    warnings.append("read from a printed page: check the traces with `python -m ekg read`")
+    warnings.append(_CHECK)
     return warnings
 
 

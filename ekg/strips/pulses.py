@@ -72,7 +72,7 @@ def _pulse_of(
     if last - first < _WIDTHS[0] + 8:
         return None
     wide = ndimage.maximum_filter1d(strength[:, first:last], 3, axis=1)
-    sums = np.concatenate([np.zeros((1, wide.shape[1])), np.cumsum(wide, axis=0)])
+    sums = np.concatenate([np.zeros((1, wide.shape[1])), np.cumsum(wide, axis=0, dtype=float)])
     level = np.minimum(ndimage.maximum_filter1d(strength[:, first:last], 3, axis=0), 1.0)
     best: Pulse | None = None
     for height_mm in _HEIGHTS:
@@ -120,7 +120,8 @@ def _between(
     below = (sums[last] - sums[min(foot + 4, last)]) / 6
     clarity = np.minimum(np.minimum(edge[left], edge[right]), cover) - inside
     clarity = clarity - np.maximum(below[left], below[right])
-    place = int(np.argmax(clarity))
+    # Of equally clear ones the leftmost, whatever the last bits say.
+    place = int(np.argmax(np.round(clarity, 3)))
     if clarity[place] < _CLEAR:
         return None
     return float(clarity[place]), int(left[place]), int(right[place])

@@ -1,6 +1,7 @@
 // The page: takes files, asks the worker, shows what it answers.
 
 import { Client } from "./client.js";
+import { factRows, Rescue, showBitmap } from "./page_view.js";
 import { drawStrip, showPicture } from "./strip.js";
 import { element, occlusionRows, percent, probabilityRows, sliceButtons } from "./views.js";
 
@@ -10,6 +11,7 @@ let model = null;
 let reading = null;
 let shown = { index: 0, losses: null };
 let given = null; // the files that were chosen or dropped last, to read another part of them
+let rescue = null;
 let turn = 0; // counts readings: answers to an earlier one are dropped
 
 function say(text, kind = "") {
@@ -67,23 +69,87 @@ function partAskedFor() {
 function fail(error) {
   reading = null;
   $("result").hidden = true;
+  $("page-box").hidden = true;
   say(error.expected ? error.message : `This did not work: ${error.message}`, "error");
 }
 
 async function readFiles(files, part, note) {
+  await show("read", { files, part }, note, true);
+}
+
+/** Read the printed page again, as the form says. */
+async function rereadPage() {
+  await show("reread", { options: rescue.options }, null, false);
+}
+
+async function show(task, asked, note, isNew) {
   const mine = ++turn;
   say("Reading…");
+  $("cancel").hidden = false;
   try {
-    const answer = await client.ask("read", { files, part }, (text) => {
+    const answer = await client.ask(task, asked, (text) => {
       if (mine === turn) say(`Reading: ${text}…`);
     });
     if (mine !== turn) return;
-    reading = answer;
+    $("page-box").hidden = answer.kind !== "page";
+    if (answer.kind === "page") showPage(answer, isNew);
+    reading = answer.table ? answer : null;
+    $("result").hidden = !reading;
+    if (!reading) return;
     showReading(note);
     await explain();
   } catch (error) {
     if (mine === turn) fail(error);
+  } finally {
+    if (mine === turn) $("cancel").hidden = true;
   }
+}
+
+async function cancel() {
+  turn++;
+  client.restart();
+  $("cancel").hidden = true;
+  for (const id of ["result", "page-box"]) $(id).hidden = true;
+  say("Cancelled. Loading the network…");
+  try {
+    await client.ask("load");
+    say("Cancelled. Ready.");
+  } catch (error) {
+    if (!error.expected) fail(error);
+  }
+}
+
+/** What was read from a printed page, or why it was refused. */
+function showPage(answer, isNew) {
+  const { refused, noVerdict, report, overlay, file, seconds, readings } = answer;
+  if (isNew) rescue.begin(answer);
+  rescue.offerReadings(readings ?? 1);
+  for (const id of ["overlay-box", "page-facts-box"]) $(id).hidden = Boolean(refused);
+  $("rescue").open = Boolean(refused) || !isNew;
+  if (refused) {
+    $("page-said").textContent =
+      `${refused}. You can correct the reading by hand, or take the picture again: from straight ` +
+      "above, the whole page, in even light, without a fold.";
+    say(refused, "error");
+    $("page-title").focus();
+    return;
+  }
+  $("page-said").textContent =
+    `${file}, read in ${seconds.toFixed(1)}\u00a0s.` + (noVerdict ? ` No verdict: ${noVerdict}.` : "");
+  showBitmap($("overlay"), overlay);
+  $("page-facts").replaceChildren(...factRows(report));
+  if (noVerdict) {
+    say(`Read, but without a verdict: ${noVerdict}`, "done");
+    $("page-title").focus();
+  }
+}
+
+/** Save what was read as a file; it is made here and goes nowhere else. */
+async function save(what) {
+  const { name, parts } = await client.ask("save", { what, keepPage: $("keep-page").checked });
+  const address = URL.createObjectURL(new Blob(parts));
+  element("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 function showReading(note) {
@@ -98,8 +164,8 @@ function showReading(note) {
     ? `Record ${name}${begin}, ${(reading.signal[0].length / reading.rate).toFixed(1)}\u00a0s at ` +
       `${reading.headerRate}\u00a0Hz` +
       (reading.headerRate === reading.rate ? "" : `, resampled to ${reading.rate}\u00a0Hz`)
-    : `Image ${name}`;
-  const slices = kind === "record"
+    : `${kind === "page" ? "Printed page" : "Image"} ${name}`;
+  const slices = kind !== "image"
     ? `; mean of ${table.length} slice${table.length > 1 ? "s" : ""} of 2.5\u00a0s` : "";
   $("source").textContent = `${source}${note ? `, ${note}` : ""}${slices}.`;
   $("warnings").replaceChildren(...warnings.map((text) => element("li", {}, text)));
@@ -110,9 +176,9 @@ function showReading(note) {
     `network ${times.infer.toFixed(0)}\u00a0ms.`;
   $("probabilities-title").textContent =
     table.length > 1 ? "Probabilities: mean and standard deviation over the slices" : "Probabilities";
-  $("slices-box").hidden = kind !== "record";
-  $("strip-box").hidden = kind !== "record";
-  $("picture-box").open = kind !== "record";
+  $("slices-box").hidden = kind === "image";
+  $("strip-box").hidden = kind === "image";
+  $("picture-box").open = kind === "image";
   showSlice();
   say(`Done. The network says ${classes[best].name}, ${percent(mean[best])}. ` +
     "Not for clinical use.", "done");
@@ -122,10 +188,11 @@ function showReading(note) {
 function showSlice() {
   const { kind, pictures } = reading;
   const { index, losses } = shown;
-  if (kind === "record") {
+  if (kind !== "image") {
     $("slices").replaceChildren(...sliceButtons(reading, model.classes, index, chooseSlice));
     const start = reading.starts[index];
-    const leads = reading.signal.map((lead) => lead.subarray(start, start + reading.length));
+    const leads = kind === "page" ? reading.slices[index]
+      : reading.signal.map((lead) => lead.subarray(start, start + reading.length));
     drawStrip($("strip"), leads, losses);
     $("strip-caption").textContent =
       `Slice ${index + 1} of ${reading.table.length}, from ${(start / reading.rate).toFixed(2)} s: ` +
@@ -173,11 +240,20 @@ function watchDrops() {
   window.addEventListener("drop", (event) => {
     if (model) readGiven(event.dataTransfer.files).catch(fail);
   });
-  $("files").addEventListener("change", async () => {
-    const chosen = [...$("files").files];
-    $("files").value = "";
-    await readGiven(chosen).catch(fail);
+  window.addEventListener("paste", (event) => {
+    if (model) readGiven(event.clipboardData.files).catch(fail);
   });
+  for (const id of ["files", "camera"]) {
+    $(id).addEventListener("change", async () => {
+      const chosen = [...$(id).files];
+      $(id).value = "";
+      await readGiven(chosen).catch(fail);
+    });
+  }
+  $("cancel").addEventListener("click", cancel);
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.addEventListener("click", () => save(button.dataset.save).catch(fail));
+  }
 }
 
 function watchPart() {
@@ -192,6 +268,7 @@ async function start() {
   say("Loading the network…"); // in place of the line that says why it may not start
   watchDrops();
   watchPart();
+  rescue = new Rescue(() => rereadPage());
   const redraw = () => { if (reading) showSlice(); };
   let timer = 0;
   window.addEventListener("resize", () => {
@@ -203,7 +280,7 @@ async function start() {
     describeModel(await client.ask("load"));
     const examples = await (await fetch("examples/examples.json")).json();
     offerExamples(examples);
-    $("files").disabled = false;
+    for (const id of ["files", "camera"]) $(id).disabled = false;
     say("Ready. Everything stays on this machine.");
   } catch (error) {
     say(`The page cannot start: ${error.message}`, "error");

@@ -2,9 +2,13 @@
 
 export class Client {
   constructor() {
-    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.waiting = new Map();
     this.next = 0;
+    this.start();
+  }
+
+  start() {
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.worker.onmessage = ({ data }) => this.receive(data);
     this.broken = null;
     this.worker.onerror = (event) => {
@@ -12,6 +16,16 @@ export class Client {
       for (const { reject } of this.waiting.values()) reject(this.broken);
       this.waiting.clear();
     };
+  }
+
+  /** End what the worker is doing and begin with a new one, which has loaded nothing. */
+  restart() {
+    this.worker.terminate();
+    for (const { reject } of this.waiting.values()) {
+      reject(Object.assign(new Error("cancelled"), { expected: true }));
+    }
+    this.waiting.clear();
+    this.start();
   }
 
   receive({ id, progress, result, error, expected }) {
@@ -26,7 +40,7 @@ export class Client {
     else request.resolve(result);
   }
 
-  /** @param {"load" | "read" | "occlude"} task */
+  /** @param {"load" | "read" | "reread" | "save" | "occlude"} task */
   ask(task, given = {}, progress = null) {
     if (this.broken) return Promise.reject(this.broken);
     return new Promise((resolve, reject) => {

@@ -73,7 +73,8 @@ export function drawStrip(canvas, leads, losses) {
     lead.forEach((value, i) => {
       const x = left + (i / (lead.length - 1)) * panelWidth;
       const y = top + ((LIMIT - value) / (2 * LIMIT)) * panelHeight;
-      if (i) context.lineTo(x, y);
+      if (Number.isNaN(value)) return; // not shown on the page
+      if (i && !Number.isNaN(lead[i - 1])) context.lineTo(x, y);
       else context.moveTo(x, y);
     });
     context.stroke();

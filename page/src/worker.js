@@ -6,15 +6,26 @@ import { Renderer } from "./drawing/renderer.js";
 import { InputError } from "./recording/errors.js";
 import { LEADS } from "./recording/header.js";
 import { greyOf, pictureWarnings } from "./recording/picture.js";
-import { openPicture, turned } from "./recording/picture_file.js";
+import { turned } from "./recording/picture_file.js";
+import { pageSlices } from "./recording/page_slices.js";
 import { readForNetwork } from "./recording/reading.js";
+import rules from "../assets/rules.js";
+import { StripError } from "./strips/errors.js";
+import { bytesOf, decoded, isPdf, pictureOf } from "./strips/intake.js";
+import { useNetworks } from "./strips/networks.js";
+import { canvasOf, drawOverlays } from "./strips/overlay.js";
+import { openPdf, usePdf } from "./strips/pdf_paths.js";
+import { readOpened, readPdf } from "./strips/read.js";
+import { recordFiles } from "./strips/writing.js";
 
 const OUT_OF_SIGHT = 100; // mV: beyond the axes a trace is clipped away, and the paper is left
-const MOST_IMAGE_BYTES = 64 * 1024 * 1024;
-const IMAGE = /\.(png|jpe?g|bmp|gif|webp|tiff?)$/i;
+const RECORD = /\.(hea|dat|mat)$/i;
+const SHOWN_SIDE = 1600; // pixels of the longer side of what the page shows of a picture
 
 let state = null;
 let pictures = []; // of the last reading, for the occlusion
+let opened = null; // the last picture of a printed page, to read it again otherwise
+let lastPage = null; // what was read from it, for downloads
 
 async function fetched(path, how) {
   const answer = await fetch(new URL(`../assets/${path}`, import.meta.url));
@@ -38,6 +49,9 @@ async function load() {
     fetched("slicing.json", "json"),
     fetched("background.bin", "arrayBuffer"),
   ]);
+  let pdf = null;
+  usePdf(() => (pdf ??= loadPdf()));
+  useNetworks(ort, async (name) => new Uint8Array(await fetched(`${name}.onnx`, "arrayBuffer")));
   ort.env.wasm.wasmPaths = new URL("../vendor/", import.meta.url).href;
   ort.env.wasm.numThreads = self.crossOriginIsolated
     ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
@@ -104,35 +118,136 @@ async function readTheRecord(files, part, progress) {
   };
 }
 
-async function readTheImage(file) {
+/** Read a picture: an image as the network's own, or a photograph, scan or PDF of a page. */
+async function readThePicture(file, options, progress) {
+  const { page } = state;
+  const bytes = await bytesOf(file);
+  await opened?.close?.();
+  if (isPdf(bytes)) {
+    progress("opening the PDF");
+    opened = { pdf: await openPdf(bytes, file.name), name: file.name };
+    opened.close = opened.pdf.close;
+    return readThePage(options, progress);
+  }
+  progress("opening the image");
+  const image = await decoded(bytes, file.name);
+  if (image.bitmap.width === page.size && image.bitmap.height === page.size) {
+    return readTheNetworksImage(image, file.name);
+  }
+  opened = { ...pictureOf(image, file.name), name: file.name };
+  return readThePage(options, progress);
+}
+
+/** pdf.js with a worker of its own; loaded with the first PDF. */
+async function loadPdf() {
+  const vendor = new URL("../vendor/", import.meta.url);
+  const pdfjs = await import(new URL("pdf.min.mjs", vendor).href);
+  const port = new Worker(new URL("pdf.worker.min.mjs", vendor), { type: "module" });
+  return { pdfjs, worker: pdfjs.PDFWorker.create({ port }) };
+}
+
+async function readTheNetworksImage({ bitmap, orientation }, file) {
   const { page, empty, quality } = state;
-  if (file.blob.size > MOST_IMAGE_BYTES) throw new InputError(`${file.name} is too large`);
-  const { bytes, orientation } = openPicture(await file.blob.arrayBuffer(), file.name);
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(new Blob([bytes]), {
-      colorSpaceConversion: "none", premultiplyAlpha: "none",
-    });
-  } catch {
-    throw new InputError(`${file.name} cannot be read as an image`);
-  }
-  if (bitmap.width !== page.size || bitmap.height !== page.size) {
-    throw new InputError(
-      `${file.name} is ${bitmap.width} x ${bitmap.height} pixels, the network reads ` +
-      `${page.size} x ${page.size}: draw it with python -m ekg render, or give the WFDB record`);
-  }
   const context = new OffscreenCanvas(page.size, page.size)
     .getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
-  const stored = greyOf(context.getImageData(0, 0, page.size, page.size).data, file.name);
+  const stored = greyOf(context.getImageData(0, 0, page.size, page.size).data, file);
   const picture = turned(stored, page.size, orientation);
-  const warnings = pictureWarnings(picture, empty, page, quality.picture, file.name);
+  const warnings = pictureWarnings(picture, empty, page, quality.picture, file);
   pictures = [picture];
   const begin = performance.now();
   const table = [await probabilitiesOf(picture)];
   const times = { draw: [], infer: [performance.now() - begin] };
-  const name = file.name.replace(/\.[^.]*$/, "");
-  return verdictOf(name, "image", [null], table, warnings, times);
+  return verdictOf(file.replace(/\.[^.]*$/, ""), "image", [null], table, warnings, times);
+}
+
+/** Read what is open as a printed page; a refusal is an answer, with the picture. */
+async function readThePage(options, progress) {
+  const { picture, shrink, pdf, name } = opened;
+  const begin = performance.now();
+  lastPage = null;
+  const shown = { kind: "page", file: name, canCut: Boolean(picture) };
+  if (picture) {
+    shown.width = Math.round(picture.width * shrink);
+    shown.height = Math.round(picture.height * shrink);
+    shown.preview = shownBitmap(canvasOf(picture));
+  }
+  try {
+    const readings = pdf ? await readPdf(pdf, name, options, progress)
+      : await readOpened(picture, shrink, name, options, progress);
+    const found = readings[Math.min(options.number ?? 1, readings.length) - 1];
+    lastPage = { ...found, options };
+    const overlay = drawOverlays(found.sheets, true);
+    const seconds = (performance.now() - begin) / 1000;
+    const page = {
+      report: found.report, overlay: shownBitmap(overlay), seconds, readings: readings.length,
+    };
+    return { ...shown, ...page, ...(await pageVerdict(found, progress)) };
+  } catch (error) {
+    if (!(error instanceof StripError)) throw error;
+    return { ...shown, refused: error.message };
+  }
+}
+
+/** The network's verdict on a page that was read, or why there is none. */
+async function pageVerdict(found, progress) {
+  const { slicing, renderer } = state;
+  let slices;
+  try {
+    slices = pageSlices(found.signal, slicing, opened.name);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { noVerdict: error.message };
+  }
+  pictures = [];
+  const table = [], times = { draw: [], infer: [] };
+  for (const slice of slices) {
+    progress("the network reads");
+    const begin = performance.now();
+    pictures.push(renderer.draw(slice.signal));
+    const drawn = performance.now();
+    table.push(await probabilitiesOf(pictures[pictures.length - 1]));
+    times.draw.push(drawn - begin);
+    times.infer.push(performance.now() - drawn);
+  }
+  const warnings = [
+    ...found.report.warnings, rules.pageSlices.check, ...slices.flatMap((slice) => slice.warnings)];
+  return {
+    ...verdictOf(found.name, "page", slices.map((slice) => slice.begins[0]), table, warnings, times),
+    rate: slicing.rate,
+    length: slicing.length,
+    slices: slices.map((slice) => slice.signal),
+  };
+}
+
+/** A canvas as a bitmap of a size for the screen. */
+function shownBitmap(canvas) {
+  const share = Math.min(1, SHOWN_SIDE / Math.max(canvas.width, canvas.height));
+  const small = new OffscreenCanvas(
+    Math.max(1, Math.round(canvas.width * share)), Math.max(1, Math.round(canvas.height * share)));
+  const context = small.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(canvas, 0, 0, small.width, small.height);
+  return small.transferToImageBitmap();
+}
+
+async function reread({ options }, progress) {
+  return readThePage(options, progress);
+}
+
+/** A file that the page that was read last is saved as. */
+async function save({ what, keepPage }) {
+  const { name, signal, report, sheets, options } = lastPage;
+  const text = (content) => `${JSON.stringify(content, null, 2)}\n`;
+  const made = {
+    hea: () => [recordFiles(name, signal).header],
+    dat: () => [recordFiles(name, signal).data],
+    "report.json": () => [text(report)],
+    "options.json": () => [text({ ...options, number: undefined })], // which EKG: not for Python
+    "overlay.png": async () => [
+      await drawOverlays(sheets, keepPage).convertToBlob({ type: "image/png" })],
+  };
+  return { name: `${name}.${what}`, parts: await made[what]() };
 }
 
 /** A file of which only what is needed is loaded: a recording of a day is larger than memory. */
@@ -140,8 +255,10 @@ const sourceOf = ({ name, blob }) => ({
   name, size: blob.size, read: (begin, end) => blob.slice(begin, end).arrayBuffer(),
 });
 
-async function read({ files, part }, progress) {
-  if (files.length === 1 && IMAGE.test(files[0].name)) return readTheImage(files[0]);
+async function read({ files, part, options }, progress) {
+  if (files.length === 1 && !RECORD.test(files[0].name)) {
+    return readThePicture(files[0], options ?? {}, progress);
+  }
   return readTheRecord(files, part ?? {}, progress);
 }
 
@@ -163,14 +280,15 @@ async function occlude({ index, target }, progress) {
   return { index, target, losses };
 }
 
-const tasks = { load, read, occlude };
+const tasks = { load, read, reread, save, occlude };
 let queue = Promise.resolve();
 
 self.onmessage = ({ data: { id, task, ...given } }) => {
   queue = queue.then(async () => {
     try {
       const progress = (text) => self.postMessage({ id, progress: text });
-      self.postMessage({ id, result: await tasks[task](given, progress) });
+      const result = await tasks[task](given, progress);
+      self.postMessage({ id, result }, [result.preview, result.overlay].filter(Boolean));
     } catch (error) {
       self.postMessage({
         id, error: error.message || String(error), expected: error instanceof InputError,

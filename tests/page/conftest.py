@@ -83,7 +83,7 @@ def strips_page(root, tmp_path_factory):
 def modules(root):
     """The folder with the page's npm packages."""
     folder = root / "page"
-    for name in ("onnxruntime-web", "playwright-core"):
+    for name in ("axe-core", "onnxruntime-web", "pdfjs-dist", "playwright-core"):
         if not (folder / "node_modules" / name / "package.json").is_file():
             pytest.skip(f"{name} is not installed: run `npm ci` in {folder}")
     return folder

@@ -89,12 +89,15 @@ def test_a_missing_runtime_is_named_with_the_remedy(tmp_path):
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
-    runtime = tmp_path / "page" / "node_modules" / "onnxruntime-web" / "dist"
-    runtime.mkdir(parents=True)
-    from page.build import RUNTIME_FILES
+    from page.build import PDF_FILES, PDF_FOLDER, RUNTIME_FILES, RUNTIME_FOLDER
 
-    for name in RUNTIME_FILES:
-        (runtime / name).touch()
+    for folder, names in (
+        (RUNTIME_FOLDER / "dist", RUNTIME_FILES),
+        (PDF_FOLDER / "build", PDF_FILES),
+    ):
+        (tmp_path / "page" / folder).mkdir(parents=True)
+        for name in names:
+            (tmp_path / "page" / folder / name).touch()
     out = tmp_path / "out"
     out.mkdir()
     (out / "diary.txt").write_text("mine")

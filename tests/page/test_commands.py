@@ -22,7 +22,15 @@ from ekg.paths import default_model
 from ekg.records.diagnoses import CLASSES
 from ekg.records.record import read_record
 from page import PageError, build
-from page.build import RUNTIME_FILES, build_page
+from page.build import (
+    NETWORKS,
+    PDF_FILES,
+    PDF_FOLDER,
+    READERS,
+    RUNTIME_FILES,
+    RUNTIME_FOLDER,
+    build_page,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +46,18 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sources(root, tmp_path_factory):
-    """The page's sources, with stand-ins for onnxruntime-web's files."""
+    """The page's sources, with stand-ins for the files of its npm packages."""
     folder = tmp_path_factory.mktemp("sources") / "page"
     shutil.copytree(root / "page", folder, ignore=shutil.ignore_patterns("node_modules"))
-    runtime = folder / "node_modules" / "onnxruntime-web"
-    (runtime / "dist").mkdir(parents=True)
-    for name in RUNTIME_FILES:
-        (runtime / "dist" / name).write_text(f"stand-in for {name}")
-    about = {"name": "onnxruntime-web", "version": "1.2.3", "license": "MIT", "private": "x"}
-    (runtime / "package.json").write_text(json.dumps(about))
+    for package, place, names in (
+        (RUNTIME_FOLDER, "dist", RUNTIME_FILES),
+        (PDF_FOLDER, "build", PDF_FILES),
+    ):
+        (folder / package / place).mkdir(parents=True)
+        for name in names:
+            (folder / package / place / name).write_text(f"stand-in for {name}")
+        about = {"name": package.name, "version": "1.2.3", "license": "MIT", "private": "x"}
+        (folder / package / "package.json").write_text(json.dumps(about))
     return folder
 
 
@@ -70,6 +81,9 @@ def test_the_built_page_lists_all_that_it_holds(page):
     assert listed == {"schema": 1, "sha256": found}
     assert page.size_bytes == sum((page.folder / name).stat().st_size for name in found)
     assert {"index.html", "style.css", "assets/model.onnx", "assets/picture.json"} <= set(found)
+    for name in READERS:
+        assert (page.folder / "assets" / name).read_bytes() == (NETWORKS / name).read_bytes()
+    assert {f"vendor/{name}" for name in (*RUNTIME_FILES, *PDF_FILES)} <= set(found)
     assert not [name for name in found if "node_modules" in name or "package" in name]
     about = json.loads((page.folder / "vendor" / "onnxruntime-web.json").read_text())
     assert about == {"name": "onnxruntime-web", "version": "1.2.3", "license": "MIT"}

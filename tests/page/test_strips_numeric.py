@@ -295,9 +295,7 @@ def test_a_picture_is_reduced_to_pillow_s_bytes(run_node, strips_page, factor):
     rgb = RNG.integers(0, 256, (37, 52, 3), dtype=np.uint8)
     expected = np.asarray(Image.fromarray(rgb).reduce(factor))
     picture = {"width": 52, "height": 37, "data": rgb.ravel().tolist()}
-    found = call(
-        run_node, strips_page, "strips/numeric/pillow.js", "reduced", picture, factor
-    )
+    found = call(run_node, strips_page, "strips/numeric/pillow.js", "reduced", picture, factor)
     assert found["data"].reshape(expected.shape).tolist() == expected.tolist()
 
 
@@ -328,9 +326,7 @@ def test_splines_are_scipy_s(run_node, strips_page):
 
 
 def test_blocks_are_enlarged_as_in_python(run_node, strips_page):
-    found = call(
-        run_node, strips_page, "strips/grid.js", "enlarge", plane(SMALL), 50, 30, 9, 7
-    )
+    found = call(run_node, strips_page, "strips/grid.js", "enlarge", plane(SMALL), 50, 30, 9, 7)
     np.testing.assert_allclose(found, enlarge(SMALL, (50, 30), (9, 7)), atol=1e-6)
 
 

@@ -58,7 +58,7 @@ function clippedSegment(x1, y1, x2, y2, box) {
 }
 
 /**
- * Clip a polyline to a box.
+ * Clip a polyline to a box. A vertex that is not a number is a gap.
  * @param {Float64Array} xs pixels
  * @param {Float64Array} ys pixels, downwards
  * @returns {{move: boolean, x: number, y: number}[]} vertices; `move` starts a new line
@@ -67,6 +67,10 @@ export function clippedPath(xs, ys, box) {
   const vertices = [];
   let mustMove = true;
   for (let i = 1; i < xs.length; i++) {
+    if (Number.isNaN(ys[i - 1] + ys[i])) {
+      mustMove = true;
+      continue;
+    }
     const cut = clippedSegment(xs[i - 1], ys[i - 1], xs[i], ys[i], box);
     if (cut === null) continue;
     if (mustMove || cut.startMoved) vertices.push({ move: true, x: cut.x1, y: cut.y1 });

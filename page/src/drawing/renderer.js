@@ -51,7 +51,8 @@ export class Renderer {
 
   /**
    * Draw one slice.
-   * @param {Float64Array[]} signal millivolts, one array of 1250 samples a lead, standard order
+   * @param {Float64Array[]} signal millivolts, one array of 1250 samples a lead, standard order;
+   *   NaN is left blank
    * @returns {Uint8Array} grey levels, row by row
    */
   draw(signal) {

@@ -103,17 +103,18 @@ function about(view) {
  * Look into an image's file.
  * @param {ArrayBuffer} bytes
  * @param {string} name for messages
+ * @param {string} remedy for files of a kind that is not read
  * @returns {{bytes: Uint8Array, orientation: number}} the file without its orientation mark, and
  *   the mark (1: as it is)
  */
-export function openPicture(bytes, name) {
+export function openPicture(bytes, name, remedy = SAVE) {
   const view = new DataView(bytes);
   const { kind, bits, components, cut, mark } = about(view);
   if (kind === "TIFF") {
-    throw new InputError(`${name} is a TIFF image, which browsers do not show: ${SAVE}`);
+    throw new InputError(`${name} is a TIFF image, which browsers do not show: ${remedy}`);
   }
-  if (bits > 8) throw new InputError(`${name} has ${bits} bits a channel: ${SAVE}`);
-  if (components === 4) throw new InputError(`${name} has pixels of kind CMYK: ${SAVE}`);
+  if (bits > 8) throw new InputError(`${name} has ${bits} bits a channel: ${remedy}`);
+  if (components === 4) throw new InputError(`${name} has pixels of kind CMYK: ${remedy}`);
   const known = mark !== null && mark.value >= 2 && mark.value <= 8;
   let plain = new Uint8Array(bytes);
   if (known && cut) {

@@ -10,6 +10,7 @@ import { segment } from "./segment.js";
 
 const {
   _BLOCK: BLOCK, _DARK: DARK, _SEEN: SEEN, _STROKES: STROKES, _LEAST_PEN: LEAST_PEN,
+  _WORDS: WORDS, _RATHER: RATHER,
 } = constants.ink;
 
 /**
@@ -62,7 +63,9 @@ function shares(rest, pen, trace, text, mark, ground) {
     const value = raw.data[i];
     strength.data[i] = value > DARK ? value : value * clip((1 - ground.data[i] - 0.05) / 0.2, 0, 1);
     const wordy = Math.max(text.data[i], mark.data[i]);
-    only.data[i] = wordy > 0.5 && wordy > 2.5 * trace.data[i] ? 0 : strength.data[i];
+    // Bars and pulses are told by their shape later: the network takes a QRS on a bar for one.
+    const gone = text.data[i] > WORDS && text.data[i] > RATHER * trace.data[i];
+    only.data[i] = gone ? 0 : strength.data[i];
     sure.data[i] = trace.data[i] > SEEN ? only.data[i] : 0;
     other.data[i] = wordy - trace.data[i];
   }

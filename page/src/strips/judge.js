@@ -1,7 +1,6 @@
 // Accept a page, accept some of its leads, or refuse it with the reason and what to do
 // (`ekg/strips/judge.py`).
 
-import rules from "../../assets/rules.js";
 import constants from "./constants.js";
 import { StripError } from "./errors.js";
 import { correlation, rint, rolled, variance } from "./numeric/arrays.js";
@@ -11,7 +10,8 @@ const {
   CONFIDENT, EINTHOVEN, RHYTHM, NAMED, LARGEST, _BAR: BAR,
 } = constants.judge;
 
-const known = (lead) => rules.leads.includes(lead) || lead === "-aVR";
+const LEADS = new Set(Object.values(constants.layout._NAMES)); // and one inverted
+const known = (lead) => LEADS.has(lead);
 const percent = (share) => `${rint(100 * share)}%`;
 
 /**

@@ -3,7 +3,7 @@
 
 import constants from "./constants.js";
 import { FLAT } from "./flatten.js";
-import { rint } from "./numeric/arrays.js";
+import { rint, rounded } from "./numeric/arrays.js";
 import { maximumAlong } from "./numeric/filters.js";
 
 const {
@@ -49,13 +49,7 @@ function pulseOf(strength, row, number, reach, first, last) {
   const wide = maximumAlong(part, 3, 1);
   // Sums from the top down to each row, a row of zeros first.
   const sums = new Float64Array((part.rows + 1) * width);
-  const narrow = new Float32Array(width); // numpy adds float32 values in float32
-  for (let y = 0; y < part.rows; y++) {
-    for (let x = 0; x < width; x++) {
-      narrow[x] += wide.data[y * width + x];
-      sums[(y + 1) * width + x] = narrow[x];
-    }
-  }
+  for (let i = 0; i < wide.data.length; i++) sums[i + width] = sums[i] + wide.data[i];
   const level = maximumAlong(part, 3, 0);
   let best = null;
   for (const millimetres of HEIGHTS) {
@@ -105,7 +99,9 @@ function between(columns, edge, ceiling, sums, width, top, foot) {
       const inside = (inner[right - 3] - inner[left + 4]) / ((gap - 7) * (foot - top - 2 * quarter));
       const clarity = Math.min(edge[left], edge[right], cover) - inside -
         Math.max(below(left), below(right));
-      if (!best || clarity > best.clarity) best = { clarity, left, right };
+      // Of equally clear ones the leftmost, whatever the last bits say.
+      const rank = rounded(clarity, 3);
+      if (!best || rank > best.rank) best = { clarity, left, right, rank };
     }
   }
   return best && best.clarity >= CLEAR ? best : null;

@@ -13,8 +13,8 @@ export function toSignal(page) {
   const signal = rules.leads.map(() => new Float64Array(count).fill(NaN));
   const length = ({ x }) => x[x.length - 1] - x[0];
   for (const trace of [...page.traces].sort((a, b) => length(a) - length(b))) {
-    const inverted = trace.lead === "-aVR";
-    const place = rules.leads.indexOf(inverted ? "aVR" : trace.lead);
+    const inverted = trace.lead.startsWith("-");
+    const place = rules.leads.indexOf(trace.lead.replace("-", ""));
     if (place < 0) continue;
     const values = sampled(trace, page, count);
     signal[place] = inverted ? values.map((value) => -value) : values;
