@@ -42,16 +42,19 @@ async function checkedModel(sha256) {
 }
 
 async function load() {
-  const [model, page, quality, slicing, background] = await Promise.all([
+  const [model, page, quality, slicing, background, segment, names] = await Promise.all([
     fetched("model.json", "json"),
     fetched("picture.json", "json"),
     fetched("quality.json", "json"),
     fetched("slicing.json", "json"),
     fetched("background.bin", "arrayBuffer"),
+    fetched("segment.onnx", "arrayBuffer"),
+    fetched("names.onnx", "arrayBuffer"),
   ]);
   let pdf = null;
   usePdf(() => (pdf ??= loadPdf()));
-  useNetworks(ort, async (name) => new Uint8Array(await fetched(`${name}.onnx`, "arrayBuffer")));
+  const readers = { segment, names };
+  useNetworks(ort, async (name) => new Uint8Array(readers[name]));
   ort.env.wasm.wasmPaths = new URL("../vendor/", import.meta.url).href;
   ort.env.wasm.numThreads = self.crossOriginIsolated
     ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;

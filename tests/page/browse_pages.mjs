@@ -26,12 +26,6 @@ page.on("pageerror", (error) => said.push(String(error)));
 await page.goto(given.url);
 await page.waitForFunction(
   () => /^Ready|cannot start/.test(document.querySelector("#status").textContent), null, PATIENCE);
-// What only some files need is fetched before the network goes.
-await page.evaluate(() => Promise.all(
-  ["segment.onnx", "names.onnx"].map((name) => fetch(`assets/${name}`))));
-await page.evaluate(() => Promise.all(
-  ["pdf.min.mjs", "pdf.worker.min.mjs"].map((name) => fetch(`vendor/${name}`))));
-
 const settled = () => page.waitForFunction(() => {
   const { className } = document.querySelector("#status");
   const occlusion = document.querySelector("#occlusion-status").textContent;
@@ -110,6 +104,7 @@ await page.selectOption("#layout", "3x4+1");
 await settled();
 answers.given = await shown();
 
+await context.setOffline(false); // pdf.js is fetched with the first PDF
 if (given.pdf) answers.pdf = await give("#files", given.pdf);
 
 // A picture that is pasted, and a reading that is cancelled.
@@ -122,7 +117,6 @@ await page.evaluate(({ name, base64 }) => {
 }, { name: basename(given.photo), base64: readFileSync(given.photo).toString("base64") });
 await page.waitForFunction(() => /Reading: finding/.test(document.querySelector("#status").textContent),
   null, PATIENCE);
-await context.setOffline(false); // the worker that begins anew fetches its own files
 await page.click("#cancel");
 await page.waitForFunction(() => /Cancelled. Ready/.test(document.querySelector("#status").textContent),
   null, PATIENCE);

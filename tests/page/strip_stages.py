@@ -6,12 +6,13 @@ from ekg.records.record import LEADS
 from ekg.strips.flatten import refine
 from ekg.strips.grid import darkness, grow
 from ekg.strips.ink import find_ink
-from ekg.strips.intake import StripError
+from ekg.strips.intake import StripError, open_pages
 from ekg.strips.judge import judge
 from ekg.strips.layout import layout_named
 from ekg.strips.picture import PictureOptions, flat_page, read_picture
 from ekg.strips.reading import sample_count, to_record
 from ekg.strips.seed import find_seed
+from ekg.strips.vector import VectorOptions, read_vector
 
 
 def grid_stages(rgb):
@@ -52,8 +53,20 @@ def ink_stages(rgb):
 def reading_of(rgb, layout=None, speed=None, gain=None):
     """What is read from a picture: signal and facts, or the refusal."""
     options = PictureOptions(None if layout is None else layout_named(layout), speed, gain)
+    return _told(lambda: read_picture(rgb, options))
+
+
+def pdf_reading_of(path, number=1):
+    """What is read from a page of a vector PDF; None of a scan."""
+    page = open_pages(path)[number - 1].pdf
+    return _told(lambda: read_vector(page, VectorOptions(), 150 / 25.4))
+
+
+def _told(read):
     try:
-        page = read_picture(rgb, options)
+        page = read()
+        if page is None:
+            return None
         verdict = judge(page)
     except StripError as error:
         return {"refused": error.problem, "remedy": error.remedy}

@@ -61,9 +61,9 @@ def inputs(tmp_path_factory, renderer):
             "is missing": [records[0][0]],
             "2 headers": [records[0][0], records[1][0]],
             "has colours": [str(colourful)],
-            "300 x 200": [str(small)],
+            "no millimetre grid was found": [str(small)],
             "not an image of the network's kind": [str(blank)],
-            "cannot be read as an image": [str(text)],
+            "is not a readable image or PDF": [str(text)],
         },
     }
 
@@ -131,7 +131,7 @@ def visit(inputs, case_files, built_page, served, run_node, modules, chromium, t
                         "width": 320,
                         "height": 640,
                         "scheme": "light",
-                        "input": inputs["bad"]["cannot be read as an image"],
+                        "input": inputs["bad"]["is not a readable image or PDF"],
                     }
                 ],
                 "opened": (built_page / "index.html").as_uri(),

@@ -1,11 +1,13 @@
 """What the page's reader reads from pictures of printed pages, against the Python reader."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
 from tests.page import strip_stages
-from tests.strips.strip_pages import figure_of, pixels_of, twelve_leads
+from tests.strips.strip_pages import figure_of, pixels_of, save_pdf, twelve_leads
 
 pytestmark = pytest.mark.slow
 
@@ -32,12 +34,15 @@ def photo():
 
 @pytest.fixture(scope="module")
 def read(run_node, strips_page, modules, root, tmp_path_factory):
-    """Read pictures in node."""
+    """Read pictures, or PDFs, in node."""
 
     def run(pictures, stages=(), options=None):
         given = []
         for rgb in pictures:
             folder = tmp_path_factory.mktemp("picture")
+            if isinstance(rgb, Path):
+                given.append({"pdf": str(rgb), "out": str(folder)})
+                continue
             rgb.tofile(folder / "pixels.rgb")
             given.append(
                 {
@@ -54,6 +59,7 @@ def read(run_node, strips_page, modules, root, tmp_path_factory):
             {
                 "page": str(strips_page),
                 "runtime": str(modules / "node_modules" / "onnxruntime-web"),
+                "pdfjs": str(modules / "node_modules" / "pdfjs-dist"),
                 "networks": str(root / "ekg" / "strips" / "networks"),
                 "pictures": given,
             },
@@ -88,6 +94,24 @@ def test_what_the_user_says_counts_and_refusals_are_worded_alike(read):
     assert ["refused" in one for one in expected] == [False, True]
     for one, (answer, folder) in zip(expected, found, strict=True):
         compare(one, answer, folder)
+
+
+def test_a_vector_pdf_is_read_as_by_the_python_reader(read, tmp_path):
+    save_pdf(figure_of(twelve_leads()), tmp_path / "report.pdf")
+    ((answer, folder),) = read([tmp_path / "report.pdf"])
+    expected = strip_stages.pdf_reading_of(tmp_path / "report.pdf")
+    assert expected["layout"] == "3x4+1"
+    compare(expected, answer, folder)
+
+
+def test_every_vector_pdf_of_a_machine_is_read_alike(read, shared):
+    paths = sorted((shared / "strips" / "pages").glob("*.pdf"))
+    for path, (answer, folder) in zip(paths, read(paths), strict=True):
+        expected = strip_stages.pdf_reading_of(path)
+        if expected is None:
+            assert answer == {"raster": True}, path.name
+            continue
+        compare(expected, answer, folder)
 
 
 def compare(expected, answer, folder):
