@@ -36,11 +36,18 @@ const forget = () => page.evaluate(() => { document.querySelector("#status").cla
 const shown = () => page.evaluate(() => {
   const one = (selector) => document.querySelector(selector);
   const visible = (selector) => one(selector).offsetParent !== null;
-  const overlay = one("#overlay");
-  const colours = new Set();
+  const colours = [[220, 0, 120], [0, 110, 220], [0, 150, 60], [210, 100, 0]]; // of the traces
+  const drawn = new Set();
   if (visible("#overlay")) {
-    const { data } = overlay.getContext("2d").getImageData(0, 0, overlay.width, overlay.height);
-    for (let i = 0; i < data.length; i += 4) colours.add(`${data[i]} ${data[i + 1]} ${data[i + 2]}`);
+    const { width, height } = one("#overlay");
+    const context = new OffscreenCanvas(width, height).getContext("2d");
+    context.drawImage(one("#overlay"), 0, 0);
+    const { data } = context.getImageData(0, 0, width, height);
+    for (let i = 0; i < data.length; i += 4) {
+      colours.forEach((colour, k) => {
+        if (colour.every((level, c) => Math.abs(level - data[i + c]) < 50)) drawn.add(k);
+      });
+    }
   }
   return {
     status: one("#status").textContent,
@@ -48,7 +55,7 @@ const shown = () => page.evaluate(() => {
     page: visible("#page-box") ? one("#page-said").textContent : null,
     facts: Object.fromEntries([...document.querySelectorAll("#page-facts tr")].map((row) =>
       [row.cells[0].textContent, row.cells[1].textContent])),
-    drawn: ["220 0 120", "0 110 220", "0 150 60"].filter((colour) => colours.has(colour)).length,
+    drawn: drawn.size,
     rescue: visible("#rescue") && one("#rescue").open,
     diagnosis: visible("#verdict") ? one("#verdict").dataset.diagnosis : null,
     probabilities: Object.fromEntries([...document.querySelectorAll("#probabilities tr")]

@@ -86,7 +86,7 @@ def test_a_photograph_is_read_as_in_python(visit, files, model_path):
     shown = visit["photo"]
     reading = read_strip(files["photo"])
     (facts,) = reading.report["pages"]
-    assert shown["drawn"] == 3 and not shown["error"]
+    assert shown["drawn"] == 4 and not shown["error"]
     assert facts["layout"] in shown["facts"]["Layout"]
     assert f"{facts['gain_mm_per_mv']:g}" in shown["facts"]["Gain"]
     found = saved_signal(visit["folder"], "my_photo")
@@ -124,14 +124,14 @@ def test_what_is_refused_is_refused_in_the_words_of_python(visit, files):
 
 def test_a_refused_page_is_rescued_by_hand(visit):
     shown = visit["given"]
-    assert not shown["error"] and shown["drawn"] == 3
+    assert not shown["error"] and shown["drawn"] == 4
     assert shown["facts"]["Layout"] == "3x4+1, as you say"
     assert shown["diagnosis"] is not None
 
 
 def test_a_vector_pdf_is_read(visit, files):
     shown = visit["pdf"]
-    assert not shown["error"], shown
+    assert not shown["error"] and shown["drawn"] == 4, shown
     (facts,) = read_strip(files["pdf"]).report["pages"]
     assert facts["layout"] in shown["facts"]["Layout"]
     assert "as the page says" in shown["facts"]["Speed"]
