@@ -261,7 +261,7 @@ PAGE_PACKAGES := page/node_modules/.package-lock.json
 
 $(PAGE_PACKAGES): page/package-lock.json
 	@command -v npm >/dev/null || { echo "error: npm not found; install Node.js 20 or newer" >&2; exit 2; }
-	@npm ci --prefix page --loglevel=error
+	@npm ci --prefix page --omit=optional --loglevel=error
 
 .PHONY: page serve
 page: $(PAGE_PACKAGES) | $(ENVIRONMENT) ## build the browser page into build/page

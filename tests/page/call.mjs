@@ -13,12 +13,13 @@ const load = (name) => import(pathToFileURL(join(given.page, "src", name)).href)
 const { Plane } = await load("strips/numeric/arrays.js");
 
 function taken(value) {
+  if (Array.isArray(value)) return value.map(taken);
   if (value?.plane) {
     const kind = globalThis[value.kind ?? "Float32Array"];
     return new Plane(value.plane.length, value.plane[0].length, kind.from(value.plane.flat()));
   }
   if (value?.line) return Float64Array.from(value.line, (one) => one ?? NaN);
-  if (value && typeof value === "object" && !Array.isArray(value)) {
+  if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, taken(one)]));
   }
   return value;

@@ -37,6 +37,8 @@ def files(tmp_path_factory):
     broken.write_bytes(broken.read_bytes()[:40])
     empty = folder / "empty.png"
     empty.touch()
+    xml = folder / "muse.xml"
+    xml.write_text('<?xml version="1.0"?><RestingECG/>')
     blank = folder / "blank.png"
     Image.new("RGB", (900, 700), "white").save(blank)
     return {
@@ -47,6 +49,7 @@ def files(tmp_path_factory):
             "is an HEIC or AVIF image, which this page does not read": heic,
             "is not a readable image or PDF": broken,
             "the file is empty": empty,
+            "is an XML file, which this page does not read": xml,
             "no millimetre grid was found": blank,
         },
     }

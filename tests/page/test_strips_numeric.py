@@ -1,14 +1,22 @@
 """The numeric ground of the page's reader against numpy, scipy and Pillow."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy import linalg, ndimage, optimize
 
+from ekg.predict.pages import page_slices
+from ekg.records.record import LEADS, Header, Record
 from ekg.strips.flatten import _middle_of_seven, complete, spline_matrix
 from ekg.strips.grid import enlarge
+from ekg.strips.layout import describe, lead_of
+from ekg.strips.read import record_name
 from ekg.strips.rows import _shortest
 from ekg.strips.trace import _visits
+from ekg.strips.words import _words
+from ekg.strips.writing import write_record
 
 RNG = np.random.default_rng([23, 1])
 PICTURE = RNG.normal(0, 1, (41, 53)).astype(np.float32)
@@ -26,7 +34,7 @@ def plane(values, kind="Float32Array"):
 
 
 def line(values):
-    return {"line": np.asarray(values).astype(float).tolist()}
+    return {"line": [None if one is None else float(one) for one in values]}
 
 
 def mask(values):
@@ -367,3 +375,87 @@ def test_both_searches_for_a_path_take_the_same_steps(run_node, strips_page):
     assert rough.tolist() == _shortest(INK, 25).tolist()
     ends = call(run_node, strips_page, "strips/trace.js", "visits", plane(INK), mask(HIDDEN))
     assert ends.tolist() == _visits(INK, HIDDEN).tolist()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_as_its_orientation_says(run_node, strips_page, orientation):
+    rgb = RNG.integers(0, 256, (7, 5, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(rgb)
+    image.info["exif"] = exif.tobytes()
+    expected = np.asarray(ImageOps.exif_transpose(image))
+    picture = {"width": 5, "height": 7, "data": rgb.ravel().tolist()}
+    found = call(run_node, strips_page, "strips/intake.js", "upright", picture, orientation)
+    assert (found["height"], found["width"]) == expected.shape[:2]
+    data = found["data"]
+    assert np.asarray(data).reshape(expected.shape).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_page_is_turned_by_quarters_alike(run_node, strips_page, turns):
+    found = call(run_node, strips_page, "strips/picture.js", "turned", plane(SMALL), turns)
+    np.testing.assert_array_equal(found.astype(np.float32), np.rot90(SMALL, -turns))
+
+
+def test_words_and_layouts_are_named_alike(run_node, strips_page):
+    texts = [
+        "V1",
+        " aVR ",
+        "Lead II",
+        "C4",
+        "abl. I",
+        "\N{MINUS SIGN}aVR",
+        "V7",
+        "V3R",
+        "x",
+        "Miller",
+    ]
+    rows = [
+        [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"], ["III", "aVF", "V3", "V6"], ["V1"]],
+        [["I", "V1"], ["II", "V2"], ["III"]],
+        [],
+    ]
+    boxes = [[0, 5, 0, 12], [7, 12, 1, 12], [40, 52, 0, 20], [50, 58, 30, 44], [6, 9, 20, 33]]
+    files = ["my photo.jpg", "EKG \N{LATIN SMALL LETTER E WITH ACUTE}.b.png", ".png", "a-b_1"]
+    calls = [
+        *(("strips/layout.js", "leadOf", [text]) for text in texts),
+        *(("strips/layout.js", "describe", [one]) for one in rows),
+        ("strips/words.js", "joined", [boxes]),
+        *(("strips/read.js", "recordName", [name]) for name in files),
+    ]
+    given = [{"module": module, "name": name, "args": args} for module, name, args in calls]
+    found = run_node("call.mjs", {"page": str(strips_page), "calls": given})
+    expected = [
+        *map(lead_of, texts),
+        *map(describe, rows),
+        [list(word) for word in _words([tuple(box) for box in boxes])],
+        *(record_name(Path(name)) for name in files),
+    ]
+    assert found == expected
+
+
+def test_a_recording_is_saved_and_cut_as_in_python(run_node, strips_page, tmp_path):
+    signal = RNG.normal(0, 0.5, (12, 5010))
+    for lead in range(12):
+        column = lead // 3
+        if lead != 1:
+            signal[lead, : 1252 * column] = signal[lead, 1252 * column + 1240 :] = np.nan
+    header = Header("page", tmp_path / "page", LEADS, 500.0, 5010, (), ())
+    record = Record(header=header, signal=signal, sampling_frequency=500.0)
+    write_record(record, tmp_path)
+    rows = [line([None if np.isnan(one) else one for one in row]) for row in signal]
+    slicing = {"rate": 500, "length": 1250}
+    calls = [
+        {"module": "strips/writing.js", "name": "recordFiles", "args": ["page", rows]},
+        {"module": "recording/page_slices.js", "name": "pageSlices", "args": [rows, slicing, "a"]},
+    ]
+    saved, slices = told(run_node("call.mjs", {"page": str(strips_page), "calls": calls}))
+    assert saved["header"].split() == (tmp_path / "page.hea").read_text().split()
+    assert bytes(saved["data"].astype(np.uint8)) == (tmp_path / "page.dat").read_bytes()
+    expected = page_slices(record)
+    assert len(slices) == len(expected)
+    for found, wanted in zip(slices, expected, strict=True):
+        np.testing.assert_array_equal(np.array(found["signal"]), wanted.signal)
+        assert [begin / 500 for begin in found["begins"]] == list(wanted.begins)
+        assert found["warnings"] == list(wanted.warnings)

@@ -88,7 +88,7 @@ export const unverified = (header, { wanted, name }, why) => new InputError(
     remedy: `if it belongs to this header, put ${name} into its signal lines`,
   });
 
-function kindOf(start) {
+export function kindOf(start) {
   const isAt = ({ at, bytes }) => bytes.every((byte, k) => start[at + k] === byte);
   return rules.otherKinds.find(isAt)?.kind;
 }

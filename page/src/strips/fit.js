@@ -137,7 +137,7 @@ function restOf(nodes, pixels, profile) {
   let cost = 0;
   for (let i = 0; i < pixels.count; i++) {
     const px = pixels.xs[i], py = pixels.ys[i];
-    let [least, chosen, part, offY] = [Infinity, 0, 0, 0];
+    let least = Infinity, chosen = 0, part = 0, offY = 0;
     for (let step = -SIDE * NODES; step < SIDE * NODES; step++) {
       const k = clip(px * NODES + step, 0, count - 1);
       const dy = nodes[k + 1] - nodes[k];
@@ -145,7 +145,12 @@ function restOf(nodes, pixels, profile) {
       const share = clip((ax * dx + ay * dy) / (dx * dx + dy * dy), 0, 1);
       const x = ax - share * dx, y = ay - share * dy;
       const square = x * x + y * y;
-      if (square < least) [least, chosen, part, offY] = [square, k, share, y];
+      if (square < least) {
+        least = square;
+        chosen = k;
+        part = share;
+        offY = y;
+      }
     }
     const distance = Math.sqrt(least);
     const up = offY / Math.max(distance, 1e-3);

@@ -238,7 +238,9 @@ export class Grower {
       const stepC = Math.cos(turn * 0.04), stepS = Math.sin(turn * 0.04);
       for (let i = 0; i < count; i++) {
         heights[i] += re * c - im * s;
-        [c, s] = [c * stepC - s * stepS, c * stepS + s * stepC];
+        const next = c * stepC - s * stepS;
+        s = c * stepS + s * stepC;
+        c = next;
       }
     }
     let place = 0;

@@ -2,6 +2,7 @@
 // (`ekg/strips/intake.py`; the browser decodes).
 
 import { openPicture } from "../recording/picture_file.js";
+import { kindOf } from "../recording/signal_files.js";
 import constants from "./constants.js";
 import { StripError } from "./errors.js";
 import { Picture, reduced } from "./numeric/pillow.js";
@@ -17,7 +18,7 @@ export const isPdf = (bytes) => ascii(bytes, 0, 1024).includes("%PDF-");
 
 const isHeif = (bytes) => ascii(bytes, 4, 8) === "ftyp" && HEIF_BRANDS.includes(ascii(bytes, 8, 12));
 
-/** Refuse a file that is too large or empty; return its bytes. */
+/** The bytes of a file that may be an image or a PDF. */
 export async function bytesOf({ name, blob }) {
   if (blob.size > LARGEST_FILE) {
     throw new StripError(
@@ -30,6 +31,11 @@ export async function bytesOf({ name, blob }) {
     throw new StripError(
       "is an HEIC or AVIF image, which this page does not read",
       `${SHARPER}, or set the camera to "most compatible"`, name);
+  }
+  const kind = kindOf(bytes.subarray(0, 1024));
+  if (kind) {
+    throw new StripError(`is ${kind}, which this page does not read`,
+      "`python -m ekg convert` makes WFDB records of other machines' recordings", name);
   }
   return bytes;
 }

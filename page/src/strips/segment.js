@@ -30,12 +30,14 @@ function paperWhite(channel) {
 /** Brightness and colour relative to the paper, 8 bits each. */
 export function greyAndChroma(rgb) {
   const { rows, columns } = rgb[0];
+  const [red, green, blue] = rgb.map((plane) => plane.data);
   const whites = rgb.map(paperWhite);
+  const [whiteR, whiteG, whiteB] = whites.map((plane) => plane.data.map((one) => Math.max(one, 16)));
   const grey = new Uint8Array(rows * columns), chroma = new Uint8Array(rows * columns);
   for (let y = 0, i = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++, i++) {
       const block = Math.floor(y / BLOCK) * whites[0].columns + Math.floor(x / BLOCK);
-      const [r, g, b] = rgb.map(({ data }, c) => data[i] / Math.max(whites[c].data[block], 16));
+      const r = red[i] / whiteR[block], g = green[i] / whiteG[block], b = blue[i] / whiteB[block];
       grey[i] = clip(rint((0.299 * r + 0.587 * g + 0.114 * b) * 200), 0, 255);
       chroma[i] = clip(rint((Math.max(r, g, b) - Math.min(r, g, b)) * 255), 0, 255);
     }
