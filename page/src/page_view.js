@@ -59,13 +59,8 @@ export class Rescue {
       $("corners-box").hidden = !$("cornered").checked;
       this.changed();
     });
-    this.polygon = document.createElementNS("http://www.w3.org/2000/svg", "polygon");
-    const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    drawing.setAttribute("viewBox", "0 0 1 1");
-    drawing.setAttribute("preserveAspectRatio", "none");
-    drawing.append(this.polygon);
     this.handles = CORNERS.map(() => element("button", { type: "button", class: "corner" }));
-    $("corners-box").append(drawing, ...this.handles);
+    $("corners-box").append(...this.handles);
     this.handles.forEach((handle, k) => this.watch(handle, k));
   }
 
@@ -136,6 +131,6 @@ export class Rescue {
       handle.setAttribute("aria-label",
         `${CORNERS[k]} corner: ${Math.round(100 * x)} % from the left, ${Math.round(100 * y)} % from the top`);
     });
-    this.polygon.setAttribute("points", this.places.map((point) => point.join(",")).join(" "));
+    $("between").setAttribute("points", this.places.map((point) => point.join(",")).join(" "));
   }
 }

@@ -81,7 +81,7 @@ def saved_signal(folder, name):
     assert [line.split()[-1] for line in lines[1:13]] == list(LEADS)
     samples = np.fromfile(folder / f"{name}.dat", "<i2").reshape(-1, 12).T
     for line, row in zip(lines[1:13], samples, strict=True):
-        assert int(line.split()[6]) == (int(row.sum(dtype=np.int64)) + 0x8000) % 0x10000 - 0x8000
+        assert int(line.split()[6]) == int(row.sum(dtype=np.int64)) % 0x10000
     return np.where(samples == INVALID, np.nan, samples / UNITS)
 
 

@@ -5,6 +5,7 @@ import constants from "./constants.js";
 import { clip, rint } from "./numeric/arrays.js";
 import { RATE } from "./reading.js";
 
+const SUM = 65536; // checksums are sums of samples, modulo this
 const { _UNITS_PER_MILLIVOLT: UNITS, _INVALID: INVALID } = constants.writing;
 
 /**
@@ -24,7 +25,7 @@ export function recordFiles(name, signal) {
       view.setInt16(2 * (i * leads + lead), sample, true);
       sum += sample;
     }
-    const checksum = new Int16Array([sum])[0];
+    const checksum = ((sum % SUM) + SUM) % SUM;
     const first = view.getInt16(2 * lead, true);
     return `${name}.dat 16 ${UNITS.toFixed(1)}(0)/mV 16 0 ${first} ${checksum} 0 ${rules.leads[lead]}`;
   });
