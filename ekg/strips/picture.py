@@ -313,7 +313,8 @@ def _scale(pulses: list[Pulse], options: PictureOptions) -> tuple[Scale, list[st
     if pulses:
         height = float(np.median([pulse.height for pulse in pulses]))
         gain, gain_source = min((5.0, 10.0, 20.0), key=lambda one: abs(height - one)), "pulse"
-        if len(pulses) == 1 and gain != 10.0:
+        # A rectangle of another height is a wide QRS.
+        if abs(height - gain) > 0.15 + 0.03 * gain or (len(pulses) == 1 and gain != 10.0):
             gain, gain_source = 10.0, "assumed"
     if options.gain is not None:
         gain, gain_source = options.gain, "given"

@@ -6,7 +6,10 @@ from PIL import Image, ImageFilter
 
 from ekg.records.record import LEADS
 from ekg.strips import StripError, read_strip
+from ekg.strips.flatten import FLAT
 from ekg.strips.metrics import score_page
+from ekg.strips.picture import PictureOptions, _scale
+from ekg.strips.pulses import Pulse
 from tests.strips.strip_pages import RATE, figure_of, pixels_of, printed, twelve_leads
 
 
@@ -89,6 +92,27 @@ def test_columns_in_another_order_than_printed_names_say_are_refused(tmp_path, s
     swapped = signal[[1, 2, 0, *range(3, 12)]]  # lead II's trace beside the name I, and so on
     with pytest.raises(StripError, match="II - I - III"):
         read(pixels_of(figure_of(swapped, rhythm=False), dpi=180), tmp_path / "page.png")
+
+
+@pytest.mark.parametrize(
+    ("heights", "gain", "source"),
+    [
+        ((9.67, 9.67), 10.0, "pulse"),
+        ((19.6, 19.6), 20.0, "pulse"),
+        ((4.9, 5.1), 5.0, "pulse"),
+        ((19.17, 19.17), 10.0, "assumed"),  # two wide QRS of a paced rhythm
+        ((7.0, 7.0), 10.0, "assumed"),
+        ((5.0,), 10.0, "assumed"),
+    ],
+)
+def test_only_pulses_of_a_usual_height_tell_the_gain(heights, gain, source):
+    pulses = [
+        Pulse(row, left=10, right=40, top=100, foot=100 + height * FLAT, clarity=0.8)
+        for row, height in enumerate(heights)
+    ]
+    scale, warnings = _scale(pulses, PictureOptions())
+    assert (scale.gain, scale.gain_source) == (gain, source)
+    assert any("--gain" in text for text in warnings) == (source == "assumed")
 
 
 @pytest.mark.slow
