@@ -26,6 +26,7 @@ DISTRIBUTION = "ekg-image-reader"
 
 
 VERBS = {
+    "adapt": "ekg.adapt.commands",
     "best-model": "ekg.datasets.commands",
     "compare": "ekg.evaluation.commands",
     "convert": "ekg.datasets.commands",

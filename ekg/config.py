@@ -132,8 +132,8 @@ class TrainingConfig:
     """Exponential moving average of the weights, decay a step (0.99); 0: none."""
     gradient_clip: float = 0.0
     """Largest norm of the gradient; 0: not limited."""
-    best_by: Literal["val_loss", "val_macro_f1"] = "val_loss"
-    """What the kept epoch is best at."""
+    best_by: Literal["val_loss", "val_macro_f1", "last"] = "val_loss"
+    """What the kept epoch is best at; "last" keeps the last one, whatever validation says."""
     checkpoint_minutes: float = 5.0
     """Time between checkpoints within an epoch; each epoch ends with one."""
 

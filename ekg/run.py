@@ -27,6 +27,8 @@ FINISHED_FILE = "finished.json"
 
 METRICS_FILE = "metrics.json"
 CALIBRATION_FILE = "calibration.json"
+RULES_FILE = "abstention.json"
+"""When a verdict is withheld, and which classes remain possible."""
 SALIENCY_FILE = "saliency.npz"
 COMPARISON_FILE = "comparison.json"
 
@@ -249,6 +251,13 @@ class Run:
             self.file(CALIBRATION_FILE).unlink(missing_ok=True)
         else:
             write_json(self.file(CALIBRATION_FILE), calibration)
+
+    def write_rules(self, rules: dict[str, Any] | None) -> None:
+        """Write `abstention.json`, or remove it where there are no rules."""
+        if rules is None:
+            self.file(RULES_FILE).unlink(missing_ok=True)
+        else:
+            write_json(self.file(RULES_FILE), rules)
 
     def temperature(self, weights_sha256: str) -> float | None:
         """Return the temperature fitted for these weights, None without one.

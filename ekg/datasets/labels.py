@@ -277,6 +277,19 @@ def read_label_table(path: Path) -> dict[str, Statements]:
     return labels
 
 
+def patients_in(path: Path) -> dict[str, str]:
+    """Return the patient of each record of a table, where it has a column `patient_id`."""
+    table = _read_csv(path)
+    if "patient_id" not in table.columns:
+        return {}
+    return {
+        record_name(row[column]): row["patient_id"].strip()
+        for row in table.to_dict("records")
+        for column in RECORD_COLUMNS
+        if column in table.columns and row[column].strip() and row["patient_id"].strip()
+    }
+
+
 def matched(table: Mapping[str, Statements], records: Collection[str]) -> tuple[str, ...]:
     """Return the names in a table of statements that are records here."""
     found = tuple(name for name in table if name in records)

@@ -194,6 +194,18 @@ def run_external(
             "PERCENT",
         ),
     ] = 50.0,
+    priors: Annotated[
+        str | None,
+        Option(
+            "also report the metrics for classes that are as frequent as this: "
+            "AF=0.08,Normal=0.77,... or a JSON file",
+            "SHARES",
+        ),
+    ] = None,
+    outside: Annotated[
+        bool,
+        "also read recordings that show none of the classes: which verdicts are withheld",
+    ] = False,
     limit: Annotated[int | None, Option("read a random sample of N records", "N")] = None,
     resamples: Resamples = 10_000,
     seed: Annotated[int, "seed of the sample and intervals (%(default)s)"] = 44,
@@ -225,6 +237,8 @@ def run_external(
             machine_labels=machine,
             jobs=jobs,
             scheduler=scheduler,
+            priors=priors,
+            outside=outside,
             fs=fs,
             unit=unit,
             name=name,

@@ -15,6 +15,7 @@ from ekg.data.folds import divide, labels_of
 from ekg.data.image_sources import ImageSource, open_source
 from ekg.data.loader import Loader, batches_of
 from ekg.errors import EvaluationError
+from ekg.evaluation.abstention import calibrated_means, effect_of, fix_rules
 from ekg.evaluation.calibration import (
     FITTED_ON,
     before_and_after,
@@ -30,8 +31,9 @@ from ekg.evaluation.predictions import (
 from ekg.files import folder_lock, read_json, sha256_of_file, write_json
 from ekg.model import EkgModel, load_model
 from ekg.model.model_files import weights_file_of
+from ekg.predict.verdict_rules import read_rules
 from ekg.progress import Progress
-from ekg.run import FOLDS, METRICS_FILE, FoldMetrics, Metrics, Run
+from ekg.run import FOLDS, METRICS_FILE, RULES_FILE, FoldMetrics, Metrics, Run
 
 BATCH_SIZE = 32
 
@@ -136,6 +138,7 @@ def evaluate(settings: EvaluationSettings) -> tuple[dict[str, Any], list[str]]:
             for fold in dropped
         ]
         notes += calibrate_folds(out, metrics)
+        apply_rules(out, metrics)
         if settings.saliency:
             from ekg.evaluation.saliency_file import save_saliency
 
@@ -206,6 +209,32 @@ def predict_fold(
         softmax(logits, axis=1),
         model.classes,
     )
+
+
+def apply_rules(
+    run: Run, metrics: dict[str, Any], fixed_on: tuple[str, pd.DataFrame] | None = None
+) -> None:
+    """Fix when a verdict is withheld, and measure what that does to every fold.
+
+    Writes `abstention.json` and adds `abstention` to each fold of `metrics`. `fixed_on`: Name and
+    predictions of the records that decide; by default the validation fold, if it was evaluated.
+    """
+    classes, weights_sha256 = metrics["classes"], metrics["weights_sha256"]
+    temperature = run.temperature(weights_sha256)
+    if fixed_on is None and FITTED_ON in metrics:
+        fixed_on = FITTED_ON, read_predictions(run.predictions_file(FITTED_ON), classes)
+    if fixed_on is not None:
+        name, predictions = fixed_on
+        run.write_rules(fix_rules(predictions, temperature, weights_sha256, name))
+    path = run.file(RULES_FILE)
+    rules = read_rules(path, weights_sha256) if path.is_file() else None
+    if rules is None:
+        return
+    for fold in FOLDS:
+        if fold in metrics:
+            predictions = read_predictions(run.predictions_file(fold), classes)
+            means, labels = calibrated_means(predictions, temperature)
+            metrics[fold]["abstention"] = effect_of(rules, means, labels)
 
 
 def calibrate_folds(run: Run, metrics: dict[str, Any]) -> list[str]:

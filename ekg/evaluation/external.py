@@ -27,7 +27,8 @@ from ekg.datasets.labels import (
     units_of,
 )
 from ekg.errors import EkgError, EvaluationError, RecordError
-from ekg.evaluation.calibration import before_and_after
+from ekg.evaluation.abstention import calibrated_means, effect_of
+from ekg.evaluation.calibration import apply_temperature, before_and_after
 from ekg.evaluation.external_report import report_of
 from ekg.evaluation.groups import Person, metrics_by_group, person_of
 from ekg.evaluation.intervals import RESAMPLES, SEED, evaluate_predictions
@@ -39,14 +40,17 @@ from ekg.model import EkgModel, load_model
 from ekg.model.model_files import weights_file_of
 from ekg.paths import Place
 from ekg.predict.many import ReadingSettings, predictor_of
+from ekg.predict.verdict_rules import read_priors, read_rules, with_priors
 from ekg.progress import Progress
 from ekg.records.diagnoses import CLASSES
 from ekg.records.opening import named_records, read_header, read_record
 from ekg.records.quality import warnings_of
-from ekg.run import METRICS_SCHEMA, Run
+from ekg.run import METRICS_SCHEMA, RULES_FILE, Run
 from ekg.seeds import generator_for
 from ekg.workers import Lost, in_order
 
+OUTSIDE = "outside the seven classes"
+"""Kind of the reason why a record that shows none of the classes is left out."""
 FOLD = "external"
 """The name under which the metrics and predictions are filed, beside train, val and test."""
 RECORDS_FILE = "records.csv"
@@ -74,6 +78,11 @@ class ExternalSettings:
     fs: float | None = None
     unit: str | None = None
     """Of tables of numbers (CSV, NPY)."""
+    priors: str | None = None
+    """How frequent each class is where the model is used (see `read_priors`): metrics with it are
+    reported beside those without."""
+    outside: bool = False
+    """Also read recordings that show none of the classes: which verdicts the rules withhold."""
     jobs: int = 1
     scheduler: str | None = None
     """Of a Dask cluster that reads the records instead."""
@@ -91,7 +100,8 @@ class ExternalRecord:
     path: Place
     statements: Statements = field(default_factory=dict)
     status: str = "skipped"
-    """kept, excluded (its labels), left (not in the sample) or skipped (cannot be read)."""
+    """kept, outside (read, but of none of the classes), excluded (its labels), left (not in the
+    sample) or skipped (cannot be read)."""
     diagnosis: str = ""
     reason: str = ""
     others: tuple[str, ...] = ()
@@ -119,6 +129,8 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
             path=settings.model,
             remedy=f"give a model of the classes {', '.join(CLASSES)}",
         )
+    if settings.priors is not None:
+        read_priors(settings.priors, model.classes)  # a mistake is said before anything is read
     temperature, model.temperature = model.temperature, None
     # Saved predictions are what the network itself says; what its temperature would make of
     # them is beside, under `calibration`.
@@ -140,11 +152,16 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         with Journal(settings.out / _READ) as journal:
             read = list(_read_kept(records, model.classes, settings, sha256, journal))
         write_records(settings.out / RECORDS_FILE, records)
-        if not read:
+        if not any(label for _, _, label, _ in read):
             raise EvaluationError(
                 f"none of the kept records could be read; see {RECORDS_FILE}",
                 path=settings.out,
             )
+        outside: dict[str, list[np.ndarray]] = {}
+        for _, record, label, row in read:
+            if not label:
+                outside.setdefault(record, []).append(row)
+        read = [row for row in read if row[2]]
         images, names, labels, probabilities = zip(*read, strict=True)
         predictions = make_predictions(
             images, names, labels, np.stack(probabilities), model.classes
@@ -152,6 +169,7 @@ def evaluate_external(settings: ExternalSettings) -> dict[str, Any]:
         write_predictions(Run(settings.out).predictions_file(FOLD), predictions)
         content = _content(settings, model, sha256, records, rows)
         content[FOLD] |= _metrics(settings, model, temperature, predictions, records)
+        content[FOLD] |= _by_rules(settings, content, temperature, predictions, outside)
         write_json(settings.out / "external.json", content)
         write_text(settings.out / "external.md", report_of(content))
         (settings.out / _READ).unlink()
@@ -227,6 +245,50 @@ def _metrics(
     return {**metrics, **fingerprints(predictions)}
 
 
+def _by_rules(
+    settings: ExternalSettings,
+    content: dict[str, Any],
+    temperature: float | None,
+    predictions: pd.DataFrame,
+    outside: Mapping[str, list[np.ndarray]],
+) -> dict[str, Any]:
+    """Return what the stated priors and the model's own rules for withholding change."""
+    found: dict[str, Any] = {}
+    means, labels = calibrated_means(predictions, temperature)
+    if settings.priors is not None:
+        priors = read_priors(settings.priors, content["classes"])
+        columns = [column for column in predictions.columns if column.startswith("p_")]
+        table = predictions[columns].to_numpy(np.float64)
+        table = with_priors(apply_temperature(table, temperature or 1.0), priors)
+        weighted = make_predictions(
+            predictions["image"].tolist(),
+            predictions["record"].tolist(),
+            predictions["label"].tolist(),
+            table,
+            content["classes"],
+        )
+        found["with_priors"] = {
+            "priors": dict(zip(content["classes"], priors.tolist(), strict=True)),
+            "per_record": evaluate_predictions(
+                weighted, content["classes"], resamples=settings.resamples, seed=settings.seed
+            )["per_record"],
+        }
+    path = weights_file_of(settings.model).parent / RULES_FILE
+    rules = read_rules(path, content["weights_sha256"]) if path.is_file() else None
+    if rules is not None:
+        found["abstention"] = effect_of(rules, means, labels)
+        if outside:
+            tables = [apply_temperature(np.stack(t), temperature or 1.0) for t in outside.values()]
+            shown = np.stack([table.mean(axis=0) for table in tables])
+            found["abstention"]["outside"] = effect_of(rules, shown) | {
+                "verdicts": {
+                    name: int((shown.argmax(axis=1) == k).sum())
+                    for k, name in enumerate(content["classes"])
+                }
+            }
+    return found
+
+
 def examine(
     path: Place, table: Mapping[str, Statements], settings: ExternalSettings, name: str = ""
 ) -> ExternalRecord:
@@ -251,6 +313,8 @@ def examine(
         least_likelihood=settings.least_likelihood,
     )
     record.status = "kept" if label.diagnosis else "excluded"
+    if settings.outside and kind_of(label.reason) == OUTSIDE:
+        record.status = "outside"
     record.diagnosis = label.diagnosis or ""
     record.reason, record.others = label.reason, label.others
     return record
@@ -296,7 +360,7 @@ def _read_kept(
         files = glance(record.path, ImageSetConfig()).files
         return [*made_with, fingerprint(record.path, files)]
 
-    kept = [record for record in records if record.status == "kept"]
+    kept = [record for record in records if record.status in {"kept", "outside"}]
     reading = ReadingSettings(str(settings.model.absolute()), calibrated=False)
     read = partial(_read_one, reading, settings)
     with (

@@ -55,8 +55,38 @@ def report_of(content: Mapping[str, Any]) -> str:
             for name, f in names.items()
             if set(names) != {NOT_STATED}
         ],
+        rules_sentences=rules_sentences(metrics),
         reason_rows=[[reason, f"{count:,}"] for reason, count in reasons or [("nothing", 0)]],
     )
+
+
+def rules_sentences(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what stated priors and the rules for withholding a verdict change."""
+    lines = []
+    if weighted := metrics.get("with_priors"):
+        shares = ", ".join(f"{name} {share:.3f}" for name, share in weighted["priors"].items())
+        figures = ", ".join(
+            f"{name.replace('_', ' ')} {_cell(weighted['per_record'], name)}"
+            for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
+        )
+        lines.append(f"with the stated priors ({shares}), per record: {figures}")
+    if effect := metrics.get("abstention"):
+        kept = effect["accuracy_of_kept"]
+        lines.append(
+            f"{100 * effect['kept']:.1f} % of the records keep a verdict, "
+            f"{'none' if kept is None else f'{100 * kept:.1f} %'} of these are right "
+            f"(of all {100 * effect['accuracy']:.1f} %); the set of possible classes has "
+            f"{effect['classes_in_set']:.2f} classes on average and contains the label of "
+            f"{100 * effect['class_in_set']:.1f} %"
+        )
+        if outside := effect.get("outside"):
+            verdicts = ", ".join(f"{name} {n}" for name, n in outside["verdicts"].items() if n)
+            lines.append(
+                f"of {outside['records']:,} recordings that show none of the classes "
+                f"{100 * (1 - outside['kept']):.1f} % get no verdict; the likeliest classes of "
+                f"all: {verdicts}"
+            )
+    return lines
 
 
 _KEYS = ("recall", "precision", "f1", "auroc")
@@ -80,6 +110,7 @@ def summary_of(content: Mapping[str, Any]) -> list[str]:
         f"{data['found']:,} records read ({metrics['images']:,} slices, {rates}); left out: "
         + (", ".join(f"{n:,} {reason}" for reason, n in data["left_out"].items()) or "none"),
         *_labels_of(data),
+        *rules_sentences(metrics),
         "classes: " + ", ".join(f"{name} {n}" for name, n in data["class_mix"].items()),
         f"{level}: "
         + ", ".join(

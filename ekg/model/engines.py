@@ -34,6 +34,8 @@ class Engine(Protocol):
     """Whether a temperature was fitted to the probabilities."""
     weights_sha256: str
     """Of the weights file; empty where it is not known."""
+    folder: Path | None
+    """Where the model's other files are."""
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float64 (N, number of classes) of uint8 images (N, size, size)."""
@@ -51,6 +53,7 @@ class OnnxEngine:
         import onnxruntime
 
         self.path = path = Path(path)
+        self.folder: Path | None = path.parent
         self.weights = weights
         if not path.is_file():
             raise ModelError("file not found", path=path, remedy="check the path")
@@ -147,4 +150,4 @@ def _open_torch(weights: Path, threads: int, calibrated: bool) -> Engine:
     model = load_model(weights)
     if not calibrated:
         model.temperature = None
-    return TorchEngine(model, sha256_of_file(weights))
+    return TorchEngine(model, sha256_of_file(weights), weights.parent)

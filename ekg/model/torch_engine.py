@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,8 +48,8 @@ def for_inference(model: EkgModel) -> EkgModel:
 class TorchEngine:
     """A model in torch, with batch norm folded."""
 
-    def __init__(self, model: EkgModel, weights_sha256: str = ""):
-        self.model = model
+    def __init__(self, model: EkgModel, weights_sha256: str = "", folder: Path | None = None):
+        self.model, self.folder = model, folder
         self.weights_sha256 = weights_sha256
         self._fast = for_inference(model)
         self.name = model.name

@@ -53,6 +53,12 @@ def add_predict_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="read each record up to here (default: its end)",
     )
+    parser.add_argument(
+        "--priors",
+        metavar="SHARES",
+        help="how frequent each class is where the model is used: AF=0.08,Normal=0.77,... or a "
+        "JSON file (default: all equally frequent)",
+    )
     parser.add_argument("--format", choices=("text", "json", "csv", "parquet"), default="text")
     parser.add_argument(
         "--out",
@@ -83,6 +89,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
     from ekg.predict.inputs import expand
     from ekg.predict.many import ReadingSettings, identity_of, open_reader
+    from ekg.predict.verdict_rules import read_priors
 
     _check(arguments)
     if arguments.scheduler is not None:  # its workers have folders of their own to start from
@@ -92,6 +99,9 @@ def run_predict(arguments: argparse.Namespace) -> int:
     )
     engine = open_reader(settings)
     settings = replace(settings, expected=identity_of(engine))
+    if arguments.priors is not None:
+        priors = read_priors(arguments.priors, engine.classes)
+        settings = replace(settings, priors=tuple(priors.tolist()))
     inputs = expand(arguments.paths, sys.stdin, fs=arguments.fs, unit=arguments.unit)
     read, refused = _write(arguments, settings, engine, inputs)
     print(
@@ -143,7 +153,12 @@ def _write(
     from ekg.predict.output import Output
     from ekg.progress import Progress
 
-    decisive = {"engine": settings.expected, "seed": settings.seed, "part": [*settings.part]}
+    decisive = {
+        "engine": settings.expected,
+        "seed": settings.seed,
+        "part": [*settings.part],
+        "priors": None if settings.priors is None else [*settings.priors],
+    }
     with (
         Output(
             arguments.out, arguments.format, engine.classes, decisive, resume=arguments.resume
@@ -176,14 +191,14 @@ def _predictions(
     from itertools import chain, islice
 
     from ekg.cluster import open_workers
-    from ekg.predict.many import predict_many, warm_up
+    from ekg.predict.many import predict_many, predictor_with, warm_up
 
     if arguments.explain is not None:
-        from ekg.predict.predictor import Predictor, explainable_model
+        from ekg.predict.predictor import explainable_model
         from ekg.predict.saliency import Explainer
 
         explainer = Explainer(explainable_model(engine), arguments.explain)
-        predictor = Predictor(engine, settings.seed, explainer, settings.part)
+        predictor = predictor_with(settings, engine, explainer)
         yield from map(predictor.predict_input, inputs)
         return
     first = list(islice(inputs, _INPUTS_A_PROCESS * max(arguments.jobs, 1)))

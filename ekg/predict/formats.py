@@ -103,7 +103,7 @@ class _CsvWriter:
 def columns_of(classes: Sequence[str]) -> list[str]:
     """Return the columns of CSV and parquet."""
     probabilities, spread = [f"p_{name}" for name in classes], [f"spread_{n}" for n in classes]
-    rest = ["slices", "calibrated", "warnings", "error", "explanation"]
+    rest = ["slices", "calibrated", "warnings", "error", "explanation", "withheld", "possible"]
     return ["path", "record", "diagnosis", *probabilities, *spread, *rest]
 
 
@@ -124,6 +124,8 @@ def row_of(prediction: Prediction, classes: Sequence[str]) -> list[Any]:
         "; ".join(prediction.warnings),
         prediction.error,
         prediction.explanation,
+        prediction.withheld,
+        None if prediction.possible is None else "; ".join(prediction.possible),
     ]
 
 
@@ -171,7 +173,7 @@ def parquet_schema(classes: Sequence[str]) -> Any:
     """Return the types of `columns_of`."""
     import pyarrow
 
-    kinds = {"slices": pyarrow.int32(), "calibrated": pyarrow.bool_()}
+    kinds = {"slices": pyarrow.int32(), "calibrated": pyarrow.bool_(), "withheld": pyarrow.bool_()}
     numbers = {name for name in columns_of(classes) if name.startswith(("p_", "spread_"))}
     return pyarrow.schema(
         (name, pyarrow.float64() if name in numbers else kinds.get(name, pyarrow.string()))
@@ -267,12 +269,15 @@ def text_lines(prediction: Prediction) -> Iterator[str]:
     if prediction.spread is not None:
         probability += f" ± {prediction.spread[prediction.diagnosis]:.2f}"
     count = len(prediction.slices)
+    front = "not sure: " if prediction.withheld else ""
     yield (
-        f"{prediction.record}: {prediction.diagnosis}{meaning} {probability}"
+        f"{prediction.record}: {front}{prediction.diagnosis}{meaning} {probability}"
         f"{f'; {others}' if others else ''}"
         f"  [{count} slice{'' if count == 1 else 's'}"
         f"{'' if prediction.calibrated else ', not calibrated'}]"
     )
+    if prediction.possible is not None and len(prediction.possible) > 1:
+        yield f"  possible: {', '.join(prediction.possible)}"
     for warning in prediction.warnings:
         yield f"  warning: {warning}"
     if prediction.explanation is not None:

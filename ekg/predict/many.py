@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ekg.config import PAPER_SEED
 from ekg.errors import EkgError, ModelError
@@ -17,6 +20,9 @@ from ekg.paths import default_model
 from ekg.predict.inputs import Input
 from ekg.predict.predictor import Prediction, Predictor
 from ekg.workers import Lost, Workers, in_order
+
+if TYPE_CHECKING:
+    from ekg.predict.saliency import Explainer
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class ReadingSettings:
     part: tuple[float | None, float | None] = (None, None)
     calibrated: bool = True
     """False: probabilities as the network gives them, by torch."""
+    priors: tuple[float, ...] | None = None
+    """How frequent each class is where the model is used."""
     expected: str = ""
     """Identity of the engine that must be found, where it is known."""
 
@@ -76,9 +84,17 @@ def predictor_of(settings: ReadingSettings) -> Predictor:
                 path=Path(settings.model or default_model()),
                 remedy="give all machines the same file under this path",
             )
-        known = settings, Predictor(engine, settings.seed, part=settings.part)
+        known = settings, predictor_with(settings, engine)
         _this_thread.known = known
     return known[1]
+
+
+def predictor_with(
+    settings: ReadingSettings, engine: Engine, explainer: Explainer | None = None
+) -> Predictor:
+    """Return a predictor with an open engine."""
+    priors = None if settings.priors is None else np.array(settings.priors)
+    return Predictor(engine, settings.seed, explainer, settings.part, priors)
 
 
 def predict_many(

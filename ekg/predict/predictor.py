@@ -17,6 +17,7 @@ from ekg.images.renderer import Renderer
 from ekg.model.engines import Engine
 from ekg.predict.inputs import Input, recording_of
 from ekg.predict.pages import PageSlice, has_size, page_facts, page_slices, page_warnings
+from ekg.predict.verdict_rules import Rules, rules_of, with_priors
 from ekg.records.quality import blank_slices, gains_named, is_flat_throughout, warnings_of
 from ekg.records.record import Record
 from ekg.records.slicing import number_of_slices, slice_starts
@@ -58,6 +59,12 @@ class Prediction:
     """The file that shows what the verdict rests on, if it was asked for."""
     page: dict[str, Any] | None = None
     """Of a printed page: layout, scale, what was assumed, confidence by lead."""
+    possible: tuple[str, ...] | None = None
+    """The classes that remain possible, likeliest first; None where the model has no rules."""
+    withheld: bool | None = None
+    """Whether the verdict is withheld: the probability is below that of the model's rule."""
+    priors: dict[str, float] | None = None
+    """How frequent the classes are where the model is used, if that was stated."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object: `error` without `diagnosis`, or a verdict without `error`."""
@@ -76,6 +83,10 @@ class Prediction:
             "warnings": list(self.warnings),
             "calibrated": self.calibrated,
         }
+        if self.possible is not None:
+            result |= {"withheld": self.withheld, "possible": list(self.possible)}
+        if self.priors is not None:
+            result["priors"] = self.priors
         if self.explanation is not None:
             result["explanation"] = self.explanation
         if self.page is not None:
@@ -118,6 +129,9 @@ class Predictor:
         Writes an image of each verdict: of the slice in which its class is surest.
     part
         Begin and end of what is read of each record, in seconds; None stands for its own.
+    priors
+        How frequent each class is where the model is used, float (n_classes,); see
+        `ekg.predict.verdict_rules.with_priors`.
     """
 
     def __init__(
@@ -126,8 +140,9 @@ class Predictor:
         seed: int = PAPER_SEED,
         explainer: Explainer | None = None,
         part: tuple[float | None, float | None] = (None, None),
+        priors: np.ndarray | None = None,
     ):
-        self.engine = engine
+        self.engine, self.priors = engine, priors
         self.part = part
         self.explainer = explainer
         self.seed = seed
@@ -137,6 +152,11 @@ class Predictor:
     def renderer(self) -> Renderer:
         """Draws slices at the model's size."""
         return Renderer(self.engine.image_size)
+
+    @cached_property
+    def rules(self) -> Rules | None:
+        """When a verdict is withheld; None where the model has no such rules."""
+        return rules_of(self.engine)
 
     @cached_property
     def _explainable(self) -> EkgModel:
@@ -337,7 +357,7 @@ class Predictor:
         starts: Sequence[int | None],
         warnings: Sequence[str],
     ) -> Prediction:
-        table = self.engine.probabilities(images)
+        table = with_priors(self.engine.probabilities(images), self.priors)
         mean = table.mean(axis=0)
         several = len(table) > 1
         best = int(mean.argmax())
@@ -359,7 +379,20 @@ class Predictor:
             warnings=(*getattr(self.engine, "notes", ()), *warnings),
             calibrated=self.engine.calibrated,
             explanation=explanation,
+            **self._by_rules(mean),
         )
+
+    def _by_rules(self, mean: np.ndarray) -> dict[str, Any]:
+        """Return what the model's rules and the stated priors add to a prediction."""
+        found: dict[str, Any] = {}
+        if self.priors is not None:
+            found["priors"] = self._by_class(self.priors)
+        if self.rules is not None:
+            possible = self.rules.possible(mean[None])[0]
+            order = [int(k) for k in np.argsort(-mean, kind="stable") if possible[k]]
+            found["possible"] = tuple(self.engine.classes[k] for k in order)
+            found["withheld"] = bool(self.rules.withheld(mean[None])[0])
+        return found
 
     def _by_class(self, values: np.ndarray) -> dict[str, float]:
         return {name: float(value) for name, value in zip(self.engine.classes, values, strict=True)}

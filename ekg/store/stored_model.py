@@ -20,6 +20,7 @@ from ekg.run import (
     DATASET_FILE,
     METRICS_FILE,
     ONNX_FILE,
+    RULES_FILE,
     STORED_FILE,
     WEIGHTS_FILE,
     Run,
@@ -40,6 +41,8 @@ KEPT_FILES = (
     "metrics.json",
 )
 """`metrics.json` comes last: a folder counts as a stored model once it is there."""
+
+OPTIONAL_FILES = (RULES_FILE,)
 
 CARD_FILE = "README.md"
 
@@ -66,7 +69,8 @@ def store_model(
         check_metrics(run, metrics, fold)
     made_by = _made_by(run, folder, command)
     dataset = dataset_of_run(run, load_config(run / CONFIG_FILE).data)
-    for name in KEPT_FILES[:-1]:
+    kept = [*KEPT_FILES[:-1], *(name for name in OPTIONAL_FILES if (run / name).is_file())]
+    for name in kept:
         _copy(run / name, folder / name)
     write_json(folder / DATASET_FILE, dataset)
     weights = folder / WEIGHTS_FILE
@@ -74,7 +78,8 @@ def store_model(
     report = export_onnx(model, folder / ONNX_FILE, weights=weights)
     results = list(external) or [path for path in [run / EXTERNAL] if path.is_dir()]
     names = [
-        *KEPT_FILES,
+        *kept,
+        METRICS_FILE,
         DATASET_FILE,
         ONNX_FILE,
         *collect_external(results, folder, sha256_of_file(weights)),

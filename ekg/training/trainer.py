@@ -233,7 +233,9 @@ class Course:
         val = self._evaluate(self.data.val)
         on_gpu = self.compute.device.type == "cuda"
         best_loss = min((row["val_loss"] for row in state.rows), default=math.nan)
-        if self.best_by == "val_loss":
+        if self.best_by == "last":
+            better = True
+        elif self.best_by == "val_loss":
             # "not >=" is true for the first epoch (best is NaN), so that there are always weights.
             better = not val.loss >= best_loss
         else:
