@@ -44,7 +44,7 @@ PYTHON ?=#? existing Python environment to use instead of .venv
 SIMULATED ?= 1500#? number of records of DATASET=synthetic (synthetic-NAME is another such set)
 SEED ?= 44#+ seed of simulation, slices and split
 BASELINE ?=#+ what `make compare` compares with; default: the default model
-LABELS ?=#+ label file for `make external`, where headers have no diagnosis
+LABELS ?=#+ label file for `make external` and `make adapt`, where headers have no diagnosis
 FROM ?=#+ local copy of the published model's files, for `make best-model`
 OPTIONS ?=#+ further options of hackathon, verify and test-fuzz
 BASE_PYTHON ?= python3#+ Python that builds .venv
@@ -235,7 +235,7 @@ predict: $(ENVIRONMENT) ## read PATHS (records, folders, images) with MODEL
 	@if [ -e $(call quoted,$(PATHS)) ]; then $(EKG) predict $(call quoted,$(PATHS)) $(MODEL_OPTION); \
 	  else $(EKG) predict $(PATHS) $(MODEL_OPTION); fi
 
-.PHONY: best-model export external hackathon runs
+.PHONY: adapt best-model export external hackathon runs
 best-model: $(ENVIRONMENT) ## download and verify the published model (FROM=folder: use a local copy)
 	@$(EKG) best-model $(if $(FROM),--from $(call quoted,$(FROM)))
 
@@ -248,6 +248,12 @@ external: $(ENVIRONMENT) ## evaluate MODEL on RECORDS of another hospital
 	  echo "error: RECORDS is required: make external MODEL=... RECORDS=folder" >&2; exit 2; }
 	@$(EKG) external $(MODEL_OPTION) --records $(call quoted,$(RECORDS)) \
 	  $(if $(LABELS),--labels $(call quoted,$(LABELS))) --out runs/external/$(LOCAL)-$(EXTERNAL_MODEL)
+
+adapt: $(ENVIRONMENT) ## train MODEL further on RECORDS of your hospital, with cross-validation
+	@test -n $(call quoted,$(RECORDS)) || { \
+	  echo "error: RECORDS is required: make adapt MODEL=... RECORDS=folder" >&2; exit 2; }
+	@$(EKG) adapt $(MODEL_OPTION) --records $(call quoted,$(RECORDS)) -j $(JOBS) \
+	  $(if $(LABELS),--labels $(call quoted,$(LABELS))) --out runs/adapted/$(LOCAL)-$(EXTERNAL_MODEL)
 
 hackathon: $(if $(RECORDS),,data/ptbdb/records.made) | $(ENVIRONMENT) ## the 2019 hackathon, rebuilt
 	@$(EKG) hackathon --records $(call quoted,$(or $(RECORDS),data/ptbdb/records)) \

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from ekg.adapt.recordings import (
-    RECORDINGS_FILE,
     Left,
     Recording,
     collect,
@@ -40,12 +39,21 @@ from ekg.model import load_model
 from ekg.model.model_files import weights_file_of
 from ekg.progress import log_line
 from ekg.records.diagnoses import CLASSES
-from ekg.run import CHECKPOINT_FILE, COMPARISON_FILE, FINISHED_FILE, METRICS_FILE, Run
+from ekg.run import (
+    ADAPTATION_FILE,
+    AFTER_FILE,
+    BEFORE_FILE,
+    CHECKPOINT_FILE,
+    FINISHED_FILE,
+    HELD_OUT_FILE,
+    METRICS_FILE,
+    RECORDINGS_FILE,
+    Run,
+)
 from ekg.simulator.record_files import SimulationSettings, simulate_folder
 from ekg.workers import Lost, in_order
 
 RECIPE = Path(__file__).with_name("recipe.toml")
-SETTINGS_FILE = "adaptation.json"
 CROSS_VALIDATION = "cross_validation"
 """Folder of the cross-validation, and the fold's name in its files."""
 FINAL = "model"
@@ -84,13 +92,14 @@ class AdaptSettings:
 def adapt(settings: AdaptSettings) -> dict[str, Any]:
     """Cross-validate an adaptation, then train on every recording.
 
-    Writes `recordings.csv`, `cross_validation/` (predictions of held-out recordings before and
-    after, `comparison.json` and `.md`) and `model/`, a run folder that `store` takes.
+    Writes `recordings.csv`, predictions of held-out recordings before and after, their comparison
+    `cross_validation.json` and `.md`, the runs of the folds in `cross_validation/`, and `model/`, a
+    run folder that `store` takes.
 
     Returns
     -------
     dict
-        The content of `comparison.json`: after (A) against before (B).
+        The content of `cross_validation.json`: after (A) against before (B).
     """
     out = settings.out
     model = load_model(settings.model)
@@ -116,7 +125,7 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
 
 
 def _config(settings: AdaptSettings, image_size: int) -> TrainConfig:
-    weights = str(weights_file_of(settings.model).resolve())
+    weights = str(weights_file_of(settings.model))
     return load_config(
         settings.experiment or RECIPE,
         [
@@ -144,7 +153,7 @@ def _claim(settings: AdaptSettings, config: TrainConfig) -> None:
         "least_likelihood": settings.least_likelihood,
         "config": json.loads(json.dumps(described)),
     }
-    path = settings.out / SETTINGS_FILE
+    path = settings.out / ADAPTATION_FILE
     if path.is_file() and read_json(path) != wanted:
         raise TrainingError(
             "was begun with other settings", path=path, remedy="choose another folder with --out"
@@ -210,7 +219,7 @@ def _splits(
     simulated = {name: labels[name] for name in drawn - real.keys()}
     parts = split_records(simulated, protocol="stratified", seed=settings.seed)
     without = dict.fromkeys(labels.keys() - drawn, "excluded")
-    chosen = _chosen(list(real.values()), settings)
+    chosen = part_of(list(real.values()), settings.size, settings.seed)
 
     def write(name: str, split: dict[str, str]) -> Path:
         path = settings.out / "splits" / f"{name}.csv"
@@ -233,21 +242,17 @@ def _splits(
     return splits
 
 
-def _chosen(recordings: Sequence[Recording], settings: AdaptSettings) -> set[str]:
+def part_of(recordings: Sequence[Recording], size: int | None, seed: int) -> set[str]:
     """Return the names to learn from: all, or the same share of each fold and class."""
-    if settings.size is None or settings.size >= len(recordings):
-        return {one.record for one in recordings}
-    if settings.size == 0:
-        return set()
     ranks: dict[str, float] = {}
     groups: dict[tuple[int, str], list[str]] = {}
     for one in recordings:
         groups.setdefault((one.fold, one.diagnosis), []).append(one.record)
     for names in groups.values():
-        names.sort(key=lambda name: _hash(settings.seed, name))
+        names.sort(key=lambda name: _hash(seed, name))
         ranks |= {name: (place + 0.5) / len(names) for place, name in enumerate(names)}
-    ordered = sorted(ranks, key=lambda name: (ranks[name], _hash(settings.seed, name)))
-    return set(ordered[: settings.size])
+    ordered = sorted(ranks, key=lambda name: (ranks[name], _hash(seed, name)))
+    return set(ordered[:size])
 
 
 def _hash(seed: int, name: str) -> str:
@@ -334,27 +339,25 @@ def _train(
 
 def _compare(settings: AdaptSettings, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
     """Compare held-out predictions, after (A) against before (B), and write the tables."""
-    folder = settings.out / CROSS_VALIDATION
     order = {image: place for place, image in enumerate(before["image"])}
     after = after.iloc[after["image"].map(order).argsort()].reset_index(drop=True)
     sides = []
-    for name, predictions in (("after", after), ("before", before)):
-        path = folder / f"predictions_{name}.csv"
-        write_predictions(path, predictions)
+    for name, file, predictions in (("after", AFTER_FILE, after), ("before", BEFORE_FILE, before)):
+        write_predictions(settings.out / file, predictions)
         sides.append(
             Side(
                 name=name,
                 dataset=", ".join(sorted({folder.resolve().name for folder in settings.records})),
                 fold=CROSS_VALIDATION,
-                source=path.name,
+                source=file,
                 classes=CLASSES,
                 predictions=predictions,
                 identity=fingerprints(predictions),
             )
         )
     content = compare_sides(*sides, resamples=settings.resamples, seed=settings.seed)
-    write_json(folder / COMPARISON_FILE, content)
-    write_text(folder / "comparison.md", markdown_report(content))
+    write_json(settings.out / HELD_OUT_FILE, content)
+    write_text(settings.out / "cross_validation.md", markdown_report(content))
     return content
 
 
@@ -364,6 +367,8 @@ def _final(
     """Train on every recording; the temperature is that of the held-out predictions."""
     out = settings.out / FINAL
     _train(settings, config, images, split, out, FINAL)
+    for name in (ADAPTATION_FILE, RECORDINGS_FILE, HELD_OUT_FILE, BEFORE_FILE, AFTER_FILE):
+        write_text(out / name, (settings.out / name).read_text(encoding="utf-8"))
     run = Run(out)
     if run.has(METRICS_FILE):
         return

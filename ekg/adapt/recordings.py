@@ -23,7 +23,6 @@ from ekg.records.formats.wfdb_writer import write_wfdb
 from ekg.records.opening import named_records, read_header, read_record
 from ekg.records.record import LEADS
 
-RECORDINGS_FILE = "recordings.csv"
 _MICROVOLT = 0.001  # mV
 
 
@@ -127,12 +126,11 @@ def with_folds(
             f"{len(recordings)} usable recordings of {sum(c > 0 for c in counts.values())} classes",
             remedy=f"give recordings of two classes, at least {2 * n_folds}",
         )
-    # The order, and with it the folds, comes from seed and name.
-    ordered = sorted(
-        recordings, key=lambda one: hashlib.sha256(f"{seed}/{one.record}".encode()).digest()
-    )
+    # scikit-learn goes through the groups in their order: it comes from seed and name.
+    ordered = sorted(recordings, key=lambda one: natural_key(one.record))
     labels = [CLASSES.index(one.diagnosis) for one in ordered]
-    groups = [patients.get(one.record) or f"record {one.record}" for one in ordered]
+    named = (patients.get(one.record) or f"record {one.record}" for one in ordered)
+    groups = [hashlib.sha256(f"{seed}/{name}".encode()).hexdigest() for name in named]
     folds = {}
     with warnings.catch_warnings():
         # A class with fewer recordings than folds is in some of them only; `adapt` says how many.

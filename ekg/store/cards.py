@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,19 @@ from ekg.evaluation.intervals import with_interval
 from ekg.evaluation.levels import LEVELS
 from ekg.evaluation.published import DATASET as PAPERS_DATASET
 from ekg.evaluation.published import read_published_metrics
+from ekg.files import read_json
 from ekg.markdown import render, table, wrapped
 from ekg.model.export import LARGEST_DIFFERENCE
-from ekg.run import CONFIG_FILE, Finished, Run
+from ekg.run import (
+    ADAPTATION_FILE,
+    ADAPTED_FILES,
+    CONFIG_FILE,
+    HELD_OUT_FILE,
+    RECORDINGS_FILE,
+    RULES_FILE,
+    Finished,
+    Run,
+)
 from ekg.store.stored_external import EXTERNAL, OWN, POOLED, PUBLISHED, sources_of
 
 _EXTERNAL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc")
@@ -71,6 +82,9 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
         training_images=_images(config),
         class_metrics=(*_CLASS_METRICS, "auroc", "average_precision"),
         fitted=run.calibration,
+        adaptation=_adaptation(run),
+        rules=read_json(run.file(RULES_FILE)) if run.has(RULES_FILE) else None,
+        rule_rows=_rule_rows(metrics),
         calibration_rows=_calibration_rows(metrics, results[OWN]),
         results={"own": results[OWN], "published": results[PUBLISHED]},
         pooled=POOLED,
@@ -89,6 +103,61 @@ def model_card(folder: Path, metrics: dict[str, Any] | None = None) -> str:
         has_external=(folder / EXTERNAL).is_dir(),
         source=source,
     )
+
+
+def _adaptation(run: Run) -> dict[str, Any] | None:
+    """Return what the card says of an adapted model's cross-validation."""
+    if not run.has(*ADAPTED_FILES):
+        return None
+    content = read_json(run.file(HELD_OUT_FILE))
+    level = content["levels"]["per_record"]
+    with run.file(RECORDINGS_FILE).open(encoding="utf-8", newline="") as stream:
+        folders = {row["folder"] for row in csv.DictReader(stream)}
+    shown = ("macro_auroc", "macro_f1", "balanced_accuracy", "accuracy")
+    return {
+        "settings": read_json(run.file(ADAPTATION_FILE)),
+        "content": content,
+        "sources": [
+            source
+            for name, source in read_registry().items()
+            if any(folder == name or folder.startswith(f"{name}_") for folder in folders)
+        ],
+        "metric_rows": [
+            [name.replace("_", " "), *_compared(level["figures"][name])] for name in shown
+        ],
+        "class_rows": [
+            [name, str(row["records"]), *_compared(row["auroc"]), *_compared(row["recall"])[:2]]
+            for name, row in level["per_class"].items()
+        ],
+    }
+
+
+def _rule_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
+    effects = {fold: metrics[fold].get("abstention") for fold in ("val", "test")}
+    return [
+        [fold, f"{effect['records']:,}"]
+        + [
+            "-" if effect[name] is None else f"{100 * effect[name]:.1f} %"
+            for name in ("kept", "accuracy_of_kept", "accuracy", "class_in_set")
+        ]
+        + [f"{effect['classes_in_set']:.2f}"]
+        for fold, effect in effects.items()
+        if effect
+    ]
+
+
+def _compared(entry: Mapping[str, Any]) -> list[str]:
+    """Return before, after and difference (in a comparison of A, after, with B, before)."""
+    difference = entry["difference"]
+    interval = entry["interval"]
+    text = "-" if difference is None else f"{difference:+.3f}"
+    if interval:
+        text += f" ({interval[0]:+.3f} to {interval[1]:+.3f})"
+    return [
+        with_interval(entry["b"], entry["b_interval"], 3),
+        with_interval(entry["a"], entry["a_interval"], 3),
+        text,
+    ]
 
 
 def _card(template: str, **values: Any) -> str:

@@ -16,6 +16,7 @@ from ekg.files import atomic_path, json_text, sha256_of_file, write_json, write_
 from ekg.model import load_model
 from ekg.model.export import export_onnx
 from ekg.run import (
+    ADAPTED_FILES,
     CONFIG_FILE,
     DATASET_FILE,
     METRICS_FILE,
@@ -42,7 +43,8 @@ KEPT_FILES = (
 )
 """`metrics.json` comes last: a folder counts as a stored model once it is there."""
 
-OPTIONAL_FILES = (RULES_FILE,)
+OPTIONAL_FILES = (RULES_FILE, *ADAPTED_FILES)
+"""Kept where the run has them."""
 
 CARD_FILE = "README.md"
 

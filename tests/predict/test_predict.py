@@ -1,9 +1,13 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from ekg.api import load, read_record
 from ekg.errors import ModelError, RecordError
 from ekg.model.engines import open_engine
+from ekg.predict.formats import text_lines
 from ekg.predict.inputs import Input, expand
 from ekg.predict.predictor import Predictor
 from ekg.records.slicing import slice_starts
@@ -125,3 +129,39 @@ def test_the_package_in_five_lines(small_model, records):
     assert model.saliency(record, other)["class"] == other
     with pytest.raises(ModelError, match="has no class 'flu'"):
         model.saliency(record, "flu")
+
+
+def test_rules_beside_the_weights_withhold_verdicts(
+    small_model, tmp_path, write_record, limb_consistent_signal
+):
+    folder = tmp_path / "model"
+    shutil.copytree(small_model, folder)
+    engine = open_engine(folder, "torch")
+    rules = {"coverage": 0.8, "promised": 0.9, "fixed_on": "val"}
+    rules |= {"weights_sha256": engine.weights_sha256}
+    record = record_of(tmp_path, write_record, limb_consistent_signal())
+    for least, withheld in ((0.0, False), (1.0, True)):
+        content = rules | {"least_probability": least, "least_in_set": least}
+        (folder / "abstention.json").write_text(json.dumps(content))
+        prediction = Predictor(open_engine(folder, "torch")).predict(record)
+        assert prediction.withheld is withheld
+        assert prediction.possible[0] == prediction.diagnosis
+        assert len(prediction.possible) == (1 if withheld else 7)
+        assert prediction.as_json()["withheld"] is withheld
+        line = next(text_lines(prediction))
+        assert ("not sure" in line) is withheld
+    assert Predictor(open_engine(small_model)).predict(record).withheld is None
+
+
+def test_stated_priors_change_the_verdict(
+    small_model, tmp_path, write_record, limb_consistent_signal
+):
+    engine = open_engine(small_model, "torch")
+    record = record_of(tmp_path, write_record, limb_consistent_signal())
+    plain = Predictor(engine).predict(record)
+    rare = min(plain.probabilities, key=plain.probabilities.__getitem__)
+    priors = np.array([1e9 if name == rare else 1.0 for name in engine.classes])
+    found = Predictor(engine, priors=priors / priors.sum()).predict(record)
+    assert found.diagnosis == rare != plain.diagnosis
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+    assert found.as_json()["priors"][rare] == pytest.approx(1, abs=1e-6)
