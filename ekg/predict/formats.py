@@ -282,3 +282,5 @@ def text_lines(prediction: Prediction) -> Iterator[str]:
         yield f"  warning: {warning}"
     if prediction.explanation is not None:
         yield f"  explanation: {prediction.explanation}"
+    if prediction.page is not None and "explanation" in prediction.page:
+        yield f"  on the page: {prediction.page['explanation']}"

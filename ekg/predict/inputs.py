@@ -71,7 +71,7 @@ def expand(
 
 def recording_of(found: Input, begin: float | None = None, end: float | None = None) -> Record:
     """Read the recording that an input of kind "record" is, from `begin` to `end` (seconds)."""
-    return read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit)
+    return read_record(found.path, begin=begin, end=end, fs=found.fs, unit=found.unit, gaps=True)
 
 
 def _identity(found: Input) -> Path:

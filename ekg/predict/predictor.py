@@ -275,12 +275,24 @@ class Predictor:
         EkgError
             If the page is refused, or does not show all twelve leads.
         """
-        from ekg.strips import read_strip
+        from ekg.strips import read_pages
 
-        reading = read_strip(path)
+        reading, *others = read_pages(path)
+        if others:
+            raise RecordError(
+                f"contains {1 + len(others)} EKGs",
+                path=Path(path),
+                remedy="write each as a record with `python -m ekg read`, then read these",
+            )
         slices = page_slices(reading.record)
         found = self._predict_columns(reading.record, slices, page_warnings(reading.report))
         facts = page_facts(reading.report, slices[0].begins)
+        if self.explainer is not None and (named := found.diagnosis) is not None:
+            surest = max(range(len(slices)), key=lambda n: found.slices[n].probabilities[named])
+            image = self.renderer.draw(slices[surest].signal, gaps=True)
+            facts["explanation"] = self.explainer.write_on_page(
+                reading, slices[surest].begins, image, named
+            )
         return replace(found, path=str(path), page=facts)
 
     def _predict_columns(

@@ -5,24 +5,29 @@ Both say what changes the network's answer, not what a disease looks like.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from captum.attr import LayerGradCam
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import nn
 
+from ekg.config import SliceConfig
 from ekg.errors import EvaluationError
 from ekg.files import atomic_path
 from ekg.images.paper_figure import matplotlib_defaults
 from ekg.model import EkgModel
 from ekg.records.record import LEADS
+
+if TYPE_CHECKING:
+    from ekg.strips.reading import Reading
 
 ROWS, COLUMNS = 4, 3
 _OUT_OF_SIGHT_MV = 100.0
@@ -163,6 +168,11 @@ _WIDTH, _HEIGHT, _STRIP = 13.2, 9.1, 8.0
 """Inches; the strip then has 800 x 800 pixels, so that the paper's image keeps every one."""
 _COLOURS = "inferno"
 _OPACITY = 0.55
+_PAGE_STEP = 5
+"""Samples between two points of a trace that is coloured on its page."""
+_PAGE_WIDTHS = 16
+"""The coloured line is a sixteenth of a lead's length wide: 4 mm on paper."""
+_PAGE_OPACITY = 0.8
 
 
 class Explainer:
@@ -186,6 +196,24 @@ class Explainer:
             figure.savefig(temporary, dpi=_DPI)
         return str(path)
 
+    def write_on_page(
+        self,
+        reading: Reading,
+        begins: Sequence[float],
+        image: np.ndarray,
+        diagnosis: str,
+    ) -> str:
+        """Draw why an image is read as a diagnosis onto the page that it was read from.
+
+        `begins`: Seconds from the page's left end at which each lead of the image begins.
+        """
+        target = self.model.classes.index(diagnosis)
+        heat = explain_images(self.model, image[None], np.array([target])).gradcam[0]
+        path = self.folder / self._free_name(f"{reading.record.name}-page-{diagnosis}")
+        with atomic_path(path) as temporary:
+            draw_on_page(reading, begins, heat).save(temporary, format="png")
+        return str(path)
+
     def _free_name(self, stem: str) -> str:
         name, count = stem, 1
         while name in self._taken:
@@ -193,6 +221,43 @@ class Explainer:
             name = f"{stem}-{count}"
         self._taken.add(name)
         return f"{name}.png"
+
+
+def draw_on_page(reading: Reading, begins: Sequence[float], heat: np.ndarray) -> Image.Image:
+    """Return the overlay of a page with the map's columns laid over the traces they belong to.
+
+    A trace's colour at a moment is the largest value of the map in its lead's panel there: the
+    map's cells are as high as a third of a panel, so that more cannot be told.
+
+    `heat`: Grad-CAM map of the slice, float (h, w), 0..1; `begins`: As in `PageSlice`.
+    """
+    from matplotlib import colormaps
+
+    size = 12 * max(heat.shape)  # a whole number of pixels for each panel
+    scaled = Image.fromarray((np.clip(heat, 0, 1) * 255).astype(np.uint8)).resize(
+        (size, size), Image.Resampling.BICUBIC
+    )
+    grown = np.asarray(scaled, np.float64) / 255
+    picture = reading.overlay.convert("RGB")
+    layer = Image.new("RGBA", picture.size, (0, 0, 0, 0))
+    pen = ImageDraw.Draw(layer)
+    slicing = SliceConfig()
+    for lead, begin in enumerate(begins):
+        start = round(begin * slicing.sampling_frequency)
+        places = reading.places[lead, start : start + slicing.length : _PAGE_STEP]
+        panel = grown[panel_of(lead, size)].max(axis=0)
+        places = places[np.isfinite(places).all(axis=1)]
+        values = np.interp(
+            np.arange(len(places)) * _PAGE_STEP / slicing.length * len(panel),
+            np.arange(len(panel)),
+            panel,
+        )
+        width = max(3, round(np.ptp(places[:, 0]) / _PAGE_WIDTHS)) if len(places) else 0
+        for one, two, value in zip(places[:-1], places[1:], values[:-1], strict=True):
+            red, green, blue = (round(255 * part) for part in colormaps[_COLOURS](value)[:3])
+            opacity = round(255 * _PAGE_OPACITY * value)
+            pen.line([*one, *two], fill=(red, green, blue, opacity), width=width)
+    return Image.alpha_composite(picture.convert("RGBA"), layer).convert("RGB")
 
 
 def _title(record: str, start: int | None, found: dict[str, Any]) -> str:

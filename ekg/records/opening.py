@@ -25,6 +25,7 @@ def read_record(
     end: float | None = None,
     fs: float | None = None,
     unit: str | None = None,
+    gaps: bool = False,
 ) -> Record:
     """Read the twelve standard leads of a recording, in millivolts.
 
@@ -44,6 +45,9 @@ def read_record(
     fs, unit
         Sampling frequency (Hz) and unit (mV, uV, V or nV) of a table of numbers (CSV, NPY),
         which does not state them. Other formats state their own.
+    gaps
+        Also read a record that `ekg read` has made of a printed page, with NaN where a lead is
+        not shown.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def read_record(
             return replace(record, header=replace(record.header, path=path))
     form = format_of(path)
     if form is None:
-        return wfdb_records.read_record(path, sampling_frequency, begin=begin, end=end)
+        return wfdb_records.read_record(path, sampling_frequency, begin=begin, end=end, gaps=gaps)
     return record_of(open_recording(path, form, fs, unit), sampling_frequency, begin, end)
 
 

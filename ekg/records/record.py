@@ -34,6 +34,10 @@ LEAD_PREFIX = re.compile(r"^((mdc|ecg|ekg|lead)[\s_]+)+")
 """What may be before a lead's name, in small letters."""
 
 
+FROM_PAGE = "read from a printed page; not for clinical use"
+"""Comment in the header of a record that `ekg read` has made."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What a header file says, without its signals."""
@@ -207,6 +211,7 @@ def read_record(
     *,
     begin: float | None = None,
     end: float | None = None,
+    gaps: bool = False,
 ) -> Record:
     """Read the twelve standard leads of a record, in millivolts.
 
@@ -220,6 +225,9 @@ def read_record(
         frequency).
     begin, end
         Seconds from the recording's begin: read this part of it alone.
+    gaps
+        Also read a record that `ekg read` has made of a printed page, with NaN where a lead is
+        not shown.
 
     Returns
     -------
@@ -261,7 +269,8 @@ def read_record(
             path=path,
             remedy="correct the header or the signal file",
         )
-    _to_millivolts(path, list(places), signal, scales)
+    gaps = gaps and FROM_PAGE in header.comments
+    _to_millivolts(path, list(places), signal, scales, gaps)
     leads, computed = complete_limb_leads(dict(zip(places, signal, strict=True)))
     if computed:
         signal = np.stack([leads[lead] for lead in LEADS])
@@ -352,13 +361,14 @@ def _millivolts_per_unit(path: Path, places: dict[str, int], text: HeaderText) -
 
 
 def _to_millivolts(
-    path: Path, leads: list[str], signal: np.ndarray, scales: Sequence[float]
+    path: Path, leads: list[str], signal: np.ndarray, scales: Sequence[float], gaps: bool
 ) -> None:
     """Scale each row in place; refuse what is not a number or cannot be a voltage of a body."""
     for row, (lead, scale) in enumerate(zip(leads, scales, strict=True)):
         if scale != 1.0:
             signal[row] *= scale
-        largest = float(np.abs(signal[row]).max(initial=0.0))
+        known = signal[row][~np.isnan(signal[row])] if gaps else signal[row]
+        largest = float(np.abs(known).max(initial=0.0))
         if not np.isfinite(largest):
             bad = int(np.count_nonzero(~np.isfinite(signal[row])))
             raise RecordError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageDraw
+from scipy.ndimage import distance_transform_edt
 
 from ekg.strips.traced import TracedPage
 
@@ -32,11 +33,7 @@ def draw_overlay(
     """
     result = picture.convert("RGB")
     if not keep_page:
-        shown = Image.new("L", result.size, 0)
-        pen = ImageDraw.Draw(shown)
-        for trace in page.traces:
-            width = max(1, round(2 * _MARGIN * pixels_per_mm))
-            pen.line(_corners(trace.line), fill=255, width=width)
+        shown = _band(page, result.size, pixels_per_mm)
         result = Image.composite(result, Image.new("RGB", result.size, _PAINT), shown)
     pen = ImageDraw.Draw(result)
     size = max(10, round(3.5 * pixels_per_mm))
@@ -51,10 +48,16 @@ def draw_overlay(
     return result
 
 
-def _corners(line: np.ndarray) -> list[tuple[float, float]]:
-    known = line[np.isfinite(line).all(axis=1)]
-    step = max(1, len(known) // 400)
-    return [(float(x), float(y)) for x, y in known[::step]]
+def _band(page: TracedPage, size: tuple[int, int], pixels_per_mm: float) -> Image.Image:
+    """Return the mask of what is at most `_MARGIN` from a trace."""
+    cell = max(1, round(pixels_per_mm / 2))
+    lines = Image.new("1", (-(-size[0] // cell), -(-size[1] // cell)), 1)
+    pen = ImageDraw.Draw(lines)
+    for trace in page.traces:
+        for part in _parts(trace.line):
+            pen.line([(x / cell, y / cell) for x, y in part], fill=0)
+    near = distance_transform_edt(np.asarray(lines)) <= _MARGIN * pixels_per_mm / cell
+    return Image.fromarray(np.uint8(255) * near).resize(size, Image.Resampling.NEAREST)
 
 
 def _parts(line: np.ndarray) -> list[list[tuple[float, float]]]:

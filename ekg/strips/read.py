@@ -18,7 +18,7 @@ from ekg.strips.judge import Verdict, judge
 from ekg.strips.layout import layout_named, layouts
 from ekg.strips.overlay import draw_overlay
 from ekg.strips.picture import PictureOptions, read_picture
-from ekg.strips.reading import RATE, Reading, to_record
+from ekg.strips.reading import RATE, Reading, places_of, to_record
 
 _OVERLAY_DPI = 150
 
@@ -253,16 +253,21 @@ def _reading(
         starts.append(start)
         header = replace(record.header, n_samples=signal.shape[1])
         record = replace(record, header=header, signal=signal)
-    overlays = []
-    for page in group:
+    overlays: list[Image.Image] = []
+    places = np.full((*record.signal.shape, 2), np.nan)
+    for page, start in zip(group, starts, strict=True):
         picture = _picture(page)
+        top = sum(overlay.height for overlay in overlays)
+        own = places_of(page.verdict.page) + np.array([0, top])
+        shown = np.isfinite(own[..., 0]).any(axis=1)
+        places[shown, start : start + own.shape[1]] = own[shown]
         overlays.append(
             draw_overlay(
                 picture, page.verdict.page, page.pixels_per_mm, keep_page=options.keep_page
             )
         )
     report = _report(group, record.signal, starts, path, notes)
-    return Reading(record=record, report=report, overlay=_stacked(overlays))
+    return Reading(record=record, report=report, overlay=_stacked(overlays), places=places)
 
 
 def _picture(page: _ReadPage) -> Image.Image:

@@ -29,6 +29,9 @@ class Reading:
     page is in it."""
     overlay: Image.Image
     """The traces that were found, drawn over the page."""
+    places: np.ndarray
+    """Where each sample lies in the overlay: (12, N, 2), pixels to the right and down, NaN where
+    a lead is not shown."""
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -61,6 +64,24 @@ def to_record(page: TracedPage, name: str, path: Path) -> Record:
         diagnoses=(),
     )
     return Record(header=header, signal=signal, sampling_frequency=RATE)
+
+
+def places_of(page: TracedPage) -> np.ndarray:
+    """Return where each sample of `to_record` lies in the image of the page, (12, N, 2)."""
+    count = sample_count(page)
+    moments = np.arange(count) / RATE
+    places = np.full((len(LEADS), count, 2), np.nan)
+    for trace in sorted(page.traces, key=lambda one: one.x[-1] - one.x[0]):
+        lead = trace.lead.removeprefix("-")
+        known = np.isfinite(trace.line).all(axis=1) & np.isfinite(trace.y)
+        if lead not in LEADS or known.sum() < 2:
+            continue
+        time = trace.x[known] / page.scale.speed
+        for axis in range(2):
+            places[LEADS.index(lead), :, axis] = np.interp(
+                moments, time, trace.line[known, axis], left=np.nan, right=np.nan
+            )
+    return places
 
 
 def sample_count(page: TracedPage) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 import wfdb
 
 from ekg.files import atomic_path, write_json
-from ekg.records.record import LEADS, Record
+from ekg.records.record import FROM_PAGE, LEADS, Record
 from ekg.strips.reading import Reading
 
 _UNITS_PER_MILLIVOLT = 1000.0
@@ -44,7 +44,7 @@ def write_record(record: Record, folder: Path) -> None:
             fmt=["16"] * len(LEADS),
             adc_gain=[_UNITS_PER_MILLIVOLT] * len(LEADS),
             baseline=[0] * len(LEADS),
-            comments=["read from a printed page; not for clinical use"],
+            comments=[FROM_PAGE],
             write_dir=place,
         )
         for ending in (".dat", ".hea"):

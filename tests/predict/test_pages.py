@@ -4,10 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
+from ekg.cli import main
 from ekg.errors import RecordError
-from ekg.predict.inputs import expand
+from ekg.model import load_model
+from ekg.model.engines import open_engine
+from ekg.predict.inputs import expand, recording_of
 from ekg.predict.pages import page_slices
+from ekg.predict.predictor import Predictor
+from ekg.predict.saliency import Explainer
 from ekg.records.record import LEADS, Header, Record
 from ekg.strips import read_strip
 
@@ -113,8 +120,6 @@ def test_a_printed_page_is_read_like_its_recording(predictor, screen_page):
 
 
 def test_what_is_no_ekg_is_refused_with_the_reason(predictor, tmp_path):
-    from PIL import Image
-
     path = tmp_path / "blank.png"
     Image.new("RGB", (640, 480), "white").save(path)
     (found,) = expand([str(path)])
@@ -126,3 +131,56 @@ def test_what_is_no_ekg_is_refused_with_the_reason(predictor, tmp_path):
     assert found.kind == "page"
     assert "report.pdf" in str(predictor.predict_input(found).error)
     assert [found.kind for found in expand([str(tmp_path)])] == ["image", "page"]
+
+
+def test_a_verdict_is_explained_on_the_page_itself(small_model, screen_page, tmp_path):
+    path, _ = screen_page
+    model = load_model(small_model)
+    predictor = Predictor(open_engine(small_model, "torch"), explainer=Explainer(model, tmp_path))
+    prediction = predictor.predict_page(path)
+    reading = read_strip(path)
+    with Image.open(prediction.page["explanation"]) as image:
+        drawn = np.asarray(image.convert("RGB"), int)
+    plain = np.asarray(reading.overlay.convert("RGB"), int)
+    changed = np.abs(drawn - plain).max(axis=2) > 40
+    assert changed.any()
+    # Colour lies on the traces of the slice, and nowhere else.
+    near = np.zeros(changed.shape, bool)
+    for begin, places in zip(page_slices(reading.record)[0].begins, reading.places, strict=True):
+        shown = places[round(500 * begin) :][:1250]
+        shown = shown[np.isfinite(shown).all(axis=1)].round().astype(int)
+        near[shown[:, 1], shown[:, 0]] = True
+    distance = distance_transform_edt(~near)
+    assert distance[changed].max() < np.ptp(shown[:, 0]) / 16
+
+
+def test_places_lie_on_the_traces_of_the_overlay(screen_page):
+    path, _ = screen_page
+    reading = read_strip(path)
+    assert reading.places.shape == (12, reading.record.signal.shape[1], 2)
+    shown = np.isfinite(reading.record.signal)
+    assert np.isfinite(reading.places[shown]).mean() > 0.98
+    for lead, row in enumerate(reading.record.signal):
+        known = np.isfinite(row) & np.isfinite(reading.places[lead, :, 1])
+        up = -reading.places[lead, known, 1]
+        assert np.corrcoef(up, row[known])[0, 1] > 0.99
+
+
+def test_a_file_of_several_ekgs_is_refused_with_the_way_out(predictor, screen_page, tmp_path):
+    path, _ = screen_page
+    with Image.open(path) as image:
+        page = image.convert("RGB")
+    several = tmp_path / "two.pdf"
+    page.save(several, save_all=True, append_images=[page], resolution=150)
+    (found,) = expand([str(several)])
+    error = str(predictor.predict_input(found).error)
+    assert "two.pdf: contains 2 EKGs" in error and "ekg read" in error
+
+
+def test_a_record_that_was_read_from_a_page_is_read_like_the_page(predictor, screen_page, tmp_path):
+    path, _ = screen_page
+    assert main(["read", str(path), "--out", str(tmp_path)]) == 0
+    (found,) = expand([str(tmp_path / f"{path.stem}.hea")])
+    again, page = recording_of(found), read_strip(path).record
+    np.testing.assert_allclose(again.signal, page.signal, atol=0.00051)  # NaN where it has NaN
+    assert predictor.predict_input(found).diagnosis is not None
