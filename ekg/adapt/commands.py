@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,14 +38,14 @@ def run_adapt(
         Path | None, Option("training settings (default: adapt's own)", "TOML")
     ] = None,
     overrides: Annotated[
-        list[str],
+        Sequence[str],
         Option(
             "change any training setting (repeatable)",
             "SECTION.FIELD=VALUE",
             names=("--set",),
             repeated=True,
         ),
-    ] = (),  # type: ignore[assignment]
+    ] = (),
     folds: Annotated[int, Option("default: %(default)s", "N")] = 5,
     simulated: Annotated[
         int,
