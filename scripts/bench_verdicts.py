@@ -1,4 +1,4 @@
-"""Compare the verdict on a page with that on the recording printed on it: benchmarks/verdicts_*.csv.
+"""Compare the verdicts on pages with those on what is printed on them: benchmarks/verdicts_*.csv.
 
     python scripts/bench_verdicts.py photos --shared ../shared [--models default published]
     python scripts/bench_verdicts.py printed --records DIR [DIR ...] --labels FILE [-j 2]
@@ -99,7 +99,7 @@ def printed(arguments: argparse.Namespace) -> Iterator[Printed]:
                 continue
             label = label_of(statements, allow_findings=True).diagnosis
             if label is not None:
-                jobs += [(kind, name, label, path.resolve()) for kind in KINDS]
+                jobs += [(kind, name, label, Path(str(path)).resolve()) for kind in KINDS]
     work = partial(read_printed, arguments.seed, arguments.fresh)
     with open_workers(arguments.jobs) as workers, Progress(len(jobs), "reading", "page") as bar:
         for job, found in in_order(workers, work, zip(jobs, jobs, strict=True)):
@@ -202,7 +202,7 @@ def figures_of(
     """Yield the rows of figures of a model and a kind of page."""
     judged = [row for row in rows if "page" in row]
     same = sum(row["page"] == row["recording"] for row in judged)
-    front = {"model": model, "kind": kind}
+    front: dict[str, object] = {"model": model, "kind": kind}
     interval = ""
     if judged:
         low, high = binomtest(same, len(judged)).proportion_ci(method="wilson")

@@ -96,7 +96,8 @@ def collect(
 
 
 def _sorted(folder: Path) -> list[tuple[str, Path]]:
-    return sorted(named_records(folder).items(), key=lambda item: natural_key(item[0]))
+    found = named_records(folder)
+    return [(name, Path(str(found[name]))) for name in sorted(found, key=natural_key)]
 
 
 def _microvolts(path: Path) -> np.ndarray:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ekg.errors import RecordError
 from ekg.files import files_below
@@ -64,7 +65,8 @@ def read_record(
     path = place_of(path)
     if isinstance(path, Address):
         with local_copy(path) as copied, _named(path):
-            record = read_record(copied, sampling_frequency, begin=begin, end=end, fs=fs, unit=unit)
+            options: dict[str, Any] = {"begin": begin, "end": end, "fs": fs, "unit": unit}
+            record = read_record(copied, sampling_frequency, **options, gaps=gaps)
             return replace(record, header=replace(record.header, path=path))
     form = format_of(path)
     if form is None:
