@@ -9,6 +9,39 @@ from typing import Annotated
 from ekg.options import CORES, Jobs, Option
 
 
+Labels = Annotated[
+    Path | None,
+    Option(
+        "a table of statements (columns record,diagnoses or ptbxl_database.csv); its column "
+        "patient_id keeps a patient's recordings in one fold; default: the headers' own",
+        "FILE",
+    ),
+]
+
+
+Exclude = Annotated[
+    Path | None,
+    Option("recordings that must not be used: a name a line, or the first column of a CSV", "FILE"),
+]
+
+
+Overrides = Annotated[
+    Sequence[str],
+    Option(
+        "change any training setting (repeatable)",
+        "SECTION.FIELD=VALUE",
+        names=("--set",),
+        repeated=True,
+    ),
+]
+
+
+Size = Annotated[
+    int | None,
+    Option("learn from N of the recordings, the rest is only held out (for a learning curve)", "N"),
+]
+
+
 def run_adapt(
     *,
     model: Annotated[
@@ -16,47 +49,22 @@ def run_adapt(
         "what to begin with: a run, a stored model or a weights file (default: the default model)",
     ] = None,
     records: Annotated[list[Path], Option("folders of recordings", "DIR")],
-    labels: Annotated[
-        Path | None,
-        Option(
-            "a table of statements (columns record,diagnoses or ptbxl_database.csv); its column "
-            "patient_id keeps a patient's recordings in one fold; default: the headers' own",
-            "FILE",
-        ),
-    ] = None,
+    labels: Labels = None,
     out: Annotated[Path, Option("the results", "DIR")],
-    exclude: Annotated[
-        Path | None,
-        Option(
-            "recordings that must not be used: a name a line, or the first column of a CSV", "FILE"
-        ),
-    ] = None,
+    exclude: Exclude = None,
     allow_findings: Annotated[
         bool, "keep records with other findings beside their class (never beside Normal)"
     ] = False,
     experiment: Annotated[
         Path | None, Option("training settings (default: adapt's own)", "TOML")
     ] = None,
-    overrides: Annotated[
-        Sequence[str],
-        Option(
-            "change any training setting (repeatable)",
-            "SECTION.FIELD=VALUE",
-            names=("--set",),
-            repeated=True,
-        ),
-    ] = (),
+    overrides: Overrides = (),
     folds: Annotated[int, Option("default: %(default)s", "N")] = 5,
     simulated: Annotated[
         int,
         Option("simulated records to learn from beside them (default: %(default)s)", "N"),
     ] = 700,
-    size: Annotated[
-        int | None,
-        Option(
-            "learn from N of the recordings, the rest is only held out (for a learning curve)", "N"
-        ),
-    ] = None,
+    size: Size = None,
     only_cross_validation: Annotated[bool, "do not train on all recordings at the end"] = False,
     jobs: Jobs = CORES,
     resamples: Annotated[int, Option("default: %(default)s", "N")] = 10_000,

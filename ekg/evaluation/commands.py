@@ -170,6 +170,16 @@ def run_evaluate(
     return 0
 
 
+Priors = Annotated[
+    str | None,
+    Option(
+        "also report the metrics for classes that are as frequent as this: "
+        "AF=0.08,Normal=0.77,... or a JSON file",
+        "SHARES",
+    ),
+]
+
+
 def run_external(
     *,
     model: Model = None,
@@ -194,14 +204,7 @@ def run_external(
             "PERCENT",
         ),
     ] = 50.0,
-    priors: Annotated[
-        str | None,
-        Option(
-            "also report the metrics for classes that are as frequent as this: "
-            "AF=0.08,Normal=0.77,... or a JSON file",
-            "SHARES",
-        ),
-    ] = None,
+    priors: Priors = None,
     outside: Annotated[
         bool,
         "also read recordings that show none of the classes: which verdicts are withheld",

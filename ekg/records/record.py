@@ -220,14 +220,12 @@ def read_record(
     path
         The record: its header, its signal file, or the name without extension.
     sampling_frequency
-        Hz; a record of another rate is resampled to it (polyphase filter, as in
-        `scipy.signal.resample_poly`, which also removes what is above the new Nyquist
-        frequency).
+        Hz; a record of another rate is resampled to it as by `scipy.signal.resample_poly`,
+        which also removes what is above the new Nyquist frequency.
     begin, end
         Seconds from the recording's begin: read this part of it alone.
     gaps
-        Also read a record that `ekg read` has made of a printed page, with NaN where a lead is
-        not shown.
+        Read what `ekg read` has made of a printed page too: NaN where a lead is not shown.
 
     Returns
     -------
@@ -269,8 +267,7 @@ def read_record(
             path=path,
             remedy="correct the header or the signal file",
         )
-    gaps = gaps and FROM_PAGE in header.comments
-    _to_millivolts(path, list(places), signal, scales, gaps)
+    _to_millivolts(path, list(places), signal, scales, gaps and FROM_PAGE in header.comments)
     leads, computed = complete_limb_leads(dict(zip(places, signal, strict=True)))
     if computed:
         signal = np.stack([leads[lead] for lead in LEADS])
