@@ -8,7 +8,6 @@ from typing import Annotated
 
 from ekg.options import CORES, Jobs, Option
 
-
 Labels = Annotated[
     Path | None,
     Option(

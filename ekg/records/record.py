@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -260,13 +260,8 @@ def read_record(
         wfdb_record = reading.samples(first, None if last == whole else last)
         check_sums(reading, list(places), fields, files, wfdb_record, whole)
     call_wfdb(wfdb_record.dac, path, inplace=True)
-    signal = np.ascontiguousarray(np.asarray(wfdb_record.p_signal, dtype=np.float64).T)
-    if header.n_samples is not None and signal.shape[1] != last - first:
-        raise RecordError(
-            f"the signal has {signal.shape[1]} samples, the header says {last - first}",
-            path=path,
-            remedy="correct the header or the signal file",
-        )
+    stated = None if header.n_samples is None else last - first
+    signal = _signal_of(wfdb_record, stated, path)
     _to_millivolts(path, list(places), signal, scales, gaps and FROM_PAGE in header.comments)
     leads, computed = complete_limb_leads(dict(zip(places, signal, strict=True)))
     if computed:
@@ -286,6 +281,18 @@ def read_record(
             *([computed_warning(computed)] if computed else []),
         ),
     )
+
+
+def _signal_of(wfdb_record: Any, stated: int | None, path: Path) -> np.ndarray:
+    """Return the samples by lead; refuse another number of them than is stated."""
+    signal = np.ascontiguousarray(np.asarray(wfdb_record.p_signal, dtype=np.float64).T)
+    if stated is not None and signal.shape[1] != stated:
+        raise RecordError(
+            f"the signal has {signal.shape[1]} samples, the header says {stated}",
+            path=path,
+            remedy="correct the header or the signal file",
+        )
+    return signal
 
 
 def part_of(
