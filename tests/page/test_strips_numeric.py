@@ -12,6 +12,8 @@ from ekg.records.record import LEADS, Header, Record
 from ekg.strips.flatten import _middle_of_seven, complete, spline_matrix
 from ekg.strips.grid import enlarge
 from ekg.strips.layout import describe, lead_of
+from ekg.strips.picture import PictureOptions, _scale
+from ekg.strips.pulses import Pulse
 from ekg.strips.read import record_name
 from ekg.strips.rows import _shortest
 from ekg.strips.trace import _visits
@@ -459,3 +461,16 @@ def test_a_recording_is_saved_and_cut_as_in_python(run_node, strips_page, tmp_pa
         np.testing.assert_array_equal(np.array(found["signal"]), wanted.signal)
         assert [begin / 500 for begin in found["begins"]] == list(wanted.begins)
         assert found["warnings"] == list(wanted.warnings)
+
+
+@pytest.mark.parametrize(
+    "heights", [[], [10.0], [10.9], [5.0], [4.9, 5.1], [19.0, 21.0], [6.2, 6.1]]
+)
+def test_pulses_tell_the_gain_alike(run_node, strips_page, heights):
+    feet = [{"top": 0, "foot": height * 6} for height in heights]
+    found = call(run_node, strips_page, "strips/picture.js", "scaleOf", feet, {"speed": 50})
+    pulses = [Pulse(0, 0, 0, 0, foot["foot"], 1.0) for foot in feet]
+    scale, warnings = _scale(pulses, PictureOptions(speed=50))
+    assert found["warnings"] == warnings
+    assert (found["scale"]["gain"], found["scale"]["gainSource"]) == (scale.gain, scale.gain_source)
+    assert found["scale"]["speedSource"] == scale.speed_source

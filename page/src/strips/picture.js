@@ -241,14 +241,16 @@ function arranged(rows, paths, left, right, words, wanted) {
   return best.slice(1);
 }
 
-function scaleOf(pulses, options) {
+export function scaleOf(pulses, options) {
   const warnings = [];
   let [gain, gainSource, speed, speedSource] = [10, "assumed", 25, "assumed"];
   if (pulses.length) {
     const height = median(pulses.map(heightOf));
     [gain] = [5, 10, 20].sort((a, b) => Math.abs(height - a) - Math.abs(height - b));
     gainSource = "pulse";
-    if (pulses.length === 1 && gain !== 10) [gain, gainSource] = [10, "assumed"];
+    // A rectangle of another height is a wide QRS.
+    const other = Math.abs(height - gain) > 0.15 + 0.03 * gain;
+    if (other || (pulses.length === 1 && gain !== 10)) [gain, gainSource] = [10, "assumed"];
   }
   if (options.gain) [gain, gainSource] = [options.gain, "given"];
   if (options.speed) [speed, speedSource] = [options.speed, "given"];
