@@ -26,7 +26,7 @@ function drawOverlay(picture, page, pixelsPerMm, keepPage) {
     const colour = css(COLOURS[number % COLOURS.length]);
     context.strokeStyle = colour;
     context.fillStyle = colour;
-    stroke(context, line, 1, true);
+    stroke(context, line);
     const first = line.findIndex(Number.isFinite);
     if (first >= 0) context.fillText(lead, line[first] + pixelsPerMm, line[first + 1] - 8 * pixelsPerMm);
   });
@@ -77,22 +77,20 @@ function paintOver(context, page, width) {
   pen.fillRect(0, 0, mask.width, mask.height);
   pen.globalCompositeOperation = "destination-out";
   pen.lineWidth = width;
-  for (const { line } of page.traces) stroke(pen, line, Math.max(1, Math.floor(line.length / 800)), false);
+  pen.lineJoin = pen.lineCap = "round"; // what is at most the margin from a trace, and no more
+  for (const { line } of page.traces) stroke(pen, line);
   context.drawImage(mask, 0, 0);
 }
 
-/** Stroke every `step`-th point of a line; `broken`: not across gaps. */
-function stroke(context, line, step, broken) {
+/** Stroke a line, not across its gaps. */
+function stroke(context, line) {
   context.beginPath();
   let drawing = false;
-  for (let i = 0; i < line.length; i += 2 * step) {
-    if (!Number.isFinite(line[i])) {
-      if (broken) drawing = false;
-      continue;
-    }
-    if (drawing) context.lineTo(line[i], line[i + 1]);
-    else context.moveTo(line[i], line[i + 1]);
-    drawing = true;
+  for (let i = 0; i < line.length; i += 2) {
+    const known = Number.isFinite(line[i]);
+    if (known && drawing) context.lineTo(line[i], line[i + 1]);
+    else if (known) context.moveTo(line[i], line[i + 1]);
+    drawing = known;
   }
   context.stroke();
 }

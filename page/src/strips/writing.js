@@ -6,7 +6,7 @@ import { clip, rint } from "./numeric/arrays.js";
 import { RATE } from "./reading.js";
 
 const SUM = 65536; // checksums are sums of samples, modulo this
-const { _UNITS_PER_MILLIVOLT: UNITS, _INVALID: INVALID } = constants.writing;
+const { _UNITS_PER_MILLIVOLT: UNITS, _INVALID: INVALID, FROM_PAGE } = constants.writing;
 
 /**
  * The two files of a record; what is NaN becomes WFDB's invalid sample.
@@ -30,7 +30,7 @@ export function recordFiles(name, signal) {
     return `${name}.dat 16 ${UNITS.toFixed(1)}(0)/mV 16 0 ${first} ${checksum} 0 ${rules.leads[lead]}`;
   });
   const header = [
-    `${name} ${leads} ${RATE} ${count}`, ...lines, "# read from a printed page; not for clinical use", "",
+    `${name} ${leads} ${RATE} ${count}`, ...lines, `# ${FROM_PAGE}`, "",
   ].join("\n");
   return { header, data };
 }
