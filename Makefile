@@ -249,7 +249,7 @@ external: $(ENVIRONMENT) ## evaluate MODEL on RECORDS of another hospital
 	@$(EKG) external $(MODEL_OPTION) --records $(call quoted,$(RECORDS)) \
 	  $(if $(LABELS),--labels $(call quoted,$(LABELS))) --out runs/external/$(LOCAL)-$(EXTERNAL_MODEL)
 
-adapt: $(ENVIRONMENT) ## train MODEL further on RECORDS of your hospital, with cross-validation
+adapt: $(ENVIRONMENT) ### train MODEL further on RECORDS of your hospital, with cross-validation
 	@test -n $(call quoted,$(RECORDS)) || { \
 	  echo "error: RECORDS is required: make adapt MODEL=... RECORDS=folder" >&2; exit 2; }
 	@$(EKG) adapt $(MODEL_OPTION) --records $(call quoted,$(RECORDS)) -j $(JOBS) \

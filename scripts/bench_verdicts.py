@@ -117,7 +117,7 @@ def read_printed(seed: int, fresh: bool, job: tuple[str, str, str, Path]) -> Pri
     kind, name, label, path = job
     kept = READINGS / f"{name}-{kind}-{seed}.npz"
     if kept.is_file() and not fresh:
-        with np.load(kept) as content:
+        with np.load(kept, allow_pickle=False) as content:
             signal = content["signal"] if content["signal"].size else None
             return Printed(kind, name, label, content["truth"], signal, str(content["reason"]))
     try:
