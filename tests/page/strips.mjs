@@ -35,6 +35,7 @@ if (given.runtime) {
 
 if (given.pdfjs) {
   const folder = join(given.pdfjs, "legacy", "build"); // for this node; browsers get the other
+  globalThis.DOMMatrix ??= class {}; // asked for when it is loaded, used only to draw
   const pdfjs = await import(pathToFileURL(join(folder, "pdf.mjs")).href);
   pdfjs.GlobalWorkerOptions.workerSrc = pathToFileURL(join(folder, "pdf.worker.mjs")).href;
   usePdf(async () => ({ pdfjs, worker: null }));

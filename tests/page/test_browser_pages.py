@@ -125,10 +125,12 @@ def test_what_is_refused_is_refused_in_the_words_of_python(visit, files):
     assert visit["unnamed"]["rescue"], "the correction by hand is open"
 
 
-def test_a_refused_page_is_rescued_by_hand(visit):
+def test_a_refused_page_is_rescued_by_hand(visit, files):
     shown = visit["given"]
     assert not shown["error"] and shown["drawn"] == 4
-    assert shown["facts"]["Layout"] == "3x4+1, as you say"
+    (facts,) = read_strip(files["unnamed"], layout="3x4+1").report["pages"]
+    assert facts["names_from"] == "given"
+    assert shown["facts"]["Layout"] == f"{facts['layout']}, as you say"
     assert shown["diagnosis"] is not None
 
 
