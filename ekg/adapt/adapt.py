@@ -41,6 +41,7 @@ from ekg.progress import log_line
 from ekg.records.diagnoses import CLASSES
 from ekg.run import (
     ADAPTATION_FILE,
+    ADAPTED_FILES,
     AFTER_FILE,
     BEFORE_FILE,
     CHECKPOINT_FILE,
@@ -367,7 +368,7 @@ def _final(
     """Train on every recording; the temperature is that of the held-out predictions."""
     out = settings.out / FINAL
     _train(settings, config, images, split, out, FINAL)
-    for name in (ADAPTATION_FILE, RECORDINGS_FILE, HELD_OUT_FILE, BEFORE_FILE, AFTER_FILE):
+    for name in ADAPTED_FILES:
         write_text(out / name, (settings.out / name).read_text(encoding="utf-8"))
     run = Run(out)
     if run.has(METRICS_FILE):

@@ -12,7 +12,13 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from ekg.datasets.labels import LEAST_LIKELIHOOD, Statements, label_of, statements_of
+from ekg.datasets.labels import (
+    LEAST_LIKELIHOOD,
+    Statements,
+    label_of,
+    record_name,
+    statements_of,
+)
 from ekg.errors import EkgError, RecordError
 from ekg.files import atomic_open
 from ekg.paths import natural_key
@@ -61,7 +67,7 @@ def collect(
 
     `excluded`: Names of recordings that must not be used; a part behind `/` is taken for the name.
     """
-    never = {Path(name).stem for name in excluded}
+    never = {record_name(name) for name in excluded}
     kept: dict[str, Recording] = {}
     left: list[Left] = []
     found = [(folder, name, path) for folder in folders for name, path in _sorted(folder)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ekg.evaluation.calibration import apply_temperature
+from ekg.evaluation.calibration import with_temperature
 from ekg.evaluation.levels import levels_of
 from ekg.evaluation.predictions import probabilities_of
 from ekg.predict.verdict_rules import Rules
@@ -29,9 +29,7 @@ def calibrated_means(
     Each image is calibrated before the mean is taken, as `predict` does.
     """
     if temperature is not None:
-        columns = [c for c in predictions.columns if c.startswith("p_")]
-        scaled = apply_temperature(predictions[columns].to_numpy(np.float64), temperature)
-        predictions = predictions.assign(**dict(zip(columns, scaled.T, strict=True)))
+        predictions = with_temperature(predictions, temperature)
     assert probabilities_of(predictions) is not None
     units = levels_of(predictions)["per_record"]
     assert units.probabilities is not None

@@ -48,12 +48,17 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.n
     return math.exp(found.x)
 
 
+def with_temperature(predictions: pd.DataFrame, temperature: float) -> pd.DataFrame:
+    """Return the same predictions with each image's probabilities calibrated."""
+    columns = [c for c in predictions.columns if c.startswith("p_")]
+    scaled = apply_temperature(predictions[columns].to_numpy(np.float64), temperature)
+    return predictions.assign(**dict(zip(columns, scaled.T, strict=True)))
+
+
 def before_and_after(predictions: pd.DataFrame, temperature: float) -> dict[str, Any]:
     """Return log loss, calibration error and Brier score of a fold, raw and calibrated."""
     raw = levels_of(predictions)
-    columns = [c for c in predictions.columns if c.startswith("p_")]
-    scaled = apply_temperature(predictions[columns].to_numpy(np.float64), temperature)
-    calibrated = levels_of(predictions.assign(**dict(zip(columns, scaled.T, strict=True))))
+    calibrated = levels_of(with_temperature(predictions, temperature))
     result: dict[str, Any] = {"temperature": temperature}
     for level, units in raw.items():
         if units.probabilities is not None:

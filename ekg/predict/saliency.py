@@ -70,9 +70,7 @@ def explain_images(
     if targets is None:
         targets = probabilities.argmax(axis=1)
     targets = np.asarray(targets, np.int64)
-    cams = np.maximum(gradcam(model, images, targets), 0)
-    largest = cams.max(axis=(1, 2), keepdims=True)
-    scaled = np.divide(cams, largest, out=np.zeros_like(cams), where=largest > 0)
+    scaled = scaled_gradcam(model, images, targets)
     chosen = probabilities[np.arange(len(images)), targets]
     return Explanation(targets, chosen, scaled, occlusion_by_lead(model, images, targets, chosen))
 
@@ -103,6 +101,14 @@ def gradcam(model: EkgModel, images: np.ndarray, targets: np.ndarray) -> np.ndar
             maps = method.attribute(model.normalise(batch), target)
         parts.append(maps[:, 0].detach().float().cpu().numpy())
     return np.concatenate(parts)
+
+
+def scaled_gradcam(model: EkgModel, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return Grad-CAM maps from 0 to 1, each divided by its largest value; float32 (n, h, w)."""
+    cams = np.maximum(gradcam(model, images, targets), 0)
+    largest = cams.max(axis=(1, 2), keepdims=True)
+    scaled: np.ndarray = np.divide(cams, largest, out=np.zeros_like(cams), where=largest > 0)
+    return scaled
 
 
 @lru_cache(maxsize=4)
@@ -208,7 +214,7 @@ class Explainer:
         `begins`: Seconds from the page's left end at which each lead of the image begins.
         """
         target = self.model.classes.index(diagnosis)
-        heat = explain_images(self.model, image[None], np.array([target])).gradcam[0]
+        (heat,) = scaled_gradcam(self.model, image[None], np.array([target]))
         path = self.folder / self._free_name(f"{reading.record.name}-page-{diagnosis}")
         with atomic_path(path) as temporary:
             draw_on_page(reading, begins, heat).save(temporary, format="png")
