@@ -57,6 +57,8 @@ from ekg.workers import Lost, in_order
 RECIPE = Path(__file__).with_name("recipe.toml")
 CROSS_VALIDATION = "cross_validation"
 """Folder of the cross-validation, and the fold's name in its files."""
+FEWEST_SIMULATED = 70
+"""With fewer, a class may be missing from the folds that they are divided into."""
 FINAL = "model"
 """Folder of the run that learned from every recording."""
 
@@ -103,6 +105,11 @@ def adapt(settings: AdaptSettings) -> dict[str, Any]:
         The content of `cross_validation.json`: after (A) against before (B).
     """
     out = settings.out
+    if settings.folds < 2 or settings.simulated < FEWEST_SIMULATED:
+        raise EkgError(
+            f"--folds {settings.folds} and --simulated {settings.simulated}",
+            remedy=f"use at least 2 folds and {FEWEST_SIMULATED} simulated records",
+        )
     model = load_model(settings.model)
     if set(model.classes) != set(CLASSES):
         raise EkgError(

@@ -14,7 +14,7 @@ from ekg.adapt.adapt import AdaptSettings, adapt, part_of
 from ekg.adapt.recordings import Recording, collect, read_names, with_folds
 from ekg.cli import main
 from ekg.datasets.labels import patients_in
-from ekg.errors import RecordError, TrainingError
+from ekg.errors import EkgError, RecordError, TrainingError
 from ekg.evaluation.predictions import read_predictions
 from ekg.model import EkgModel, build_network, save_weights
 from ekg.records.diagnoses import CLASSES
@@ -173,3 +173,11 @@ def test_a_part_for_a_learning_curve_has_the_mix_of_all():
     assert part_of(recordings, 20, 44) < chosen
     assert part_of(recordings, 0, 44) == set()
     assert part_of(recordings, None, 44) == part_of(recordings, 500, 44) != chosen
+
+
+@pytest.mark.parametrize("few", [{"folds": 1}, {"simulated": 0}])
+def test_too_few_folds_or_simulated_records_are_refused(model, hospital, tmp_path, few):
+    settings = AdaptSettings(model=model, records=(hospital,), out=tmp_path / "out", **few)
+    with pytest.raises(EkgError, match="at least 2 folds and 70 simulated"):
+        adapt(settings)
+    assert not (tmp_path / "out").exists()
